@@ -1,0 +1,1 @@
+"""The XTTS networks: what training, speech and speaker checks share. Importing this package loads no ML library."""

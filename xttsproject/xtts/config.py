@@ -1,0 +1,161 @@
+"""A bundle's ``config.json``: the released shape, plus optional keys for networks of another size. Loads no ML library."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from xttsproject.lib.errors import DomainError
+from xttsproject.xtts.languages import LANGUAGES
+
+CONFIG_FILE = "config.json"
+VOCAB_FILE = "vocab.json"
+
+# The released model's DVAE: its size is written nowhere in the release, only in the trainer that made it.
+RELEASED_DVAE: Mapping[str, Any] = {
+    "channels": 80,
+    "normalization": None,
+    "positional_dims": 1,
+    "codebook_dim": 512,
+    "hidden_dim": 512,
+    "num_resnet_blocks": 3,
+    "kernel_size": 3,
+    "num_layers": 2,
+    "use_transposed_convs": False,
+}
+
+
+@dataclass(frozen=True)
+class GptShape:
+    """Size of the GPT. Token counts include the start and stop tokens."""
+
+    layers: int
+    width: int
+    heads: int
+    text_tokens: int
+    start_text_token: int
+    stop_text_token: int
+    audio_tokens: int
+    start_audio_token: int
+    stop_audio_token: int
+    max_audio_tokens: int
+    max_text_tokens: int
+    max_prompt_tokens: int
+    code_stride: int
+
+    @property
+    def longest_speech(self) -> int:
+        """The most codes that one sentence may have: one conditioning input and two special tokens are set aside."""
+        return self.max_audio_tokens - 3
+
+    @property
+    def longest_text(self) -> int:
+        """The most tokens of one sentence, the start and stop tokens not counted."""
+        return min(self.max_text_tokens, 402) - 2
+
+
+@dataclass(frozen=True)
+class XttsConfig:
+    """What the networks of a bundle are built from; rates are in hertz.
+
+    ``decoder``, ``dvae`` and ``speaker_encoder`` are keyword arguments of Coqui's classes that differ from the
+    released model's. ``sampling`` holds the bundle's own defaults.
+    """
+
+    gpt: GptShape
+    input_rate: int
+    output_rate: int
+    decoder_hop: int
+    speaker_width: int
+    decoder_input_width: int
+    condition_each_layer: bool
+    languages: tuple[str, ...]
+    sampling: Mapping[str, float] = field(default_factory=dict)
+    decoder: Mapping[str, Any] = field(default_factory=dict)
+    dvae: Mapping[str, Any] = field(default_factory=dict)
+    speaker_encoder: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def repetition_penalty(self) -> float:
+        return float(self.sampling.get("repetition_penalty", 10.0))
+
+
+def read_config(bundle_path: Path) -> XttsConfig:
+    """Read ``config.json`` and the sizes that ``vocab.json`` decides.
+
+    Raises :class:`DomainError` ``model_missing`` or ``model_damaged``.
+    """
+    raw = _read_json(bundle_path / CONFIG_FILE)
+    try:
+        return parse_config(raw, _vocabulary(bundle_path / VOCAB_FILE))
+    except (KeyError, TypeError, ValueError) as error:
+        raise DomainError(
+            "model_damaged", f"The model in {bundle_path.name} has a {CONFIG_FILE} that cannot be used ({error!r})."
+        ) from error
+
+
+def parse_config(raw: Mapping[str, Any], vocabulary: Mapping[str, int]) -> XttsConfig:
+    """Build the configuration from the file's content. The vocabulary overrides the text-token counts, as in Coqui."""
+    args: Mapping[str, Any] = raw["model_args"]
+    audio: Mapping[str, Any] = raw.get("audio", {})
+    if not args.get("gpt_use_perceiver_resampler", False):
+        raise ValueError("only XTTS-v2 models (gpt_use_perceiver_resampler) are supported")
+    gpt = GptShape(
+        layers=int(args["gpt_layers"]),
+        width=int(args["gpt_n_model_channels"]),
+        heads=int(args["gpt_n_heads"]),
+        text_tokens=max(vocabulary.values()) + 1,
+        start_text_token=vocabulary["[START]"],
+        stop_text_token=vocabulary["[STOP]"],
+        audio_tokens=int(args["gpt_num_audio_tokens"]),
+        start_audio_token=int(args["gpt_start_audio_token"]),
+        stop_audio_token=int(args["gpt_stop_audio_token"]),
+        max_audio_tokens=int(args["gpt_max_audio_tokens"]),
+        max_text_tokens=int(args["gpt_max_text_tokens"]),
+        max_prompt_tokens=int(args["gpt_max_prompt_tokens"]),
+        code_stride=int(args.get("gpt_code_stride_len", 1024)),
+    )
+    unknown = [code for code in raw.get("languages", ()) if code not in LANGUAGES]
+    if unknown:
+        raise ValueError(f"unknown languages {', '.join(unknown)}")
+    sampling = ("temperature", "top_k", "top_p", "repetition_penalty", "length_penalty")
+    return XttsConfig(
+        gpt=gpt,
+        input_rate=int(args.get("input_sample_rate", audio.get("sample_rate", 22050))),
+        output_rate=int(args.get("output_sample_rate", audio.get("output_sample_rate", 24000))),
+        decoder_hop=int(args.get("output_hop_length", 256)),
+        speaker_width=int(args.get("d_vector_dim", 512)),
+        decoder_input_width=int(args.get("decoder_input_dim", gpt.width)),
+        condition_each_layer=bool(args.get("cond_d_vector_in_each_upsampling_layer", True)),
+        languages=tuple(raw.get("languages") or LANGUAGES),
+        sampling={name: float(raw[name]) for name in sampling if name in raw},
+        decoder=dict(raw.get("decoder") or {}),
+        dvae=dict(raw.get("dvae") or {}),
+        speaker_encoder=dict(raw.get("speaker_encoder") or {}),
+    )
+
+
+def _vocabulary(path: Path) -> dict[str, int]:
+    raw = _read_json(path)
+    try:
+        vocabulary = {str(token): int(index) for token, index in raw["model"]["vocab"].items()}
+        vocabulary.update({str(added["content"]): int(added["id"]) for added in raw.get("added_tokens") or ()})
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DomainError(
+            "model_damaged", f"The model in {path.parent.name} has a {path.name} that is no tokenizer file ({error!r})."
+        ) from error
+    return vocabulary
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DomainError(
+            "model_missing", f"The model {path.parent.name} is not there: {path.name} is missing. Build or download it."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise DomainError("model_damaged", f"The model's file {path.name} cannot be read ({error}).") from error

@@ -1,0 +1,91 @@
+"""What goes into speech and what comes out. Loads no ML library."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from xttsproject.lib.audio import Audio
+from xttsproject.lib.errors import DomainError
+
+SAMPLE_RATE = 24_000
+"""Rate of spoken sound in hertz. Training and conditioning sound is at 22 050."""
+
+LONGEST_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How audio codes are drawn.
+
+    ``temperature`` divides the logits; ``top_k`` keeps the likeliest codes (0: all), ``top_p`` the smallest set of
+    them whose probabilities reach it; ``repetition_penalty`` weakens codes already spoken (``None``: the model
+    bundle's own default); ``speed`` stretches time (2.0 is twice as fast); the same ``seed`` gives the same speech
+    (``None``: another one each time). Raises :class:`DomainError` ``sampling_invalid`` with ``field`` set.
+    """
+
+    temperature: float = 0.75
+    top_k: int = 50
+    top_p: float = 0.85
+    repetition_penalty: float | None = None
+    speed: float = 1.0
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        _within("temperature", self.temperature, 0.01, 2.0)
+        _within("top_k", self.top_k, 0, 1024)
+        _within("top_p", self.top_p, 0.01, 1.0)
+        if self.repetition_penalty is not None:
+            _within("repetition_penalty", self.repetition_penalty, 1.0, 50.0)
+        _within("speed", self.speed, 0.25, 4.0)
+        if self.seed is not None:
+            _within("seed", self.seed, 0, LONGEST_SEED)
+
+
+@dataclass(frozen=True)
+class ConditioningSettings:
+    """How a voice is taken from reference clips: one setting used everywhere, so that tools do not differ.
+
+    Each clip counts up to ``max_reference_seconds``; the speaker embedding is the mean over clips. Of all clips joined,
+    the first ``gpt_seconds`` condition the GPT, in chunks of ``chunk_seconds`` whose latents are averaged.
+    """
+
+    max_reference_seconds: float = 30.0
+    gpt_seconds: float = 30.0
+    chunk_seconds: float = 6.0
+
+    def __post_init__(self) -> None:
+        _within("max_reference_seconds", self.max_reference_seconds, 1.0, 600.0)
+        _within("gpt_seconds", self.gpt_seconds, 1.0, 600.0)
+        _within("chunk_seconds", self.chunk_seconds, 1.0, 30.0)
+
+
+@dataclass(frozen=True)
+class SpokenSentence:
+    """One sentence of a speech: its text, its place in the sound (seconds), how many audio codes it took.
+
+    ``finished`` is false where the model gave no stop code before the cap; its end is then cut off or babble.
+    """
+
+    text: str
+    start: float
+    end: float
+    codes: int
+    finished: bool
+
+
+@dataclass(frozen=True)
+class Speech:
+    """Sound at 24 000 Hz and its sentences in order; ``seed`` is the one that was used, given or drawn."""
+
+    audio: Audio
+    sentences: tuple[SpokenSentence, ...]
+    seed: int
+
+
+def _within(field: str, value: float, low: float, high: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or not low <= value <= high:
+        name = field.replace("_", " ")
+        raise DomainError(
+            "sampling_invalid", f"The {name} is {value!r}, but must be a number from {low:g} to {high:g}.", field=field
+        )
