@@ -1,0 +1,1 @@
+"""From a frozen dataset version to checkpoints of a fine-tuned voice."""

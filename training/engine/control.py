@@ -1,0 +1,74 @@
+"""When a run has to stop: a cancel file, SIGTERM, or the death of whoever started it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from training.engine.launch import PARENT_VARIABLE
+from xttsproject.lib.errors import Cancelled
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.25
+GRACE_SECONDS = 3.0
+"""How long the work has to notice a cancel by itself. Together with the poll it stays well within five seconds."""
+
+
+class Control:
+    """A :class:`xttsproject.lib.progress.Progress` whose ``check`` says stop, with a watcher behind it.
+
+    The work checks between steps, clips and codes. Where it does not get to (an import, one very long step), the
+    watcher ends the process after the grace period: ``on_overdue`` is called first, then the exit is immediate. That
+    is safe at any instruction because everything the run keeps is written to a temporary name and renamed.
+    """
+
+    def __init__(self, cancel_file: Path, on_overdue: Callable[[], None], exit_code: int):
+        self._cancel_file = cancel_file
+        self._on_overdue = on_overdue
+        self._exit_code = exit_code
+        self._stop = threading.Event()
+        self._done = threading.Event()
+        given = os.environ.get(PARENT_VARIABLE, "")
+        # Given by the starter, because it may be gone before the first look at getppid().
+        self._parent = int(given) if given.isdigit() else os.getppid()
+
+    def start(self) -> None:
+        signal.signal(signal.SIGTERM, self._on_signal)
+        threading.Thread(target=self._watch, name="control", daemon=True).start()
+
+    def finish(self) -> None:
+        """The work has ended by itself: the watcher no longer interferes."""
+        self._done.set()
+
+    def report(self, fraction: float, message: str = "") -> None:
+        pass
+
+    def check(self) -> None:
+        if self._stop.is_set():
+            raise Cancelled
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._stop.set()
+
+    def _watch(self) -> None:
+        asked_at: float | None = None
+        while not self._done.wait(POLL_SECONDS):
+            if os.getppid() != self._parent:
+                logger.error("The process that started this run (%d) is gone: stopping.", self._parent)
+                os._exit(self._exit_code)
+            if self._cancel_file.exists():
+                self._stop.set()
+            if not self._stop.is_set():
+                continue
+            asked_at = asked_at or time.monotonic()
+            if time.monotonic() - asked_at > GRACE_SECONDS:
+                logger.warning("Cancelled in the middle of a long operation.")
+                self._on_overdue()
+                os._exit(self._exit_code)
