@@ -1,0 +1,1 @@
+"""From a recording to a frozen dataset: segments, reviewed transcripts, dataset versions."""

@@ -1,0 +1,49 @@
+"""The fixed vocabularies of the recordings side."""
+
+from django.db import models
+
+from xttsproject.xtts.languages import LANGUAGES
+
+LANGUAGE_CHOICES = [(language.code, language.name) for language in LANGUAGES.values()]
+
+
+class ConsentKind(models.TextChoices):
+    """Why this person's voice may be cloned."""
+
+    SELF = "self", "It is my own voice"
+    WRITTEN = "written", "The speaker agreed in writing"
+    LICENCE = "licence", "The recording's licence allows it"
+    SYNTHETIC = "synthetic", "The voice is synthetic"
+
+
+class Origin(models.TextChoices):
+    UPLOAD = "upload", "Upload"
+    URL = "url", "URL"
+
+
+class SourceState(models.TextChoices):
+    WAITING = "waiting", "Waiting"
+    FETCHING = "fetching", "Fetching"
+    PREPARING = "preparing", "Decoding and cutting"
+    SEGMENTED = "segmented", "Cut, waiting for transcription"
+    TRANSCRIBING = "transcribing", "Transcribing"
+    READY = "ready", "Ready for review"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class ReviewStatus(models.TextChoices):
+    PENDING = "pending", "To review"
+    APPROVED = "approved", "Approved"
+    REJECTED = "rejected", "Rejected"
+
+
+class VersionState(models.TextChoices):
+    FREEZING = "freezing", "Freezing"
+    READY = "ready", "Ready"
+    FAILED = "failed", "Failed"
+
+
+class Split(models.TextChoices):
+    TRAIN = "train", "Training"
+    VALIDATION = "validation", "Validation"

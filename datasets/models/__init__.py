@@ -1,0 +1,6 @@
+from datasets.models.dataset import Dataset, DatasetVersion
+from datasets.models.segment import Segment
+from datasets.models.source import SourceVideo
+from datasets.models.speaker import Speaker
+
+__all__ = ["Dataset", "DatasetVersion", "Segment", "SourceVideo", "Speaker"]

@@ -1,0 +1,85 @@
+"""A named choice of recordings, and its frozen versions."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+from django.conf import settings
+from django.db import models
+
+from datasets.choices import LANGUAGE_CHOICES, VersionState
+from datasets.models.source import SourceVideo
+from datasets.models.speaker import Speaker
+from datasets.querysets import DatasetQuerySet, DatasetVersionQuerySet
+from xttsproject import storage
+from xttsproject.accounts.models import OwnedModel
+
+
+class Dataset(OwnedModel):
+    """The approved segments of the chosen recordings of one speaker in one language."""
+
+    name = models.CharField(max_length=120)
+    speaker = models.ForeignKey(Speaker, on_delete=models.PROTECT, related_name="datasets")
+    language = models.CharField(max_length=5, choices=LANGUAGE_CHOICES)
+    sources = models.ManyToManyField(SourceVideo, related_name="datasets")
+    validation_share = models.FloatField(default=0.1, help_text="Share of the speech kept for validation.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = DatasetQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at",)
+        constraints = [models.UniqueConstraint(fields=("owner", "name"), name="dataset_name_per_owner")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DatasetVersion(models.Model):
+    """Frozen: its clips and texts never change, and its hash says what they are."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    state = models.CharField(max_length=8, choices=VersionState.choices, default=VersionState.FREEZING)
+    content_hash = models.CharField(max_length=64, blank=True)
+    clips_train = models.PositiveIntegerField(default=0)
+    clips_validation = models.PositiveIntegerField(default=0)
+    seconds_train = models.FloatField(default=0.0)
+    seconds_validation = models.FloatField(default=0.0)
+    left_out = models.JSONField(default=list, blank=True, help_text="[{segment, reason}]")
+    error_code = models.CharField(max_length=64, blank=True)
+    error = models.TextField(blank=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = DatasetVersionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("dataset", "-number")
+        constraints = [
+            models.UniqueConstraint(fields=("dataset", "number"), name="version_number_per_dataset"),
+            models.UniqueConstraint(
+                fields=("dataset", "content_hash"), condition=~models.Q(content_hash=""), name="same_content_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dataset} v{self.number}"
+
+    @property
+    def folder(self) -> Path:
+        return storage.dataset_version_dir(self.pk)
+
+    @property
+    def manifest_path(self) -> Path:
+        return self.folder / "manifest.jsonl"
+
+    @property
+    def clips(self) -> int:
+        return self.clips_train + self.clips_validation
+
+    @property
+    def seconds(self) -> float:
+        return self.seconds_train + self.seconds_validation

@@ -1,0 +1,83 @@
+"""A recording as it came in."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+from django.db import models
+
+from datasets.choices import LANGUAGE_CHOICES, Origin, SourceState
+from datasets.models.speaker import Speaker
+from datasets.querysets import SourceVideoQuerySet
+from xttsproject import storage
+from xttsproject.accounts.models import OwnedModel
+
+
+class SourceVideo(OwnedModel):
+    """An uploaded or fetched recording: the original file, what it turned out to be, and how far it has come."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    speaker = models.ForeignKey(Speaker, on_delete=models.PROTECT, related_name="sources")
+    title = models.CharField(max_length=200)
+    language = models.CharField(max_length=5, choices=LANGUAGE_CHOICES)
+    origin = models.CharField(max_length=6, choices=Origin.choices)
+    url = models.URLField(max_length=2000, blank=True)
+    attribution = models.JSONField(default=dict, blank=True, help_text="Title, channel, date and licence of a URL.")
+
+    original = models.CharField(max_length=300, blank=True, help_text="File name inside the recording's folder.")
+    original_name = models.CharField(max_length=255, blank=True, help_text="As the user's machine called it.")
+    sha256 = models.CharField(max_length=64, blank=True)
+    bytes = models.BigIntegerField(default=0)
+
+    container = models.CharField(max_length=60, blank=True)
+    audio_codec = models.CharField(max_length=40, blank=True)
+    sample_rate = models.PositiveIntegerField(default=0, help_text="Hz, of the original's audio")
+    channels = models.PositiveSmallIntegerField(default=0)
+    has_video = models.BooleanField(default=False)
+    seconds = models.FloatField(default=0.0)
+    notices = models.JSONField(default=list, blank=True, help_text="What was left out while cutting, and why.")
+
+    state = models.CharField(max_length=12, choices=SourceState.choices, default=SourceState.WAITING)
+    error_code = models.CharField(max_length=64, blank=True)
+    error = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = SourceVideoQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "recording"
+        ordering = ("-created_at",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=("owner", "sha256"), condition=~models.Q(sha256=""), name="same_bytes_once_per_owner"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def folder(self) -> Path:
+        return storage.recording_dir(self.pk)
+
+    @property
+    def original_path(self) -> Path:
+        return self.folder / self.original
+
+    @property
+    def master_path(self) -> Path:
+        return storage.recording_master(self.pk)
+
+    def advance(self, to: SourceState, *, since: tuple[SourceState, ...]) -> bool:
+        """Move to the next stage; False if the recording is not in one of the states before it."""
+        moved = SourceVideo.objects.filter(pk=self.pk, state__in=since).update(state=to, error="", error_code="")
+        self.refresh_from_db(fields=["state", "error", "error_code"])
+        return bool(moved)
+
+    def stop(self, to: SourceState, *, code: str = "", message: str = "") -> None:
+        """Record that its work failed or was cancelled; a recording that is ready stays ready."""
+        SourceVideo.objects.filter(pk=self.pk).exclude(state=SourceState.READY).update(
+            state=to, error_code=code, error=message
+        )
+        self.refresh_from_db(fields=["state", "error", "error_code"])
