@@ -1,0 +1,128 @@
+"""Building the networks of a bundle: Coqui's classes, in the size that the bundle's config says.
+
+The GPT class imports transformers, which takes seconds: only training builds it. Speech reads the same weights through
+:mod:`xttsproject.xtts.decode` and :mod:`xttsproject.xtts.reference`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from torch import nn
+from torch.nn.utils import parametrize
+
+from xttsproject.lib.errors import DomainError
+from xttsproject.xtts.config import RELEASED_DVAE, VOCAB_FILE, XttsConfig
+from xttsproject.xtts.weights import State, apply_adapter, read_state
+
+if TYPE_CHECKING:
+    from TTS.tts.layers.xtts.dvae import DiscreteVAE
+    from TTS.tts.layers.xtts.gpt import GPT
+    from TTS.tts.layers.xtts.hifigan_decoder import HifiDecoder
+
+    from xttsproject.xtts.tokenizer import Tokenizer
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def build_gpt(config: XttsConfig) -> GPT:
+    """Coqui's GPT for training, weights not loaded. Forward shapes are in its own docstring."""
+    from TTS.tts.layers.xtts.gpt import GPT
+
+    shape = config.gpt
+    return GPT(
+        layers=shape.layers,
+        model_dim=shape.width,
+        heads=shape.heads,
+        start_text_token=shape.start_text_token,
+        stop_text_token=shape.stop_text_token,
+        number_text_tokens=shape.text_tokens,
+        num_audio_tokens=shape.audio_tokens,
+        start_audio_token=shape.start_audio_token,
+        stop_audio_token=shape.stop_audio_token,
+        max_text_tokens=shape.max_text_tokens,
+        max_mel_tokens=shape.max_audio_tokens,
+        max_prompt_tokens=shape.max_prompt_tokens,
+        code_stride_len=shape.code_stride,
+        use_perceiver_resampler=True,
+    )
+
+
+def build_decoder(config: XttsConfig) -> HifiDecoder:
+    """Coqui's decoder (HiFi-GAN and speaker encoder), weights not loaded, weight norm still in place."""
+    from TTS.tts.layers.xtts.hifigan_decoder import HifiDecoder
+
+    arguments: dict[str, Any] = {
+        "input_sample_rate": config.input_rate,
+        "output_sample_rate": config.output_rate,
+        "output_hop_length": config.decoder_hop,
+        "ar_mel_length_compression": config.gpt.code_stride,
+        "decoder_input_dim": config.decoder_input_width,
+        "d_vector_dim": config.speaker_width,
+        "cond_d_vector_in_each_upsampling_layer": config.condition_each_layer,
+    }
+    decoder = HifiDecoder(**{**arguments, **config.decoder})
+    if config.speaker_encoder:
+        from TTS.encoder.models.resnet import ResNetSpeakerEncoder
+
+        released: dict[str, Any] = {
+            "input_dim": 64,
+            "proj_dim": config.speaker_width,
+            "log_input": True,
+            "use_torch_spec": True,
+            "audio_config": decoder.speaker_encoder_audio_config,
+        }
+        decoder.speaker_encoder = ResNetSpeakerEncoder(**{**released, **config.speaker_encoder})
+    return decoder
+
+
+def build_dvae(config: XttsConfig) -> DiscreteVAE:
+    """Coqui's DVAE, weights not loaded; one code per 1 024 samples at 22 050 Hz."""
+    from TTS.tts.layers.xtts.dvae import DiscreteVAE
+
+    return DiscreteVAE(**{**RELEASED_DVAE, "num_tokens": config.gpt.audio_tokens - 2, **config.dvae})
+
+
+def load_gpt(bundle_path: Path, config: XttsConfig, adapter: Path | None = None) -> GPT:
+    """The GPT with the bundle's weights (and an adapter merged into them), in evaluation mode."""
+    state = read_state(bundle_path, "gpt")
+    return load_into(build_gpt(config), apply_adapter(state, adapter) if adapter else state, bundle_path, "gpt")
+
+
+def load_decoder(bundle_path: Path, config: XttsConfig) -> HifiDecoder:
+    """The decoder with the bundle's weights in evaluation mode, weight norm folded into plain weights."""
+    return fold_weight_norm(load_into(build_decoder(config), read_state(bundle_path, "decoder"), bundle_path, "decoder"))
+
+
+def load_dvae(bundle_path: Path, config: XttsConfig) -> DiscreteVAE:
+    """The DVAE with the bundle's weights, in evaluation mode."""
+    return load_into(build_dvae(config), read_state(bundle_path, "dvae"), bundle_path, "dvae")
+
+
+def load_tokenizer(bundle_path: Path) -> Tokenizer:
+    """The bundle's tokenizer with Coqui's text cleaning in front of it."""
+    from xttsproject.xtts.tokenizer import Tokenizer
+
+    return Tokenizer(bundle_path / VOCAB_FILE)
+
+
+def load_into(network: Network, state: State, bundle_path: Path, part: str) -> Network:
+    """Load every tensor, none missing and none left over, and switch to evaluation mode."""
+    try:
+        network.load_state_dict(state, assign=True)
+    except RuntimeError as error:
+        raise DomainError(
+            "model_damaged", f"The {part} weights of {bundle_path.name} do not fit its config.json: {error}"
+        ) from error
+    for parameter in network.parameters():
+        parameter.requires_grad_(False)
+    return network.eval()
+
+
+def fold_weight_norm(network: Network) -> Network:
+    """Turn each weight-normalised layer into a plain one of the same output, which is faster."""
+    for module in list(network.modules()):
+        if parametrize.is_parametrized(module, "weight"):
+            parametrize.remove_parametrizations(module, "weight")
+    return network

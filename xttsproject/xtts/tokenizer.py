@@ -1,0 +1,61 @@
+"""Text to tokens: Coqui's cleaning for XTTS, then the bundle's own byte-pair vocabulary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
+
+from xttsproject.lib.errors import DomainError
+from xttsproject.xtts.languages import LANGUAGES, validate_language
+
+
+class Tokenizer:
+    """Cleans text as XTTS was trained with (lower case, numbers and abbreviations spelled out) and encodes it."""
+
+    def __init__(self, vocab_file: Path):
+        try:
+            self._coqui = VoiceBpeTokenizer(vocab_file=str(vocab_file))
+        except Exception as error:  # the tokenizers library raises bare Exception for a file it cannot parse
+            raise DomainError(
+                "model_damaged", f"The tokenizer {vocab_file.parent.name}/{vocab_file.name} cannot be read ({error})."
+            ) from error
+        self.unknown: int | None = self._coqui.tokenizer.token_to_id("[UNK]")
+
+    def __len__(self) -> int:
+        return int(self._coqui.get_number_tokens())
+
+    def clean(self, text: str, language: str) -> str:
+        """The text as the model reads it: spelled out, lower-cased, transliterated where XTTS needs that.
+
+        Raises :class:`DomainError` ``language_unsupported`` where a package for the script is missing and
+        ``text_unspeakable`` where the text cannot be cleaned.
+        """
+        code = validate_language(language)
+        known = LANGUAGES[code]
+        if not known.available:
+            raise DomainError(
+                "language_unsupported",
+                f"{known.name} needs the Python package {' and '.join(known.requires)}, which is not installed here.",
+                field="language",
+            )
+        try:
+            return str(self._coqui.preprocess_text(text.strip().lower(), code.split("-")[0]))
+        except Exception as error:  # num2words and the rules in front of it raise many kinds for odd numbers
+            raise DomainError(
+                "text_unspeakable", f"“{shorten(text)}” cannot be read as {known.name} ({error}).", field="text"
+            ) from error
+
+    def encode_clean(self, cleaned: str, language: str) -> list[int]:
+        """Tokens of text that :meth:`clean` returned, the language's tag in front; no start or stop token."""
+        marked = f"[{validate_language(language)}]{cleaned}".replace(" ", "[SPACE]")
+        return list(self._coqui.tokenizer.encode(marked).ids)
+
+    def encode(self, text: str, language: str) -> list[int]:
+        """Clean and encode; equal to what Coqui's inference feeds the GPT. No start or stop token."""
+        return self.encode_clean(self.clean(text, language), language)
+
+
+def shorten(text: str, longest: int = 60) -> str:
+    """Quote of a text for messages."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
