@@ -1,0 +1,1 @@
+"""Checkpoint → voice → speech."""

@@ -1,0 +1,45 @@
+"""What a voice said."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from voices.choices import Channel
+from voices.models.voice import Voice
+from voices.querysets import SynthesisQuerySet
+from xttsproject import storage
+
+
+class Synthesis(models.Model):
+    """A text, the voice and the values it was spoken with, and the WAV that came of it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="syntheses")
+    voice = models.ForeignKey(Voice, null=True, on_delete=models.SET_NULL, related_name="syntheses")
+    voice_name = models.CharField(max_length=120)
+    text = models.TextField()
+    language = models.CharField(max_length=5)
+    sampling = models.JSONField(default=dict)
+    sentences = models.JSONField(default=list, help_text="[{text, start, end, codes, finished}], seconds")
+    seconds = models.FloatField(help_text="Length of the speech.")
+    elapsed = models.FloatField(help_text="Seconds that speaking took.")
+    channel = models.CharField(max_length=8, choices=Channel.choices)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = SynthesisQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "syntheses"
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return self.text[:60]
+
+    @property
+    def audio_path(self) -> Path:
+        return storage.speech_file(self.pk, self.created_at)

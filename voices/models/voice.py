@@ -1,0 +1,80 @@
+"""A voice that can speak."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+from django.db import models
+
+from datasets.choices import LANGUAGE_CHOICES
+from datasets.models import Speaker
+from training.models import Checkpoint
+from voices.choices import VoiceState
+from voices.querysets import VoiceQuerySet
+from xttsproject import storage
+from xttsproject.accounts.models import OwnedModel
+
+
+class Voice(OwnedModel):
+    """A base model or one of its fine-tuned checkpoints, with reference clips and the latents computed from them."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=120)
+    speaker = models.ForeignKey(Speaker, on_delete=models.PROTECT, related_name="voices")
+    checkpoint = models.ForeignKey(
+        Checkpoint, null=True, blank=True, on_delete=models.PROTECT, related_name="voices", help_text="Empty: base model."
+    )
+    bundle = models.CharField(max_length=80, help_text="Name of the XTTS bundle below the checkpoint.")
+    language = models.CharField(max_length=5, choices=LANGUAGE_CHOICES)
+    # Conditioning latents are kept under a key of clips + checkpoint + settings: the same key is never computed twice.
+    conditioning_key = models.CharField(max_length=64, blank=True)
+    defaults = models.JSONField(default=dict, blank=True, help_text="Sampling values that differ from the bundle's.")
+
+    state = models.CharField(max_length=10, choices=VoiceState.choices, default=VoiceState.PREPARING)
+    error_code = models.CharField(max_length=64, blank=True)
+    error = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = VoiceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("name",)
+        constraints = [models.UniqueConstraint(fields=("owner", "name"), name="voice_name_per_owner")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def folder(self) -> Path:
+        return storage.voice_dir(self.pk)
+
+    @property
+    def conditioning_path(self) -> Path:
+        return self.folder / f"conditioning-{self.conditioning_key[:16]}.safetensors"
+
+    @property
+    def adapter_path(self) -> Path | None:
+        return self.checkpoint.folder if self.checkpoint else None
+
+
+class VoiceClip(models.Model):
+    """A reference clip: mono PCM16 WAV in the voice's folder."""
+
+    voice = models.ForeignKey(Voice, on_delete=models.CASCADE, related_name="clips")
+    index = models.PositiveSmallIntegerField()
+    name = models.CharField(max_length=255, help_text="Where it came from, for people.")
+    file = models.CharField(max_length=100, help_text="File name inside the voice's folder.")
+    sha256 = models.CharField(max_length=64)
+    seconds = models.FloatField()
+
+    class Meta:
+        ordering = ("voice", "index")
+        constraints = [models.UniqueConstraint(fields=("voice", "index"), name="clip_index_per_voice")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def path(self) -> Path:
+        return self.voice.folder / self.file

@@ -1,0 +1,1 @@
+"""What the queue calls for this app."""

@@ -1,0 +1,72 @@
+"""One shape for every error of the API.
+
+``{"error": {"message", "type", "param", "code"}}``: the shape that OpenAI's clients understand, so that one
+client code serves all endpoints. ``code`` is stable and for programs, ``param`` names the input at fault.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from rest_framework import exceptions, status
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+from xttsproject.lib.errors import DomainError
+
+# Domain errors are the caller's input at fault unless their code says otherwise.
+_STATUS = {
+    "duplicate": status.HTTP_409_CONFLICT,
+    "job_ended": status.HTTP_409_CONFLICT,
+    "job_not_retryable": status.HTTP_409_CONFLICT,
+    "forbidden": status.HTTP_403_FORBIDDEN,
+    "too_large": status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,
+    "model_missing": status.HTTP_503_SERVICE_UNAVAILABLE,
+    "model_damaged": status.HTTP_503_SERVICE_UNAVAILABLE,
+    "busy": status.HTTP_429_TOO_MANY_REQUESTS,
+}
+
+
+def handle(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler; None (an unexpected error) becomes Django's 500."""
+    if isinstance(error, DomainError):
+        code = _STATUS.get(error.code, status.HTTP_400_BAD_REQUEST)
+        return Response(body(error.message, code=error.code, param=error.field, http=code), status=code)
+    response = exception_handler(error, context)
+    if response is None:
+        return None
+    if isinstance(error, exceptions.ValidationError):
+        param, message = _first(error.detail)
+        data = body(message, code="invalid", param=param, http=response.status_code)
+        data["error"]["fields"] = error.detail
+    else:
+        if isinstance(error, Http404):
+            code_, message = "not_found", "There is no such thing, or it is not shared with you."
+        elif isinstance(error, PermissionDenied):
+            code_, message = "forbidden", "You may not do this."
+        else:
+            code_ = getattr(error, "default_code", "error")
+            message = str(getattr(error, "detail", error))
+        data = body(message, code=code_, param=None, http=response.status_code)
+    response.data = data
+    return response
+
+
+def body(message: str, *, code: str, param: str | None, http: int) -> dict[str, Any]:
+    kind = "server_error" if http >= 500 else "invalid_request_error"
+    if http in (401, 403):
+        kind = "authentication_error" if http == 401 else "permission_error"
+    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+def _first(detail: Any, path: str = "") -> tuple[str | None, str]:
+    """The first complaint in DRF's nested details, with its field's dotted name."""
+    if isinstance(detail, dict) and detail:
+        key, value = next(iter(detail.items()))
+        name = path if key == "non_field_errors" else f"{path}.{key}".strip(".")
+        return _first(value, name)
+    if isinstance(detail, list) and detail:
+        return _first(detail[0], path)
+    return path or None, f"{path}: {detail}" if path else str(detail)

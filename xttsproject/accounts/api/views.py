@@ -1,0 +1,13 @@
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from xttsproject.accounts.api.serializers import MeSerializer
+
+
+class MeView(APIView):
+    @extend_schema(responses=MeSerializer)
+    def get(self, request: Request) -> Response:
+        """Who the token belongs to, and in which groups they are."""
+        return Response(MeSerializer(request.user).data)

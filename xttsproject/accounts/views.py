@@ -1,0 +1,55 @@
+"""The profile page: who you are and the tokens your programs use."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from xttsproject.accounts.models import ApiToken
+from xttsproject.accounts.services import token_create, token_withdraw
+from xttsproject.lib.errors import DomainError
+
+_NEW = "new_api_token"
+
+
+@login_required
+@require_GET
+def profile(request: HttpRequest) -> HttpResponse:
+    return render(
+        request,
+        "accounts/profile.html",
+        {
+            "tokens": ApiToken.objects.filter(user=request.user),
+            # Taken out of the session as it is shown: a reload does not show it again.
+            "new_token": request.session.pop(_NEW, None),
+            "now": timezone.now(),
+        },
+    )
+
+
+@login_required
+@require_POST
+def create_token(request: HttpRequest) -> HttpResponse:
+    try:
+        _row, token = token_create(user=request.user, name=request.POST.get("name", ""))
+    except DomainError as error:
+        messages.error(request, error.message)
+    else:
+        request.session[_NEW] = token
+    return redirect("accounts:profile")
+
+
+@login_required
+@require_POST
+def withdraw_token(request: HttpRequest, key: str) -> HttpResponse:
+    try:
+        token_withdraw(user=request.user, key=key)
+    except DomainError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, "The token is withdrawn; programs that used it are locked out.")
+    return redirect("accounts:profile")

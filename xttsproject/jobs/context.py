@@ -1,0 +1,90 @@
+"""What a handler is given: its job, its subject, and the means to report and to learn of a cancel."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+from django.db import close_old_connections, connection, models
+
+from xttsproject.jobs.models import Job
+from xttsproject.lib.errors import Cancelled, DomainError
+
+# Often enough for a page that looks every second, seldom enough not to keep SQLite's one writer busy.
+REPORT_SECONDS = 0.7
+CHECK_SECONDS = 0.7
+BEAT_SECONDS = 10.0
+
+
+class LostClaim(Exception):
+    """The job was given to another worker meanwhile; whatever this one does no longer counts."""
+
+
+class JobContext:
+    """A :class:`xttsproject.lib.progress.Progress` that writes to the job's row."""
+
+    def __init__(self, job: Job):
+        self.job = job
+        self.arguments: dict[str, Any] = job.arguments
+        self._reported = self._checked = float("-inf")
+        self._stop = False
+
+    def subject(self) -> models.Model:
+        """The object to work on; DomainError if it was deleted since."""
+        subject = self.job.subject
+        if subject is None:
+            raise DomainError("subject_gone", f"What “{self.job.title}” was to work on has been deleted.")
+        return subject
+
+    def report(self, fraction: float, message: str = "") -> None:
+        now = time.monotonic()
+        if now - self._reported < REPORT_SECONDS and message == self.job.message:
+            return
+        if now - self._reported < 0.2:
+            return
+        self._reported = now
+        self.job.message = message
+        if not self.job.beat(fraction, message):
+            raise LostClaim
+
+    def check(self) -> None:
+        now = time.monotonic()
+        if now - self._checked < CHECK_SECONDS:
+            if self._stop:
+                raise Cancelled
+            return
+        self._checked = now
+        self._stop = bool(Job.objects.filter(pk=self.job.pk).values_list("cancel_requested", flat=True).first())
+        if self._stop:
+            raise Cancelled
+
+    def should_stop(self) -> bool:
+        try:
+            self.check()
+        except Cancelled:
+            return True
+        return False
+
+
+class Heartbeat:
+    """Keeps a running job's sign of life fresh from a thread, whatever the handler is busy with."""
+
+    def __init__(self, job: Job):
+        self._job = Job(pk=job.pk)
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"heartbeat-{job.pk}", daemon=True)
+
+    def __enter__(self) -> Heartbeat:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        while not self._done.wait(BEAT_SECONDS):
+            close_old_connections()
+            self._job.beat()
+        connection.close()

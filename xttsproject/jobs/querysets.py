@@ -1,0 +1,40 @@
+"""Reads of jobs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+
+from xttsproject.jobs.choices import ACTIVE_STATES, JobState
+
+if TYPE_CHECKING:
+    from xttsproject.jobs.models import Job
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    def visible_to(self, user: Any) -> JobQuerySet:
+        """A person's own jobs; an administrator sees all."""
+        if user.is_superuser:
+            return self
+        return self.filter(owner_id=user.pk)
+
+    editable_by = visible_to
+
+    def active(self) -> JobQuerySet:
+        return self.filter(state__in=ACTIVE_STATES)
+
+    def about(self, subject: models.Model) -> JobQuerySet:
+        """Jobs that work on this object, newest first."""
+        return self.filter(
+            subject_type=f"{subject._meta.app_label}.{subject._meta.model_name}", subject_id=str(subject.pk)
+        ).order_by("-created_at")
+
+    def ahead_of(self, job: Job) -> JobQuerySet:
+        """Queued jobs of the same queue that come first."""
+        return self.filter(queue=job.queue, state=JobState.QUEUED, queued_at__lt=job.queued_at)
+
+    def silent_since(self, moment: datetime) -> JobQuerySet:
+        """Running jobs whose worker has not been heard of since then."""
+        return self.filter(state=JobState.RUNNING, heartbeat_at__lt=moment)

@@ -1,0 +1,59 @@
+"""The kinds of job there are: each app's tasks.py registers its own with :func:`job_kind`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+
+from xttsproject.jobs.choices import Queue
+
+if TYPE_CHECKING:
+    from xttsproject.jobs.context import JobContext
+
+Handler = Callable[["JobContext"], dict[str, Any] | None]
+Ended = Callable[[models.Model, str, str], None]
+
+
+@dataclass(frozen=True)
+class JobKind:
+    """``handler`` does the work. ``ended`` hears of a failure or cancellation: (subject, state, message).
+
+    ``max_attempts`` bounds how often a job whose worker died is started again.
+    """
+
+    name: str
+    queue: Queue
+    handler: Handler
+    ended: Ended | None
+    max_attempts: int
+
+
+_kinds: dict[str, JobKind] = {}
+
+
+def job_kind(
+    name: str, *, queue: Queue, ended: Ended | None = None, max_attempts: int = 3
+) -> Callable[[Handler], Handler]:
+    """Register the decorated function as the handler of jobs of this kind.
+
+    It may be called again after a worker died at any instruction, so it must be able to run twice without harm.
+    """
+
+    def register(handler: Handler) -> Handler:
+        if name in _kinds and _kinds[name].handler is not handler:
+            raise ValueError(f"Two handlers for jobs of kind {name!r}.")
+        _kinds[name] = JobKind(name, queue, handler, ended, max_attempts)
+        return handler
+
+    return register
+
+
+def get_kind(name: str) -> JobKind:
+    return _kinds[name]
+
+
+def all_kinds() -> tuple[JobKind, ...]:
+    return tuple(_kinds.values())

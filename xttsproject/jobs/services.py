@@ -1,0 +1,127 @@
+"""Starting, ending and rescuing jobs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import models, transaction
+from django.utils import timezone
+
+from xttsproject.jobs.choices import JobState
+from xttsproject.jobs.models import Job
+from xttsproject.jobs.registry import get_kind
+from xttsproject.lib.errors import DomainError
+
+logger = logging.getLogger(__name__)
+
+RUN = "xttsproject.jobs.tasks.run"
+
+
+def job_start(
+    *, kind: str, title: str, owner: Any, subject: models.Model | None = None, arguments: dict[str, Any] | None = None
+) -> Job:
+    """Create a job and send it to its queue once the surrounding transaction has committed.
+
+    One active job of a kind per subject: asking again while it waits or runs returns that one.
+    """
+    with transaction.atomic():
+        if subject is not None:
+            active = Job.objects.about(subject).active().filter(kind=kind).first()
+            if active is not None:
+                return active
+        job = Job.objects.create(
+            kind=kind,
+            queue=get_kind(kind).queue,
+            title=title[:200],
+            owner=owner,
+            subject_type=f"{subject._meta.app_label}.{subject._meta.model_name}" if subject is not None else "",
+            subject_id=str(subject.pk) if subject is not None else "",
+            arguments=arguments or {},
+        )
+        transaction.on_commit(lambda: job_send(job=job))
+    return job
+
+
+def job_send(*, job: Job) -> None:
+    """Put the job's key on its queue. Sending twice is harmless: a job is claimed before it runs."""
+    from django_q.tasks import async_task
+
+    # Positional, because django-q takes some keyword names for itself.
+    async_task(RUN, str(job.pk), cluster=job.queue, task_name=job.kind)
+
+
+def job_cancel(*, job: Job) -> None:
+    """Ask a job to stop. DomainError ``job_ended`` when there is nothing left to stop."""
+    if not job.request_cancel():
+        raise DomainError("job_ended", f"“{job.title}” has already {job.get_state_display().lower()}.")
+    if job.state == JobState.CANCELLED:
+        job_tell_subject(job=job)
+
+
+def job_retry(*, job: Job) -> None:
+    """Queue a failed or cancelled job again. DomainError ``job_not_retryable`` in any other state."""
+    with transaction.atomic():
+        if not job.can_retry or not job.requeue():
+            raise DomainError(
+                "job_not_retryable",
+                f"“{job.title}” is {job.get_state_display().lower()}; only a failed or cancelled job can be tried again.",
+            )
+        transaction.on_commit(lambda: job_send(job=job))
+
+
+def job_tell_subject(*, job: Job) -> None:
+    """Let the app that owns the subject record that the job ended without success."""
+    kind, subject = get_kind(job.kind), job.subject
+    if kind.ended is not None and subject is not None:
+        kind.ended(subject, job.state, job.error)
+
+
+def jobs_rescue() -> int:
+    """Give jobs whose worker died to another; fail those that died too often. Returns how many were found.
+
+    A worker on this machine is known to be dead when its process is gone; one elsewhere when it has been
+    silent for JOB_LOST_SECONDS.
+    """
+    silent = Job.objects.silent_since(timezone.now() - timedelta(seconds=settings.JOB_LOST_SECONDS))
+    here = Job.objects.filter(state=JobState.RUNNING, worker__startswith=f"{socket.gethostname()}:")
+    lost = {job.pk: job for job in silent} | {job.pk: job for job in here if not _alive(job.worker)}
+    for job in lost.values():
+        if job.cancel_requested:
+            job.mark_cancelled()
+            job_tell_subject(job=job)
+        elif job.attempt >= get_kind(job.kind).max_attempts:
+            job.fail(
+                "worker_lost",
+                f"“{job.title}” lost its worker {job.attempt} times, so it was not started again. "
+                "Look at the worker's log for a crash or too little memory, then retry.",
+                unexpected=True,
+            )
+            job_tell_subject(job=job)
+        elif job.requeue():
+            logger.warning("Job %s (%s) lost its worker; queued again.", job.pk, job.kind)
+            job_send(job=job)
+    return len(lost)
+
+
+def jobs_resend(*, queue: str) -> int:
+    """Send every waiting job of a queue again: its message may have died with the last cluster or broker."""
+    waiting = list(Job.objects.filter(queue=queue, state=JobState.QUEUED).order_by("queued_at"))
+    for job in waiting:
+        job_send(job=job)
+    return len(waiting)
+
+
+def _alive(worker: str) -> bool:
+    process = int(worker.rpartition(":")[2])
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

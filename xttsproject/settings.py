@@ -1,0 +1,334 @@
+"""Every setting of the portal. Values come from the environment or ``.env``; docs/CONFIGURATION.md lists them."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from csp.constants import NONE, SELF
+
+from xttsproject.lib.env import Environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Environment(BASE_DIR / ".env")
+
+# --- Where things lie -------------------------------------------------------------------------------------------
+env.section("Where things lie")
+DATA_ROOT = env.path("DATA_ROOT", "var", "Everything written at run time lies below this folder.", base=BASE_DIR)
+MODELS_DIR = env.path("MODELS_DIR", str(DATA_ROOT / "models"), "Model bundles, one folder each.", base=BASE_DIR)
+MEDIA_ROOT = DATA_ROOT / "media"
+RUNS_DIR = DATA_ROOT / "runs"
+CACHE_DIR = DATA_ROOT / "cache"
+LOGS_DIR = DATA_ROOT / "logs"
+STATIC_ROOT = DATA_ROOT / "static"
+DATA_ROOT.mkdir(parents=True, exist_ok=True)
+
+# --- The site ---------------------------------------------------------------------------------------------------
+env.section("The site")
+DEBUG = env.boolean("DEBUG", False, "Show tracebacks in the browser. Never on a machine that others reach.")
+SECRET_KEY = env.text(
+    "SECRET_KEY", "", "Signs sessions. Empty: made once and kept in DATA_ROOT/secret.key, readable by the owner alone."
+)
+ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]", "Host names the portal answers to.")
+CSRF_TRUSTED_ORIGINS = env.names(
+    "CSRF_TRUSTED_ORIGINS", "", "Origins (https://voices.example.org) that forms may come from behind a proxy."
+)
+HTTPS = env.boolean("HTTPS", False, "The portal is reached by https: cookies are marked secure, HSTS is sent.")
+BEHIND_PROXY = env.boolean("BEHIND_PROXY", False, "Trust X-Forwarded-Proto from the reverse proxy in front.")
+ALLOW_SIGNUP = env.boolean("ALLOW_SIGNUP", False, "Strangers may create an account. Otherwise an administrator does.")
+TIME_ZONE = env.text("TIME_ZONE", "UTC", "Time zone of dates on pages, by its IANA name.")
+LOG_LEVEL = env.text("LOG_LEVEL", "INFO", "How much is logged.", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+EMAIL_URL = env.url("EMAIL_URL", "consolemail://", "Where mail goes: smtp+tls://user:password@host:587, or consolemail://.")
+API_TOKEN_DAYS = env.integer("API_TOKEN_DAYS", 90, "Days until a new API token expires; 0 means never.")
+TENSORBOARD_URL = env.url("TENSORBOARD_URL", "", "Where TensorBoard is reached by users; empty hides the link.")
+
+# --- Database and queues ----------------------------------------------------------------------------------------
+env.section("Database and queues")
+_database = env.database(
+    "DATABASE_URL",
+    f"sqlite:///{DATA_ROOT / 'portal.sqlite3'}",
+    "The database: sqlite:///path, or postgres://user:password@host/name with the `scale` extra.",
+)
+REDIS_URL = env.url("REDIS_URL", "", "Redis as the queues' broker, for workers on several machines. Empty: the database.")
+CPU_WORKERS = env.integer("CPU_WORKERS", 2, "Processes for fetching, cutting and exporting.", minimum=1)
+GPU_WORKERS = env.integer("GPU_WORKERS", 1, "Processes for transcription and training: one per device.", minimum=1)
+JOB_TIMEOUT_HOURS = env.integer("JOB_TIMEOUT_HOURS", 72, "The longest a job may run.", minimum=1)
+JOB_LOST_SECONDS = env.integer(
+    "JOB_LOST_SECONDS", 90, "A running job without a sign of life for so long is taken from its worker.", minimum=30
+)
+
+# --- Recordings -------------------------------------------------------------------------------------------------
+env.section("Recordings")
+UPLOAD_MAX_BYTES = env.integer("UPLOAD_MAX_BYTES", 4 * 1024**3, "Largest file that may be uploaded or fetched, in bytes.")
+RECORDING_MAX_SECONDS = env.integer("RECORDING_MAX_SECONDS", 7200, "Longest recording, in seconds.", minimum=1)
+FETCH_TIMEOUT_SECONDS = env.integer("FETCH_TIMEOUT_SECONDS", 1800, "Longest time for fetching one URL.", minimum=1)
+INGEST_ALLOW_PRIVATE_HOSTS = env.boolean(
+    "INGEST_ALLOW_PRIVATE_HOSTS", False, "URLs may point at addresses of this machine or its network."
+)
+
+# --- Models and speech ------------------------------------------------------------------------------------------
+env.section("Models and speech")
+MODEL_HUB_URL = env.url("MODEL_HUB_URL", "https://huggingface.co", "The model hub that `manage.py models download` asks.")
+XTTS_BUNDLE = env.text("XTTS_BUNDLE", "tiny", "The XTTS bundle in MODELS_DIR that speaks and is fine-tuned.")
+WHISPER_BUNDLE = env.text("WHISPER_BUNDLE", "tiny-whisper", "The Whisper bundle in MODELS_DIR that transcribes.")
+DEVICE = env.text("DEVICE", "auto", "Device of the models: auto, cpu, cuda or cuda:N.")
+SPEECH_PRECISION = env.text("SPEECH_PRECISION", "fp32", "Precision of speech.", choices=("fp32", "bf16", "fp16"))
+WHISPER_COMPUTE_TYPE = env.text("WHISPER_COMPUTE_TYPE", "default", "CTranslate2 compute type, such as int8 or float16.")
+SPEECH_PRELOAD = env.boolean("SPEECH_PRELOAD", False, "Load the speech model when the portal starts.")
+SPEECH_IDLE_UNLOAD = env.integer(
+    "SPEECH_IDLE_UNLOAD", 900, "Seconds without a request after which the speech model leaves memory; 0 means never."
+)
+SPEECH_MAX_CHARACTERS = env.integer("SPEECH_MAX_CHARACTERS", 5000, "Longest text of one request.", minimum=1)
+TRAINING_THREADS = env.integer("TRAINING_THREADS", 0, "CPU threads of a training run; 0 leaves it to PyTorch.")
+
+# --- What follows is not meant to be set from outside -----------------------------------------------------------
+
+
+def _secret_key() -> str:
+    """The configured key, or one made once and kept: every process of one installation must share it."""
+    if SECRET_KEY:
+        return SECRET_KEY
+    kept = DATA_ROOT / "secret.key"
+    try:
+        with open(kept, "x", encoding="ascii", opener=_owner_only) as handle:
+            handle.write(secrets.token_urlsafe(50))
+    except FileExistsError:
+        pass
+    return kept.read_text(encoding="ascii")
+
+
+def _owner_only(path: str, flags: int) -> int:
+    import os
+
+    return os.open(path, flags, 0o600)
+
+
+SECRET_KEY = _secret_key()
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.simple_history",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.humanize",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "xttsproject.apps.PortalAdminConfig",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "rest_framework",
+    "knox",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_filters",
+    "django_htmx",
+    "django_q",
+    "django_prometheus",
+    "simple_history",
+    "csp",
+    "xttsproject.apps.PortalConfig",
+    "xttsproject.bundles",
+    "xttsproject.jobs",
+    "xttsproject.accounts",
+    "datasets",
+    "training",
+    "voices",
+]
+
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+
+ROOT_URLCONF = "xttsproject.urls"
+WSGI_APPLICATION = "xttsproject.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+                "xttsproject.context.portal",
+            ],
+        },
+    }
+]
+
+DATABASES: dict[str, dict[str, Any]] = {"default": {**_database, "ATOMIC_REQUESTS": False}}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # Several processes write: WAL lets readers go on meanwhile, IMMEDIATE takes the write lock before reading,
+    # so that a busy writer is waited for instead of failing half-way through a transaction.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 30,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+
+_hour = 3600
+Q_CLUSTER: dict[str, Any] = {
+    "name": "cpu",
+    "label": "Queues",
+    "workers": CPU_WORKERS,
+    "queue_limit": CPU_WORKERS,
+    "recycle": 200,
+    # A message is handed out again only after the longest job could have ended, and once is enough: jobs are
+    # claimed in the database and the reaper, not the broker, gives lost ones to another worker.
+    "timeout": JOB_TIMEOUT_HOURS * _hour,
+    "retry": (JOB_TIMEOUT_HOURS + 1) * _hour,
+    "max_attempts": 1,
+    "ack_failures": True,
+    "poll": 0.5,
+    "save_limit": 200,
+    "catch_up": False,
+    "ALT_CLUSTERS": {
+        "gpu": {
+            "workers": GPU_WORKERS,
+            "queue_limit": GPU_WORKERS,
+            "timeout": JOB_TIMEOUT_HOURS * _hour,
+            "retry": (JOB_TIMEOUT_HOURS + 1) * _hour,
+            "recycle": 20,
+        }
+    },
+}
+if REDIS_URL:
+    Q_CLUSTER["redis"] = REDIS_URL
+else:
+    Q_CLUSTER["orm"] = "default"
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "optional"
+ACCOUNT_ADAPTER = "xttsproject.accounts.adapter.AccountAdapter"
+ACCOUNT_LOGOUT_ON_GET = False
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "knox.auth.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_FILTER_BACKENDS": [
+        "django_filters.rest_framework.DjangoFilterBackend",
+        "rest_framework.filters.OrderingFilter",
+    ],
+    "DEFAULT_PAGINATION_CLASS": "xttsproject.accounts.api.pagination.Pages",
+    "PAGE_SIZE": 50,
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "EXCEPTION_HANDLER": "xttsproject.accounts.api.errors.handle",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+KNOX_TOKEN_MODEL = "accounts.ApiToken"
+REST_KNOX = {
+    "TOKEN_TTL": timedelta(days=API_TOKEN_DAYS) if API_TOKEN_DAYS else None,
+    # The word that OpenAI's clients send; one header works for every endpoint.
+    "AUTH_HEADER_PREFIX": "Bearer",
+    "TOKEN_MODEL": KNOX_TOKEN_MODEL,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "XTTS voice portal",
+    "DESCRIPTION": "Recordings, segments, datasets, fine-tuning runs, voices and speech. Authorise with an API token "
+    "from your profile page: `Authorization: Bearer <token>`.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+USE_TZ = True
+LANGUAGE_CODE = "en"
+STATIC_URL = "static/"
+MEDIA_URL = "media/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+# Uploads of any size go to disk in pieces, on the same file system as their final place.
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+FILE_UPLOAD_TEMP_DIR = DATA_ROOT / "uploads"
+FILE_UPLOAD_PERMISSIONS = 0o644
+FILE_UPLOAD_TEMP_DIR.mkdir(parents=True, exist_ok=True)
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
+
+_email = __import__("environ").Env.email_url_config(EMAIL_URL)
+globals().update({key: value for key, value in _email.items() if key.startswith("EMAIL_")})
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+if BEHIND_PROXY:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+
+CONTENT_SECURITY_POLICY = {
+    "EXCLUDE_URL_PREFIXES": ("/admin/", "/api/docs/"),
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:", "blob:"],
+        "media-src": [SELF, "blob:"],
+        "style-src": [SELF, "'unsafe-inline'"],
+        "connect-src": [SELF, "blob:"],
+        "object-src": [NONE],
+        "frame-ancestors": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+    },
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {"django-q": {"level": "WARNING"}, "django.request": {"level": "ERROR"}},
+}
+
+UNFOLD = {
+    "SITE_TITLE": "XTTS voice portal",
+    "SITE_HEADER": "Voice portal",
+    "SITE_URL": "/",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+}
+PROMETHEUS_EXPORT_MIGRATIONS = False

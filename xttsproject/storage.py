@@ -1,0 +1,61 @@
+"""The one place that says where each kind of file lies.
+
+Below DATA_ROOT::
+
+    portal.sqlite3, secret.key
+    models/<bundle>/                    model bundles (see xttsproject.bundles)
+    media/recordings/<id>/              original.<suffix> as it came, master.wav (mono 24 kHz PCM16)
+    media/datasets/<id>/                a frozen dataset version: manifest.jsonl, clips/*.wav
+    media/voices/<id>/                  reference clips and conditioning.safetensors
+    media/speech/<year>/<month>/<id>.wav
+    runs/<id>/                          a training run: spec.json, events.jsonl, checkpoints/, samples/, state/, tensorboard/
+    cache/features/                     audio codes, mels and tokens of training clips, by content
+    uploads/                            uploads under way
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from django.conf import settings
+
+
+def recording_dir(source_id: UUID) -> Path:
+    return Path(settings.MEDIA_ROOT, "recordings", str(source_id))
+
+
+def recording_master(source_id: UUID) -> Path:
+    return recording_dir(source_id) / "master.wav"
+
+
+def dataset_version_dir(version_id: UUID) -> Path:
+    return Path(settings.MEDIA_ROOT, "datasets", str(version_id))
+
+
+def run_dir(run_id: UUID) -> Path:
+    return Path(settings.RUNS_DIR, str(run_id))
+
+
+def features_dir() -> Path:
+    return Path(settings.CACHE_DIR, "features")
+
+
+def voice_dir(voice_id: UUID) -> Path:
+    return Path(settings.MEDIA_ROOT, "voices", str(voice_id))
+
+
+def speech_file(synthesis_id: UUID, made: datetime) -> Path:
+    return Path(settings.MEDIA_ROOT, "speech", f"{made:%Y}", f"{made:%m}", f"{synthesis_id}.wav")
+
+
+def bundle_dir(name: str) -> Path:
+    return Path(settings.MODELS_DIR, name)
+
+
+def remove_tree(folder: Path) -> None:
+    """Delete a folder of ours; one that is already gone is fine."""
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)

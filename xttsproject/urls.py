@@ -1,0 +1,29 @@
+"""The portal's addresses."""
+
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from xttsproject import views
+
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("models/", views.models, name="models"),
+    path("healthz", views.healthz, name="healthz"),
+    path("profile/", include("xttsproject.accounts.urls")),
+    path("accounts/", include("allauth.urls")),
+    path("jobs/", include("xttsproject.jobs.urls")),
+    path("", include("datasets.urls")),
+    path("", include("training.urls")),
+    path("", include("voices.urls")),
+    path("admin/", admin.site.urls),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
+    path("api/v1/", include("xttsproject.accounts.api.urls")),
+    path("api/v1/", include("xttsproject.jobs.api.urls")),
+    path("api/v1/", include("datasets.api.urls")),
+    path("api/v1/", include("training.api.urls")),
+    path("api/v1/", include("voices.api.urls")),
+    path("", include("django_prometheus.urls")),
+]
