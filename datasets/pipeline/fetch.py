@@ -1,0 +1,254 @@
+"""A recording from the internet: what yt-dlp knows how to find, or a plain file.
+
+The work is done by a process of its own (see ``fetch_child``); this side checks the address, watches the clock and the
+folder, passes on progress and ends the process when it should stop.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import json
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+from datasets.pipeline.fetch_guard import is_public
+from datasets.pipeline.wording import bytes_words, duration_words
+from xttsproject.lib.errors import DomainError
+from xttsproject.lib.progress import Progress, Silent
+
+_TICK = 0.2
+# The child is given what it needs and nothing else: a proxy would connect on its behalf, and it needs no secrets.
+_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+@dataclass(frozen=True)
+class FetchLimits:
+    """``max_bytes`` of the file, ``max_seconds`` of sound, ``timeout`` in seconds for everything together.
+
+    ``attempts`` in all after passing faults, the first pause ``backoff`` seconds, then twice as long each time.
+    """
+
+    max_bytes: int
+    max_seconds: float
+    timeout: float
+    attempts: int = 3
+    backoff: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("max_bytes", "max_seconds", "timeout", "attempts"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}.")
+        if self.backoff < 0:
+            raise ValueError(f"backoff must not be negative, got {self.backoff}.")
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """``path`` is the file in the target folder; texts are empty where the site does not say. ``upload_date`` is
+    YYYYMMDD; ``url`` is the address of the page that it came from, ``extractor`` what recognised it."""
+
+    path: Path
+    title: str
+    uploader: str
+    url: str
+    licence: str
+    upload_date: str
+    extractor: str
+
+
+def check_url(url: str, *, allow_private: bool = False, private_hosts: Collection[str] = ()) -> str:
+    """Check what can be told from the address alone, without asking any server, and return it without outer space.
+
+    Raises DomainError ``url_scheme`` or ``url_private_address``, both with ``field="url"``.
+    """
+    url = url.strip()
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").rstrip(".")
+        _ = parts.port
+    except ValueError:
+        raise DomainError(
+            "url_scheme", f"“{url}” is not a valid address; it begins with https://.", field="url"
+        ) from None
+    if parts.scheme.lower() not in {"http", "https"} or not host:
+        raise DomainError(
+            "url_scheme", f"“{url}” is no web address; it must begin with http:// or https://.", field="url"
+        )
+    if parts.username is not None or parts.password is not None:
+        raise DomainError("url_scheme", f"The address of {host} must not contain a user name or password.", field="url")
+    if any(character.isspace() or ord(character) < 32 for character in url):
+        raise DomainError("url_scheme", "A web address contains no spaces or line breaks.", field="url")
+    exempt = allow_private or host in {name.lower() for name in private_hosts}
+    if not exempt and _plainly_private(host):
+        raise DomainError(
+            "url_private_address",
+            f"{host} is not a public address; give an address on the public internet.",
+            field="url",
+        )
+    return url
+
+
+def _plainly_private(host: str) -> bool:
+    if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
+        return True
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return not is_public(host)
+
+
+def fetch_url(
+    url: str,
+    target_dir: Path,
+    limits: FetchLimits,
+    allow_private: bool = False,
+    progress: Progress | None = None,
+    *,
+    private_hosts: Collection[str] = (),
+) -> Fetched:
+    """Fetch one recording into ``target_dir`` as ``source.<ext>``; a failure leaves nothing there.
+
+    Every address that is connected to must be public, redirects and the media's own address included, unless
+    ``allow_private`` or the host's name is among ``private_hosts``.
+
+    Raises ``Cancelled`` and DomainError ``url_scheme``, ``url_private_address``, ``url_unresolved``, ``too_large``,
+    ``media_too_long`` or ``fetch_failed`` (``permanent`` is false where the fault may pass).
+    """
+    progress = progress or Silent()
+    url = check_url(url, allow_private=allow_private, private_hosts=private_hosts)
+    progress.check()
+    target_dir = Path(target_dir)
+    target_dir.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=".fetch-", dir=target_dir))
+    try:
+        request = {
+            "url": url,
+            "folder": str(folder),
+            "allow_private": allow_private,
+            "private_hosts": list(private_hosts),
+            "max_bytes": limits.max_bytes,
+            "max_seconds": limits.max_seconds,
+            "attempts": limits.attempts,
+            "backoff": limits.backoff,
+            "socket_timeout": min(20.0, limits.timeout),
+        }
+        done = _watch(request, folder, limits, progress)
+        fetched = Path(done.pop("path"))
+        target = target_dir / fetched.name
+        fetched.replace(target)
+        target.chmod(0o644)
+        progress.report(1.0, "fetched")
+        return Fetched(path=target, **done)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _watch(request: dict[str, Any], folder: Path, limits: FetchLimits, progress: Progress) -> dict[str, str]:
+    """Run the child until it is done, told to stop, out of time or over the limit."""
+    deadline = time.monotonic() + limits.timeout
+    with tempfile.TemporaryFile() as log, _child(request, log) as (child, lines):
+        while True:
+            progress.check()
+            if time.monotonic() > deadline:
+                raise DomainError(
+                    "fetch_failed",
+                    f"Fetching {request['url']} took longer than {duration_words(limits.timeout)} and was stopped.",
+                    permanent=False,
+                    field="url",
+                )
+            _check_folder(folder, limits)
+            try:
+                line = lines.get(timeout=_TICK)
+            except queue.Empty:
+                continue
+            if line is None:
+                raise DomainError(
+                    "fetch_failed",
+                    f"Fetching {request['url']} broke off (exit status {child.wait()}): {_end_of(log)}",
+                    permanent=False,
+                    field="url",
+                )
+            said = json.loads(line)
+            if "done" in said:
+                return dict(said["done"])
+            if "error" in said:
+                error = said["error"]
+                raise DomainError(error["code"], error["message"], permanent=error["permanent"], field="url")
+            progress.report(said["progress"], said["message"])
+
+
+@contextlib.contextmanager
+def _child(request: dict[str, Any], log: IO[bytes]) -> Iterator[tuple[subprocess.Popen[str], queue.Queue[str | None]]]:
+    """The fetching process with its lines; it and whatever it started are ended when the block is left."""
+    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[2])
+    environment["PYTHONUNBUFFERED"] = "1"
+    environment["YTDLP_NO_PLUGINS"] = "1"
+    child = subprocess.Popen(
+        [sys.executable, "-P", "-m", "datasets.pipeline.fetch_child"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
+        encoding="utf-8",
+        env=environment,
+        cwd=request["folder"],
+        start_new_session=True,
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    lines: queue.Queue[str | None] = queue.Queue()
+    reader = threading.Thread(target=_read, args=(child.stdout, lines), daemon=True)
+    reader.start()
+    try:
+        with contextlib.suppress(BrokenPipeError):
+            json.dump(request, child.stdin)
+            child.stdin.close()
+        yield child, lines
+    finally:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        reader.join(timeout=5)
+        child.stdout.close()
+
+
+def _read(stream: IO[str], lines: queue.Queue[str | None]) -> None:
+    for line in stream:
+        lines.put(line)
+    lines.put(None)
+
+
+def _check_folder(folder: Path, limits: FetchLimits) -> None:
+    """The files themselves are counted too, in case a downloader does not report."""
+    size = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            size += path.stat().st_size
+    # A fragmented download holds one fragment twice for a moment.
+    if size > 2 * limits.max_bytes + 1_000_000:
+        raise DomainError(
+            "too_large",
+            f"The recording is larger than the limit of {bytes_words(limits.max_bytes)}; choose a shorter one.",
+            field="url",
+        )
+
+
+def _end_of(log: IO[bytes]) -> str:
+    log.seek(0)
+    lines = log.read().decode("utf-8", "replace").strip().splitlines()
+    return lines[-1][:300] if lines else "it said nothing."

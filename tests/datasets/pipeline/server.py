@@ -1,0 +1,117 @@
+"""A real HTTP server on loopback whose answers misbehave on request."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+
+class MisbehavingServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, media: Path):
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.media = media.read_bytes()
+        self.asked: Counter[str] = Counter()
+        self.redirect_to = ""
+
+    def address(self, path: str, host: str = "127.0.0.1") -> str:
+        return f"http://{host}:{self.server_port}{path}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: MisbehavingServer
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        self.server.asked[path] += 1
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            getattr(self, "answer_" + path.strip("/").partition(".")[0])()
+
+    def _send(self, body: bytes, kind: str, *, stated: bool = True) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        if stated:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def answer_speech(self) -> None:
+        self._send(self.server.media, "audio/wav")
+
+    def answer_plain(self) -> None:
+        self._send(self.server.media, "application/octet-stream")
+
+    def answer_unstated(self) -> None:
+        self._send(self.server.media, "audio/wav", stated=False)
+
+    def answer_page(self) -> None:
+        self._send(
+            b"<!doctype html><html><head><title>Hello</title></head><body>Words only.</body></html>", "text/html"
+        )
+
+    def answer_embedding(self) -> None:
+        body = f'<html><body><video src="{self.server.address("/speech.wav")}"></video></body></html>'
+        self._send(body.encode(), "text/html")
+
+    def answer_private(self) -> None:
+        self.send_response(302)
+        self.send_header("Location", self.server.redirect_to)
+        self.end_headers()
+
+    def answer_missing(self) -> None:
+        self.send_error(404)
+
+    def answer_busy(self) -> None:
+        """Unavailable for the first two requests, then all is well."""
+        if self.server.asked["/busy.wav"] <= 2:
+            self.send_error(503)
+        else:
+            self.answer_speech()
+
+    def answer_endless(self) -> None:
+        self._endless("audio/wav", b"\0" * 65536)
+
+    def answer_endlesspage(self) -> None:
+        self._endless("text/html", b"<html><body>" + b"<p>more</p>" * 6000)
+
+    def _endless(self, kind: str, piece: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.end_headers()
+        while self.command == "GET":
+            self.wfile.write(piece)
+
+    def answer_slow(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "audio/wav")
+        self.send_header("Content-Length", "1000000")
+        self.end_headers()
+        while self.command == "GET":
+            self.wfile.write(b"\0" * 64)
+            time.sleep(0.05)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def serving(media: Path) -> Iterator[MisbehavingServer]:
+    server = MisbehavingServer(media)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
