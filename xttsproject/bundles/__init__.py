@@ -1,0 +1,1 @@
+"""Model bundles: a folder with weights, config, tokenizer and a manifest that says what they are."""
