@@ -29,7 +29,7 @@ class Control:
     is safe at any instruction because everything the run keeps is written to a temporary name and renamed.
     """
 
-    def __init__(self, cancel_file: Path, on_overdue: Callable[[], None], exit_code: int):
+    def __init__(self, cancel_file: Path, on_overdue: Callable[[], object], exit_code: int):
         self._cancel_file = cancel_file
         self._on_overdue = on_overdue
         self._exit_code = exit_code

@@ -50,7 +50,7 @@ def parse(line: bytes) -> Event | None:
 def read_events(path: Path, after_seq: int = 0) -> Iterator[Event]:
     """The whole events with a number above ``after_seq``, oldest first; none where there is no file yet."""
     try:
-        handle = open(path, "rb")
+        handle = open(path, "rb")  # noqa: SIM115 - closed below; only the opening may fail
     except FileNotFoundError:
         return
     with handle:
@@ -71,7 +71,7 @@ class EventWriter:
         self._closed = False
         self._seq = max((event.seq for event in read_events(path)), default=0)
         broken = _ends_within_a_line(path)
-        self._handle: TextIO = open(path, "a", encoding="utf-8")
+        self._handle: TextIO = open(path, "a", encoding="utf-8")  # noqa: SIM115 - closed by the final event
         if broken:
             self._handle.write("\n")
 

@@ -23,7 +23,9 @@ def _refuse(field_name: str, message: str) -> DomainError:
     return DomainError("spec_invalid", message, field=field_name)
 
 
-def _check_number(name: str, value: object, low: float, high: float, *, whole: bool = False, above: bool = False) -> None:
+def _check_number(
+    name: str, value: object, low: float, high: float, *, whole: bool = False, above: bool = False
+) -> None:
     """Refuse anything but a finite number within ``low``..``high`` (``above``: strictly above ``low``)."""
     kinds: tuple[type, ...] = (int,) if whole else (int, float)
     kind = "a whole number" if whole else "a number"
@@ -141,7 +143,7 @@ class TrainSpec:
         if self.sample_prompts and not self.reference_clips:
             raise _refuse(
                 "reference_clips",
-                f"{len(self.sample_prompts)} sample prompts need a voice to speak with: name at least one reference clip.",
+                f"{len(self.sample_prompts)} sample prompts need a voice to speak with: name a reference clip.",
             )
 
     @staticmethod
@@ -212,7 +214,9 @@ def _known(cls: type[Any], name: str, values: object) -> dict[str, Any]:
     names = {item.name for item in dataclasses.fields(cls)}
     for key in values:
         if key not in names:
-            raise _refuse(str(key), f"{name[0].upper()}{name[1:]} has no field {key!r}; it has {', '.join(sorted(names))}.")
+            raise _refuse(
+                str(key), f"{name[0].upper()}{name[1:]} has no field {key!r}; it has {', '.join(sorted(names))}."
+            )
     return dict(values)
 
 

@@ -1,0 +1,154 @@
+"""What a run keeps: a folder for every epoch, and one file from which it goes on after any death."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from training.engine.lora import WEIGHTS
+from xttsproject.lib.errors import DomainError
+from xttsproject.lib.files import atomic_directory, atomic_path, sha256_of, write_json
+
+CHECKPOINTS = "checkpoints"
+SAMPLES = "samples"
+STATE = "state"
+FACTS = "checkpoint.json"
+RESUME = "resume.safetensors"
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Cross-entropy means in nats; ``total`` is text and mel under the run's weights."""
+
+    total: float
+    text: float
+    mel: float
+
+
+@dataclass(frozen=True)
+class CheckpointFacts:
+    """``bytes`` and ``sha256`` are those of the adapter's weights; ``validation`` is None without validation clips."""
+
+    epoch: int
+    step: int
+    train_loss: float
+    validation: Losses | None
+    base_validation: Losses | None
+    seconds: float
+    bytes: int
+    sha256: str
+
+
+def checkpoint_folder(run_dir: Path, epoch: int) -> Path:
+    return run_dir / CHECKPOINTS / f"epoch-{epoch:04d}"
+
+
+def write_checkpoint(
+    run_dir: Path,
+    save: Callable[[Path], None],
+    *,
+    epoch: int,
+    step: int,
+    train_loss: float,
+    validation: Losses | None,
+    base_validation: Losses | None,
+    seconds: float,
+) -> CheckpointFacts:
+    """Write an epoch's folder whole or not at all; ``save`` puts the adapter's files into the folder it is given."""
+    with atomic_directory(checkpoint_folder(run_dir, epoch)) as folder:
+        save(folder)
+        weights = folder / WEIGHTS
+        facts = CheckpointFacts(
+            epoch, step, train_loss, validation, base_validation, seconds, weights.stat().st_size, sha256_of(weights)
+        )
+        write_json(folder / FACTS, {"format": 1, **asdict(facts)})
+    return facts
+
+
+def read_checkpoint(run_dir: Path, epoch: int) -> CheckpointFacts:
+    """An epoch's facts; ``checkpoint_damaged`` where they are not there or the weights are not those they tell of."""
+    folder = checkpoint_folder(run_dir, epoch)
+    try:
+        values = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        values.pop("format")
+        for name in ("validation", "base_validation"):
+            values[name] = Losses(**values[name]) if values[name] is not None else None
+        facts = CheckpointFacts(**values)
+        whole = (folder / WEIGHTS).stat().st_size == facts.bytes and sha256_of(folder / WEIGHTS) == facts.sha256
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DomainError("checkpoint_damaged", f"The checkpoint of epoch {epoch} cannot be read: {error}.") from error
+    if not whole:
+        raise DomainError("checkpoint_damaged", f"The checkpoint of epoch {epoch} is not the file that was written.")
+    return facts
+
+
+@dataclass(frozen=True)
+class Position:
+    """``epoch`` whole epochs and ``steps_in_epoch`` of the next are behind the run; ``step`` counts over all.
+
+    ``loss_sum`` is of that begun epoch, ``seconds`` its time so far. ``identity`` is what must be the same for the
+    state to be continued.
+    """
+
+    epoch: int
+    step: int
+    steps_in_epoch: int
+    loss_sum: float
+    seconds: float
+    identity: dict[str, Any]
+    base_validation: Losses | None
+
+
+def write_state(run_dir: Path, tensors: dict[str, Tensor], position: Position) -> None:
+    """Replace the resume file in one step: a kill leaves either the previous one or this one."""
+    from safetensors.torch import save_file
+
+    with atomic_path(run_dir / STATE / RESUME) as temporary:
+        save_file(tensors, temporary, metadata={"position": json.dumps(asdict(position))})
+
+
+def read_state(run_dir: Path) -> tuple[dict[str, Tensor], Position] | None:
+    """What :func:`write_state` wrote, or None for a run that has not got that far."""
+    from safetensors import SafetensorError, safe_open
+
+    path = run_dir / STATE / RESUME
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, framework="pt") as handle:
+            values = json.loads((handle.metadata() or {})["position"])
+            tensors = {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118 - not a mapping
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise DomainError(
+            "state_damaged", f"The run cannot go on: its file {STATE}/{RESUME} is damaged ({error}). Start a new run."
+        ) from error
+    base = values["base_validation"]
+    return tensors, Position(**{**values, "base_validation": Losses(**base) if base else None})
+
+
+def check_identity(found: dict[str, Any], wanted: dict[str, Any]) -> None:
+    """A run goes on only as the run it was: ``resume_mismatch`` names the first setting that is another."""
+    for key in sorted(found.keys() | wanted.keys()):
+        if found.get(key) != wanted.get(key):
+            raise DomainError(
+                "resume_mismatch",
+                f"The run was begun with {key} {found.get(key)!r} and cannot go on with {wanted.get(key)!r}; "
+                "start a new run.",
+                field=key,
+            )
+
+
+def clear_leftovers(run_dir: Path) -> None:
+    """Remove the temporary files and folders that a killed process left (all begin with a dot)."""
+    for folder in (run_dir / CHECKPOINTS, run_dir / SAMPLES, *(run_dir / SAMPLES).glob("*/"), run_dir / STATE):
+        for path in folder.glob(".*"):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)

@@ -1,0 +1,179 @@
+"""The clips of a dataset version that a run really uses, and those it leaves out, with the reason for each."""
+
+from __future__ import annotations
+
+import json
+import wave
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xttsproject.lib.errors import DomainError
+from xttsproject.lib.progress import Progress
+from xttsproject.xtts.languages import validate_language
+
+MODEL_RATE = 22050
+"""Hertz at which GPT and DVAE work."""
+
+SAMPLES_PER_CODE = 1024
+MAX_SAMPLES = 255995
+"""At MODEL_RATE, 11.6 s: the longest clip that the released model was trained on."""
+
+MIN_SECONDS = 0.5
+
+Encode = Callable[[str, str], Sequence[int]]
+"""Text and language to token ids, without start and stop."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the model can take. ``unknown_token`` and ``stop_token`` must not stand within a text."""
+
+    languages: tuple[str, ...]
+    max_tokens: int
+    max_codes: int
+    unknown_token: int = 1
+    stop_token: int = 0
+
+
+@dataclass(frozen=True)
+class Clip:
+    """``samples`` counts at MODEL_RATE, whatever the file's own rate."""
+
+    id: str
+    audio: Path
+    text: str
+    language: str
+    speaker: str
+    samples: int
+    tokens: tuple[int, ...]
+
+    @property
+    def codes(self) -> int:
+        return -(-self.samples // SAMPLES_PER_CODE)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    train: tuple[Clip, ...]
+    validation: tuple[Clip, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def read_dataset(manifest: Path, language: str, encode: Encode, limits: Limits, progress: Progress) -> Dataset:
+    """Check every clip of a manifest before anything is computed.
+
+    ``language`` counts for lines that name none. DomainError: ``manifest_missing``, ``manifest_invalid`` (with the
+    line's number), ``language_unsupported``, ``dataset_empty`` (no clip left to train on).
+    """
+    default = validate_language(language)
+    if default not in limits.languages:
+        raise DomainError(
+            "language_unsupported",
+            f"The model does not speak {language!r}; it speaks {', '.join(limits.languages)}.",
+            field="language",
+        )
+    splits: dict[str, list[Clip]] = {"train": [], "validation": []}
+    left_out: list[LeftOut] = []
+    seen: set[str] = set()
+    for number, line in _lines(manifest):
+        progress.check()
+        clip_id, split = str(line["id"]), line["split"]
+        if split not in splits:
+            raise _invalid(manifest, number, f"split must be train or validation, got {split!r}")
+        if clip_id in seen:
+            raise _invalid(manifest, number, f"the id {clip_id!r} stands there twice")
+        seen.add(clip_id)
+        found = _examine(manifest.parent, line, str(line.get("language") or default), encode, limits)
+        if isinstance(found, str):
+            left_out.append(LeftOut(clip_id, found))
+        else:
+            splits[split].append(found)
+    if not splits["train"]:
+        why = f" ({left_out[0].id}: {left_out[0].reason})" if left_out else ""
+        raise DomainError(
+            "dataset_empty", f"No clip is left to train on: {len(left_out)} of {len(seen)} were left out{why}."
+        )
+    return Dataset(tuple(splits["train"]), tuple(splits["validation"]), tuple(left_out))
+
+
+def _lines(manifest: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    try:
+        text = manifest.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise DomainError("manifest_missing", f"The dataset's manifest {manifest} is not there.") from error
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except ValueError as error:
+            raise _invalid(manifest, number, f"it is no JSON ({error})") from error
+        missing = [
+            name for name in ("id", "audio", "text", "split") if not isinstance(value, dict) or name not in value
+        ]
+        if missing:
+            raise _invalid(manifest, number, f"it lacks {', '.join(missing)}")
+        yield number, value
+
+
+def _invalid(manifest: Path, number: int, what: str) -> DomainError:
+    return DomainError("manifest_invalid", f"Line {number} of {manifest.name} cannot be used: {what}.")
+
+
+def _examine(folder: Path, line: dict[str, Any], language: str, encode: Encode, limits: Limits) -> Clip | str:
+    """The clip, or why it is left out."""
+    path, text = folder / str(line["audio"]), str(line["text"]).strip()
+    measured = _measure(path, str(line["audio"]))
+    if isinstance(measured, str):
+        return measured
+    seconds = measured / MODEL_RATE
+    most = min(MAX_SAMPLES, limits.max_codes * SAMPLES_PER_CODE)
+    if measured > most:
+        return f"{seconds:.1f} s is longer than the {most / MODEL_RATE:.1f} s that the model takes"
+    if seconds < MIN_SECONDS:
+        return f"{seconds:.2f} s is shorter than the least length of {MIN_SECONDS} s"
+    if not text:
+        return "it has no text"
+    try:
+        language = validate_language(language)
+        tokens = tuple(int(token) for token in encode(text, language))
+    except DomainError as error:
+        return error.message
+    if language not in limits.languages:
+        return f"the model does not speak its language {language!r}"
+    if len(tokens) > limits.max_tokens:
+        return f"its text has {len(tokens)} tokens, the model takes {limits.max_tokens}"
+    if limits.unknown_token in tokens or limits.stop_token in tokens:
+        return f"the model does not know {_unknown(text, language, encode, limits)} of its text"
+    speaker = str(line.get("speaker") or "")
+    return Clip(str(line["id"]), path, text, language, speaker, measured, tokens)
+
+
+def _measure(path: Path, name: str) -> int | str:
+    """Samples at MODEL_RATE, or what is wrong with the file."""
+    try:
+        with wave.open(str(path), "rb") as handle:
+            if handle.getsampwidth() != 2 or handle.getnchannels() != 1:
+                return f"{name} is not 16-bit mono"
+            frames, rate = handle.getnframes(), handle.getframerate()
+    except FileNotFoundError:
+        return f"{name} is not there"
+    except (OSError, EOFError, wave.Error) as error:
+        return f"{name} is no WAV file that can be read ({error})"
+    if path.stat().st_size < 2 * frames:
+        return f"{name} is cut short: its header promises {frames / rate:.1f} s"
+    return round(frames * MODEL_RATE / rate)
+
+
+def _unknown(text: str, language: str, encode: Encode, limits: Limits) -> str:
+    bad = {limits.unknown_token, limits.stop_token}
+    characters = [character for character in dict.fromkeys(text) if bad & set(encode(character, language))]
+    return ", ".join(repr(character) for character in characters) or "a part"

@@ -1,0 +1,250 @@
+"""The training loop: epochs, steps, validation. It knows neither files nor events; its listener does."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from training.engine.batches import Reference, draw_references, epoch_batches, fixed_references, sequential_batches
+from training.engine.checkpoint import Losses
+from training.engine.dataset import MODEL_RATE, Clip
+from training.engine.features import ClipFeatures
+from training.engine.losses import FRAME_SAMPLES, Batch, collate, forward_losses
+from training.engine.optimizer import build_optimizer, load_optimizer_state, optimizer_state
+from training.engine.schedule import Schedule
+from training.engine.seeds import derive, generator
+from training.engine.spec import TrainSpec
+from xttsproject.lib.errors import DomainError
+from xttsproject.lib.progress import Progress
+
+logger = logging.getLogger(__name__)
+
+FRAMES_PER_SECOND = MODEL_RATE / FRAME_SAMPLES
+
+SCALER = "#scaler"
+"""Where fp16's loss scale stands among the optimizer's tensors."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Clips with their features, index for index."""
+
+    clips: Sequence[Clip]
+    features: Sequence[ClipFeatures]
+
+
+@dataclass(frozen=True)
+class StepFacts:
+    """One optimizer step, counted from 1 over the whole run; ``loss`` is text and mel under the run's weights."""
+
+    epoch: int
+    step: int
+    loss: float
+    loss_text: float
+    loss_mel: float
+    learning_rate: float
+    clips_per_second: float
+
+
+@dataclass
+class EpochProgress:
+    """Where the loop stands: ``steps`` of epoch ``epoch`` are done, ``step`` of all."""
+
+    epoch: int
+    step: int
+    steps: int = 0
+    loss_sum: float = 0.0
+    seconds: float = 0.0
+
+
+class Fit:
+    """One model being fitted. ``gpt`` is Coqui's GPT whose trainable parameters require gradients."""
+
+    def __init__(
+        self, spec: TrainSpec, gpt: Any, train: Split, validation: Split, stop_token: int, accelerator: Accelerator
+    ):
+        self.spec = spec
+        self.accelerator = accelerator
+        self.device: torch.device = accelerator.device
+        self._train, self._validation = train, validation
+        self._stop_token = stop_token
+        self._frames = [features.frames for features in train.features]
+        self._speakers = [clip.speaker for clip in train.clips]
+        self._by_speaker: dict[str, list[int]] = defaultdict(list)
+        for index, speaker in enumerate(self._speakers):
+            self._by_speaker[speaker].append(index)
+        self.parameters = {name: value for name, value in gpt.named_parameters() if value.requires_grad}
+        optimizer = build_optimizer(gpt, spec.learning_rate, spec.weight_decay)
+        self._raw_optimizer = optimizer
+        self._gpt, self._optimizer = accelerator.prepare(gpt, optimizer)
+        self.steps_per_epoch = steps_per_epoch(len(train.clips), spec)
+        self.schedule = Schedule(
+            spec.schedule, spec.learning_rate, self.steps_per_epoch * spec.epochs, spec.warmup_fraction
+        )
+
+    # -- one epoch ------------------------------------------------------------------------------------------------
+
+    def epoch(
+        self, at: EpochProgress, progress: Progress, on_step: Callable[[EpochProgress, StepFacts], None]
+    ) -> float:
+        """Train what is left of epoch ``at.epoch`` and return the mean loss of its steps; ``at`` moves along.
+
+        ``on_step`` is called when a step is whole, and may raise to stop. DomainError ``loss_not_finite``.
+        """
+        batches = epoch_batches(
+            [clip.samples for clip in self._train.clips], self.spec.batch_size, self.spec.seed, at.epoch
+        )
+        size = self.spec.accumulation
+        groups = [batches[first : first + size] for first in range(0, len(batches), size)]
+        self._gpt.train()
+        for group in groups[at.steps :]:
+            progress.check()
+            began = time.monotonic()
+            rate = self.schedule.rate(at.step + 1)
+            for parameters in self._raw_optimizer.param_groups:
+                parameters["lr"] = rate
+            text, mel = self._step(at.epoch, at.step + 1, at.steps * size, group, progress)
+            loss = self.spec.text_loss_weight * text + self.spec.mel_loss_weight * mel
+            elapsed = time.monotonic() - began
+            at.step += 1
+            at.steps += 1
+            at.loss_sum += loss
+            at.seconds += elapsed
+            clips = sum(len(batch) for batch in group)
+            on_step(at, StepFacts(at.epoch, at.step, loss, text, mel, rate, clips / max(elapsed, 1e-9)))
+        return at.loss_sum / max(at.steps, 1)
+
+    def _step(
+        self, epoch: int, step: int, first: int, group: list[list[int]], progress: Progress
+    ) -> tuple[float, float]:
+        """One optimizer step over the group's batches; the mean text and mel losses."""
+        sums = torch.zeros(2, dtype=torch.float64)
+        for number, indices in enumerate(group):
+            progress.check()
+            batch = self._batch(indices, epoch, first + number)
+            # Dropout too depends on the place alone.
+            torch.manual_seed(derive(self.spec.seed, "dropout", epoch, first + number))
+            last = number == len(group) - 1
+            with nullcontext() if last else self.accelerator.no_sync(self._gpt):
+                text, mel = forward_losses(self._gpt, batch)
+                loss = self.spec.text_loss_weight * text + self.spec.mel_loss_weight * mel
+                losses = torch.stack([text.detach(), mel.detach()]).double().cpu()
+                self._check_finite(losses, epoch, step, batch)
+                self.accelerator.backward(loss / len(group))
+            sums += losses / len(group)
+        norm = self.accelerator.clip_grad_norm_(list(self.parameters.values()), self.spec.max_grad_norm)
+        # With a loss scaler (fp16) gradients overflow now and then by design, and the scaler skips the step.
+        if self.accelerator.scaler is None and norm is not None and not math.isfinite(float(norm)):
+            raise self._not_finite("the gradient", float(norm), epoch, step, batch)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        return float(sums[0]), float(sums[1])
+
+    def _batch(self, indices: list[int], epoch: int, number: int) -> Batch:
+        random = generator(self.spec.seed, "references", epoch, number)
+        references = draw_references(indices, self._frames, self._speakers, self._by_speaker, FRAMES_PER_SECOND, random)
+        return self._collate(self._train, indices, references, mask=True)
+
+    def _collate(self, split: Split, indices: list[int], references: list[Reference], *, mask: bool) -> Batch:
+        batch = collate(indices, references, split.clips, split.features, self._stop_token, mask_references=mask)
+        return batch.to(self.device)
+
+    # -- validation -----------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def validate(self, progress: Progress) -> Losses | None:
+        """Mean losses over the validation clips, every batch counting by its clips; None without any.
+
+        References are fixed and nothing is masked, so that epochs can be compared.
+        """
+        clips = self._validation.clips
+        if not clips:
+            return None
+        frames = [features.frames for features in self._validation.features]
+        self._gpt.eval()
+        sums = torch.zeros(2, dtype=torch.float64)
+        for indices in sequential_batches([clip.samples for clip in clips], self.spec.batch_size):
+            progress.check()
+            references = fixed_references(indices, frames, FRAMES_PER_SECOND)
+            batch = self._collate(self._validation, indices, references, mask=False)
+            sums += torch.stack(forward_losses(self._gpt, batch)).double().cpu() * len(indices)
+        text, mel = (float(value) / len(clips) for value in sums)
+        if not (math.isfinite(text) and math.isfinite(mel)):
+            raise DomainError(
+                "loss_not_finite",
+                f"The validation loss became {text + mel}: the weights are no longer usable. {self._advice()}",
+            )
+        return Losses(self.spec.text_loss_weight * text + self.spec.mel_loss_weight * mel, text, mel)
+
+    # -- memory ---------------------------------------------------------------------------------------------------
+
+    def optimizer_state(self) -> dict[str, Tensor]:
+        state = optimizer_state(self._raw_optimizer, self.parameters)
+        if self.accelerator.scaler is not None:
+            scaler = self.accelerator.scaler.state_dict()
+            state[SCALER] = torch.tensor([scaler["scale"], scaler["_growth_tracker"]], dtype=torch.float64)
+        return state
+
+    def load_optimizer_state(self, state: dict[str, Tensor]) -> None:
+        moments = {key: value for key, value in state.items() if key != SCALER}
+        load_optimizer_state(self._raw_optimizer, self.parameters, moments)
+        scaler = self.accelerator.scaler
+        if scaler is not None and SCALER in state:
+            scale, tracker = state[SCALER].tolist()
+            scaler.load_state_dict({**scaler.state_dict(), "scale": scale, "_growth_tracker": int(tracker)})
+
+    # -- what went wrong ------------------------------------------------------------------------------------------
+
+    def _check_finite(self, losses: Tensor, epoch: int, step: int, batch: Batch) -> None:
+        for value in losses.tolist():
+            if not math.isfinite(value):
+                raise self._not_finite("the loss", value, epoch, step, batch)
+
+    def _not_finite(self, what: str, value: float, epoch: int, step: int, batch: Batch) -> DomainError:
+        return DomainError(
+            "loss_not_finite",
+            f"At step {step} in epoch {epoch} {what} became {value}, on the clips {', '.join(batch.ids)}. "
+            + self._advice(),
+        )
+
+    def _advice(self) -> str:
+        return (
+            "Checkpoints of earlier epochs are kept; look at these clips, or start a run with a learning rate below "
+            f"{self.spec.learning_rate:g}."
+        )
+
+
+def steps_per_epoch(clips: int, spec: TrainSpec) -> int:
+    return math.ceil(math.ceil(clips / spec.batch_size) / spec.accumulation)
+
+
+def build_accelerator(spec: TrainSpec) -> Accelerator:
+    """Device and precision as the spec says; DomainErrors ``device_missing`` and ``precision_unsupported``."""
+    cuda = torch.cuda.is_available()
+    if spec.device.startswith("cuda"):
+        count = torch.cuda.device_count() if cuda else 0
+        index = int(spec.device.partition(":")[2] or 0)
+        if index >= count:
+            raise DomainError(
+                "device_missing",
+                f"The device {spec.device} is not there: {count} CUDA devices were found.",
+                field="device",
+            )
+        torch.cuda.set_device(index)
+    on_cpu = spec.device == "cpu" or not cuda
+    if on_cpu and spec.precision == "fp16":
+        raise DomainError(
+            "precision_unsupported", "fp16 needs a CUDA device; on a processor take fp32 or bf16.", field="precision"
+        )
+    precision = "no" if spec.precision == "fp32" else spec.precision
+    return Accelerator(mixed_precision=precision, cpu=on_cpu)

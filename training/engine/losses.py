@@ -1,0 +1,103 @@
+"""A batch as the GPT takes it, and what the GPT gets wrong about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from training.engine.batches import Reference
+from training.engine.dataset import SAMPLES_PER_CODE, Clip
+from training.engine.features import ClipFeatures
+
+FRAME_SAMPLES = 256
+"""Hop of the conditioning mel at 22 050 Hz."""
+
+IGNORED = -1
+
+
+@dataclass(frozen=True)
+class Batch:
+    """``b`` clips, padded to the longest.
+
+    text ``(b, t)`` and text_lengths ``(b,)``; codes ``(b, m)`` and wav_lengths ``(b,)`` in samples; cond_mels
+    ``(b, 1, 80, s)``; mel_targets ``(b, longest + 5)`` with :data:`IGNORED` where no loss is taken.
+    """
+
+    ids: tuple[str, ...]
+    text: Tensor
+    text_lengths: Tensor
+    codes: Tensor
+    wav_lengths: Tensor
+    cond_mels: Tensor
+    mel_targets: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        moved = {name: getattr(self, name).to(device, non_blocking=True) for name in _TENSORS}
+        return Batch(self.ids, **moved)
+
+
+_TENSORS = ("text", "text_lengths", "codes", "wav_lengths", "cond_mels", "mel_targets")
+
+
+def collate(
+    batch: Sequence[int],
+    references: Sequence[Reference],
+    clips: Sequence[Clip],
+    features: Sequence[ClipFeatures],
+    stop_token: int,
+    *,
+    mask_references: bool,
+) -> Batch:
+    """Put clips and their references together.
+
+    With ``mask_references`` no loss is taken on the codes that a clip's own reference covers: the model has just
+    heard them. (In Coqui's forward pass this masking counts mel frames as codes and reaches the last clip of a
+    batch only; here it counts codes and reaches every clip.)
+    """
+    chosen = [features[index] for index in batch]
+    codes = torch.nn.utils.rnn.pad_sequence([item.codes for item in chosen], batch_first=True)
+    text = torch.nn.utils.rnn.pad_sequence([item.tokens for item in chosen], batch_first=True)
+    mels = [features[ref.index].mel(ref.start, ref.frames) for ref in references]
+    targets = torch.full((len(batch), max(clips[index].codes for index in batch) + 5), IGNORED, dtype=torch.long)
+    for row, (index, reference) in enumerate(zip(batch, references, strict=True)):
+        length = clips[index].codes
+        targets[row, :length] = features[index].codes[:length]
+        # Coqui's GPT reads three more positions after the clip and expects the stop token at each and after the last.
+        targets[row, length : length + 4] = stop_token
+        if mask_references and reference.index == index:
+            first = reference.start * FRAME_SAMPLES // SAMPLES_PER_CODE
+            last = -(-(reference.start + reference.frames) * FRAME_SAMPLES // SAMPLES_PER_CODE)
+            targets[row, first : min(last, length)] = IGNORED
+    return Batch(
+        ids=tuple(clips[index].id for index in batch),
+        text=text,
+        text_lengths=torch.tensor([len(item.tokens) for item in chosen]),
+        codes=codes,
+        wav_lengths=torch.tensor([clips[index].samples for index in batch]),
+        cond_mels=torch.stack(mels).unsqueeze(1),
+        mel_targets=targets,
+    )
+
+
+def forward_losses(gpt: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Cross-entropy of text and of audio codes, each a mean over its tokens in nats.
+
+    ``gpt`` is Coqui's GPT, wrapped for precision or several devices or not.
+    """
+    loss_text, _, mel_logits = gpt(
+        batch.text,
+        batch.text_lengths,
+        # The forward pass writes into the codes it is given.
+        batch.codes.clone(),
+        batch.wav_lengths,
+        cond_mels=batch.cond_mels,
+        cond_idxs=None,
+        cond_lens=None,
+    )
+    loss_mel = functional.cross_entropy(mel_logits.float(), batch.mel_targets, ignore_index=IGNORED)
+    return loss_text.float(), loss_mel

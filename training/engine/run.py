@@ -1,0 +1,280 @@
+"""One run from its spec to its last event: what is done in which order, and what is written when.
+
+An epoch's end is written in an order that a kill at any instruction does not spoil: first the checkpoint, then the
+state from which the run goes on, then the events and samples that follow from both. What is missing of the last
+group is made up for at the next start.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch.utils.tensorboard import SummaryWriter
+
+from training.engine import checkpoint as keep
+from training.engine import events as ev
+from training.engine import lora
+from training.engine.checkpoint import CheckpointFacts, Losses, Position
+from training.engine.dataset import Dataset, read_dataset
+from training.engine.features import ClipFeatures, prepare
+from training.engine.fit import EpochProgress, Fit, Split, StepFacts, build_accelerator, steps_per_epoch
+from training.engine.launch import EVENTS, TENSORBOARD
+from training.engine.model import Base, BundleAnalyser, open_base
+from training.engine.sampling import BASE_EPOCH, SampleFacts, check_prompts, speak_samples
+from training.engine.spec import TrainSpec
+from xttsproject.lib.errors import Cancelled, DomainError
+from xttsproject.lib.progress import Progress
+
+logger = logging.getLogger(__name__)
+
+SAVE_SECONDS = 300.0
+"""A long epoch writes its state at least this often."""
+
+FEATURE_EVENT_SECONDS = 0.5
+
+CONTINUED = (
+    "batch_size",
+    "accumulation",
+    "learning_rate",
+    "schedule",
+    "warmup_fraction",
+    "weight_decay",
+    "max_grad_norm",
+    "seed",
+    "lora",
+    "text_loss_weight",
+    "mel_loss_weight",
+)
+"""Fields of the spec that a resumed run shares with the one that was begun. The number of epochs may grow."""
+
+
+class Run:
+    """Executes a spec once; events go to ``events``, and ``progress`` says when to stop."""
+
+    def __init__(self, spec: TrainSpec, events: ev.EventWriter, progress: Progress):
+        self.spec, self._events, self._progress = spec, events, progress
+        self._told = _already_told(spec)
+
+    def execute(self) -> None:
+        """Train to the end. DomainError for what a person can mend, Cancelled when asked to stop."""
+        spec = self.spec
+        keep.clear_leftovers(spec.run_dir)
+        base = open_base(spec.bundle)
+        check_prompts(spec, base.config.languages)
+        dataset = read_dataset(spec.manifest, spec.language, base.tokenizer.encode, base.limits, self._progress)
+        accelerator = build_accelerator(spec)
+        self._device = str(accelerator.device)
+        self._identity = _identity(spec, base, dataset)
+        resumed = keep.read_state(spec.run_dir)
+        position = resumed[1] if resumed else None
+        if position:
+            keep.check_identity(position.identity, self._identity)
+        self._progress.check()
+
+        gpt = base.load_gpt()
+        # The adapter's first weights too depend on the seed alone.
+        torch.manual_seed(spec.seed)
+        self._config = lora.inject(gpt, spec.lora)
+        self._gpt = gpt
+        if resumed:
+            lora.load_adapter_state(gpt, _part(resumed[0], "adapter/"))
+        self._tell_started(dataset, position)
+
+        clips = (*dataset.train, *dataset.validation)
+        found = prepare(
+            clips, spec.features_folder, BundleAnalyser(base, accelerator.device), self._progress, self._tell_features()
+        )
+        self._fit = self._build_fit(dataset, found, base, accelerator)
+        if resumed:
+            self._fit.load_optimizer_state(_part(resumed[0], "optimizer/"))
+        self._speak(BASE_EPOCH)
+        at = EpochProgress(1, 0)
+        if position:
+            at = EpochProgress(
+                position.epoch + 1, position.step, position.steps_in_epoch, position.loss_sum, position.seconds
+            )
+        with SummaryWriter(
+            str(spec.run_dir / TENSORBOARD), purge_step=at.step + 1 if position else None
+        ) as self._board:
+            self._base_validation = position.base_validation if position else self._measure_base()
+            if position and position.epoch:
+                self._complete(keep.read_checkpoint(spec.run_dir, position.epoch))
+            for epoch in range(at.epoch, spec.epochs + 1):
+                self._train_epoch(at)
+                at = EpochProgress(epoch + 1, at.step)
+        self._events.write(ev.FINISHED, best_epoch=self._best_epoch())
+
+    # -- an epoch -------------------------------------------------------------------------------------------------
+
+    def _train_epoch(self, at: EpochProgress) -> None:
+        saved = time.monotonic()
+
+        def on_step(at: EpochProgress, facts: StepFacts) -> None:
+            nonlocal saved
+            self._tell_step(facts)
+            if time.monotonic() - saved > SAVE_SECONDS:
+                self._save_state(at, epochs_done=at.epoch - 1)
+                saved = time.monotonic()
+
+        try:
+            train_loss = self._fit.epoch(at, self._progress, on_step)
+        except Cancelled:
+            # Whatever is whole is kept: the run goes on with the very next step.
+            self._save_state(at, epochs_done=at.epoch - 1)
+            raise
+        began = time.monotonic()
+        validation = self._fit.validate(self._progress)
+        facts = keep.write_checkpoint(
+            self.spec.run_dir,
+            lambda folder: lora.save_adapter(folder, self._gpt, self._config),
+            epoch=at.epoch,
+            step=at.step,
+            train_loss=train_loss,
+            validation=validation,
+            base_validation=self._base_validation,
+            seconds=round(at.seconds + time.monotonic() - began, 3),
+        )
+        self._save_state(EpochProgress(at.epoch + 1, at.step), epochs_done=at.epoch)
+        self._complete(facts)
+
+    def _complete(self, facts: CheckpointFacts) -> None:
+        """Tell of a written checkpoint and let it speak, as far as that has not been done."""
+        folder = keep.checkpoint_folder(self.spec.run_dir, facts.epoch)
+        validation = facts.validation
+        if (ev.EPOCH, facts.epoch) not in self._told:
+            self._events.write(
+                ev.EPOCH,
+                epoch=facts.epoch,
+                step=facts.step,
+                train_loss=facts.train_loss,
+                validation_loss=validation.total if validation else None,
+                validation_loss_text=validation.text if validation else None,
+                validation_loss_mel=validation.mel if validation else None,
+                seconds=facts.seconds,
+            )
+            self._board.add_scalar("train/epoch_loss", facts.train_loss, facts.step)
+            self._board_validation(validation, facts.step)
+        if (ev.CHECKPOINT, facts.epoch) not in self._told:
+            self._events.write(
+                ev.CHECKPOINT,
+                epoch=facts.epoch,
+                step=facts.step,
+                path=folder.relative_to(self.spec.run_dir).as_posix(),
+                bytes=facts.bytes,
+                sha256=facts.sha256,
+                validation_loss=validation.total if validation else None,
+            )
+        self._speak(facts.epoch)
+
+    def _speak(self, epoch: int) -> None:
+        adapter = None if epoch == BASE_EPOCH else keep.checkpoint_folder(self.spec.run_dir, epoch)
+        done = frozenset(
+            index for index in range(len(self.spec.sample_prompts)) if (ev.SAMPLE, epoch, index) in self._told
+        )
+
+        def on_sample(facts: SampleFacts) -> None:
+            self._events.write(ev.SAMPLE, **asdict(facts))
+
+        speak_samples(self.spec, epoch, adapter, self._device, self._progress, on_sample, done)
+
+    # -- what is kept ---------------------------------------------------------------------------------------------
+
+    def _save_state(self, at: EpochProgress, epochs_done: int) -> None:
+        tensors = {f"adapter/{key}": value for key, value in lora.adapter_state(self._gpt).items()}
+        tensors |= {f"optimizer/{key}": value for key, value in self._fit.optimizer_state().items()}
+        position = Position(
+            epochs_done, at.step, at.steps, at.loss_sum, at.seconds, self._identity, self._base_validation
+        )
+        keep.write_state(self.spec.run_dir, tensors, position)
+
+    def _best_epoch(self) -> int:
+        """The epoch of the lowest validation loss, or of the lowest training loss without validation clips."""
+        losses = {}
+        for epoch in range(1, self.spec.epochs + 1):
+            try:
+                facts = keep.read_checkpoint(self.spec.run_dir, epoch)
+            except DomainError as error:
+                logger.warning("%s", error.message)
+                continue
+            losses[epoch] = facts.validation.total if facts.validation else facts.train_loss
+        return min(losses, key=lambda epoch: (losses[epoch], epoch), default=self.spec.epochs)
+
+    def _build_fit(self, dataset: Dataset, found: list[ClipFeatures], base: Base, accelerator: Any) -> Fit:
+        count = len(dataset.train)
+        train, validation = Split(dataset.train, found[:count]), Split(dataset.validation, found[count:])
+        return Fit(self.spec, self._gpt, train, validation, base.config.gpt.stop_audio_token, accelerator)
+
+    def _measure_base(self) -> Losses | None:
+        """The untrained model's validation loss: where the curves begin."""
+        losses = self._fit.validate(self._progress)
+        self._board_validation(losses, 0)
+        return losses
+
+    # -- what is told ---------------------------------------------------------------------------------------------
+
+    def _tell_started(self, dataset: Dataset, position: Position | None) -> None:
+        self._events.write(
+            ev.STARTED,
+            steps_total=steps_per_epoch(len(dataset.train), self.spec) * self.spec.epochs,
+            epochs=self.spec.epochs,
+            clips_train=len(dataset.train),
+            clips_validation=len(dataset.validation),
+            left_out=[asdict(clip) for clip in dataset.left_out],
+            trainable_parameters=sum(value.numel() for value in lora.trainable(self._gpt).values()),
+            resumed_from_epoch=position.epoch if position else None,
+            device=self._device,
+        )
+
+    def _tell_features(self) -> Any:
+        last = 0.0
+
+        def on_done(done: int, total: int) -> None:
+            nonlocal last
+            if done == total or time.monotonic() - last > FEATURE_EVENT_SECONDS:
+                last = time.monotonic()
+                self._events.write(ev.FEATURES, done=done, total=total)
+
+        return on_done
+
+    def _tell_step(self, facts: StepFacts) -> None:
+        self._events.write(ev.STEP, **{**asdict(facts), "clips_per_second": round(facts.clips_per_second, 3)})
+        self._board.add_scalar("train/loss", facts.loss, facts.step)
+        self._board.add_scalar("train/loss_text", facts.loss_text, facts.step)
+        self._board.add_scalar("train/loss_mel", facts.loss_mel, facts.step)
+        self._board.add_scalar("train/learning_rate", facts.learning_rate, facts.step)
+        self._board.add_scalar("train/clips_per_second", facts.clips_per_second, facts.step)
+
+    def _board_validation(self, losses: Losses | None, step: int) -> None:
+        if losses:
+            self._board.add_scalar("validation/loss", losses.total, step)
+            self._board.add_scalar("validation/loss_text", losses.text, step)
+            self._board.add_scalar("validation/loss_mel", losses.mel, step)
+            self._board.flush()
+
+
+def _already_told(spec: TrainSpec) -> set[tuple[Any, ...]]:
+    """Which epochs, checkpoints and samples earlier starts of this run told of."""
+    told: set[tuple[Any, ...]] = set()
+    for event in ev.read_events(spec.run_dir / EVENTS):
+        if event.kind in (ev.EPOCH, ev.CHECKPOINT):
+            told.add((event.kind, event.data["epoch"]))
+        elif event.kind == ev.SAMPLE and (spec.run_dir / event.data["path"]).exists():
+            told.add((event.kind, event.data["epoch"], event.data["prompt_index"]))
+    return told
+
+
+def _identity(spec: TrainSpec, base: Base, dataset: Dataset) -> dict[str, Any]:
+    values = spec.to_dict()
+    used = [[clip.id, clip.text, clip.language, clip.samples] for clip in (*dataset.train, *dataset.validation)]
+    digest = hashlib.sha256(json.dumps([used, len(dataset.train)]).encode()).hexdigest()
+    return {**{name: values[name] for name in CONTINUED}, "model": base.key, "dataset": digest}
+
+
+def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
