@@ -1,0 +1,276 @@
+"""The one way in which this project speaks: page, API and epoch samples all go through :class:`XttsEngine`."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from xttsproject.lib.audio import Audio, Samples
+from xttsproject.lib.errors import DomainError
+from xttsproject.lib.progress import Part, Progress, Silent
+from xttsproject.xtts import conditioning as voices
+from xttsproject.xtts import text as planning
+from xttsproject.xtts.conditioning import Conditioning
+from xttsproject.xtts.config import XttsConfig, read_config
+from xttsproject.xtts.decode import Decoded, GptDecoder, Utterance
+from xttsproject.xtts.languages import LANGUAGES, validate_language
+from xttsproject.xtts.networks import load_decoder, load_into, load_tokenizer
+from xttsproject.xtts.reference import StyleEncoder
+from xttsproject.xtts.sampling import Draw
+from xttsproject.xtts.tokenizer import Tokenizer
+from xttsproject.xtts.types import LONGEST_SEED, ConditioningSettings, Sampling, Speech, SpokenSentence
+from xttsproject.xtts.weights import SPEAKERS_FILE, apply_adapter, model_key, read_state, read_tensors
+
+Precision = Literal["fp32", "bf16"]
+
+BATCH = 8
+"""Sentences decoded together: on two cores eight take little more than twice the time of one."""
+
+PAUSE_SECONDS = 0.25
+_SPARE_CODES = 40
+"""Codes granted to any sentence on top of its characters' share: breath, and the shortest texts."""
+_FADE_SECONDS = 0.005
+_DECODING_SHARE = 0.8
+
+
+class XttsEngine:
+    """A loaded model that speaks. One owner at a time: calls must not overlap, in threads or otherwise.
+
+    What it says depends only on the model, the text, the voice and the sampling, never on what was said before.
+    """
+
+    def __init__(
+        self,
+        *,
+        bundle_path: Path,
+        config: XttsConfig,
+        tokenizer: Tokenizer,
+        gpt: GptDecoder,
+        style_encoder: StyleEncoder,
+        vocoder: nn.Module,
+        mel_stats: Tensor,
+        device: torch.device,
+        precision: Precision,
+        key: str,
+    ):
+        self.bundle_path, self.config, self.tokenizer, self.gpt = bundle_path, config, tokenizer, gpt
+        self.style_encoder, self.vocoder, self.mel_stats = style_encoder, vocoder, mel_stats
+        self.device, self.precision, self.model_key = device, precision, key
+
+    @classmethod
+    def load(
+        cls, bundle_path: Path, *, adapter: Path | None = None, device: str = "cpu", precision: Precision = "fp32"
+    ) -> XttsEngine:
+        """Load a bundle, with a LoRA adapter's folder merged into it where one is given.
+
+        ``device`` is a torch device or ``auto``. ``bf16`` halves the memory and speeds up decoding on hardware that
+        computes in it. Raises :class:`DomainError` ``model_missing``, ``model_damaged``, ``adapter_…``,
+        ``device_unavailable`` or ``precision_unknown``.
+        """
+        if precision not in ("fp32", "bf16"):
+            raise DomainError("precision_unknown", f"The precision is {precision!r}, but fp32 or bf16 is expected.")
+        place = _device(device)
+        config = read_config(bundle_path)
+        state = read_state(bundle_path, "gpt")
+        if adapter is not None:
+            state = apply_adapter(state, adapter)
+        style = load_into(StyleEncoder(config.gpt), StyleEncoder.pick(state), bundle_path, "conditioning")
+        try:
+            gpt = GptDecoder(state, config.gpt, place, torch.bfloat16 if precision == "bf16" else torch.float32)
+        except KeyError as error:
+            raise DomainError("model_damaged", f"The GPT weights of {bundle_path.name} lack {error}.") from error
+        return cls(
+            bundle_path=bundle_path,
+            config=config,
+            tokenizer=load_tokenizer(bundle_path),
+            gpt=gpt,
+            style_encoder=style.to(place),
+            vocoder=load_decoder(bundle_path, config).to(place),
+            mel_stats=read_state(bundle_path, "mel_stats")["mel_stats"].to(place),
+            device=place,
+            precision=precision,
+            key=model_key(bundle_path, adapter),
+        )
+
+    @property
+    def sample_rate(self) -> int:
+        """Rate of the spoken sound in hertz."""
+        return self.config.output_rate
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The bundle's languages whose script this installation can read."""
+        return tuple(code for code in self.config.languages if LANGUAGES[code].available)
+
+    @property
+    def speaker_encoder(self) -> nn.Module:
+        encoder: nn.Module = self.vocoder.speaker_encoder  # type: ignore[assignment]
+        return encoder
+
+    def conditioning(self, clips: Sequence[Audio], settings: ConditioningSettings | None = None) -> Conditioning:
+        """Take a voice from reference clips: see :func:`xttsproject.xtts.conditioning.compute`."""
+        return voices.compute(self, clips, settings)
+
+    def builtin_speakers(self) -> dict[str, Conditioning]:
+        """The voices that came with the model, by name; empty where none did."""
+        path = self.bundle_path / SPEAKERS_FILE
+        if not path.is_file():
+            return {}
+        tensors = read_tensors(path)
+        names = sorted({name.rsplit("/", 1)[0] for name in tensors})
+        return {
+            name: Conditioning(tensors[f"{name}/gpt_cond_latent"], tensors[f"{name}/speaker_embedding"]) for name in names
+        }
+
+    def plan(self, text: str, language: str) -> list[str]:
+        """The pieces in which :meth:`speak` would speak a text."""
+
+        def measure(piece: str) -> tuple[int, int]:
+            cleaned = self.tokenizer.clean(piece, language)
+            return len(cleaned), len(self.tokenizer.encode_clean(cleaned, language))
+
+        return planning.plan(text, language, measure, max_tokens=self.config.gpt.longest_text)
+
+    def speak(
+        self,
+        text: str,
+        language: str,
+        conditioning: Conditioning,
+        sampling: Sampling | None = None,
+        progress: Progress | None = None,
+    ) -> Speech:
+        """Speak a text with a voice.
+
+        The codes of a sentence are capped at 40 plus its cleaned characters times the language's share (4 for most);
+        where the cap ends it, ``finished`` is false. Raises :class:`DomainError` ``language_unsupported``,
+        ``text_empty``, ``text_unspeakable``, ``voice_mismatch``, and Cancelled through ``progress``.
+        """
+        chosen, watcher = sampling or Sampling(), progress or Silent()
+        code = self._language(language)
+        self._require_fitting(conditioning)
+        sentences = self.plan(text, code)
+        seed = chosen.seed if chosen.seed is not None else secrets.randbelow(LONGEST_SEED)
+        utterances = [
+            self._utterance(sentence, code, conditioning, chosen, seed, place) for place, sentence in enumerate(sentences)
+        ]
+        spoken: list[Decoded] = []
+        batches = math.ceil(len(utterances) / BATCH)
+        for number in range(batches):
+            stretch = Part(watcher, _DECODING_SHARE * number / batches, _DECODING_SHARE * (number + 1) / batches)
+            spoken += self.gpt.decode(utterances[number * BATCH : (number + 1) * BATCH], stretch)
+        waves = []
+        for place, decoded in enumerate(spoken):
+            watcher.check()
+            watcher.report(_DECODING_SHARE + (1 - _DECODING_SHARE) * place / len(spoken), "sounding")
+            waves.append(self.render(decoded.latents, conditioning, chosen.speed))
+        return self._join(sentences, spoken, waves, seed)
+
+    @torch.inference_mode()
+    def render(self, latents: Tensor, conditioning: Conditioning, speed: float = 1.0) -> Samples:
+        """The decoder's sound of one sentence: latents ``(codes, width)`` to samples at :attr:`sample_rate`."""
+        stretched = latents.to(self.device, torch.float32).unsqueeze(0)
+        if speed != 1.0:
+            stretched = F.interpolate(stretched.transpose(1, 2), scale_factor=1.0 / speed, mode="linear").transpose(1, 2)
+        half = (
+            torch.autocast(self.device.type, dtype=torch.bfloat16)
+            if self.precision == "bf16"
+            else contextlib.nullcontext()
+        )
+        with half:
+            wave = self.vocoder(stretched, g=conditioning.speaker_embedding.to(self.device))
+        samples: Samples = wave.float().cpu().numpy().reshape(-1)
+        return samples
+
+    def _utterance(
+        self, sentence: str, code: str, conditioning: Conditioning, sampling: Sampling, seed: int, place: int
+    ) -> Utterance:
+        cleaned = self.tokenizer.clean(planning.spoken_form(sentence), code)
+        tokens = self.tokenizer.encode_clean(cleaned, code)
+        if all(token == self.tokenizer.unknown for token in tokens[1:]):
+            raise DomainError(
+                "text_unspeakable", f"“{sentence[:60]}” has no sign that this model can read.", field="text"
+            )
+        penalty = sampling.repetition_penalty
+        return Utterance(
+            tokens=tuple(tokens),
+            latents=conditioning.gpt_latents,
+            max_codes=math.ceil(_SPARE_CODES + len(cleaned) * LANGUAGES[code].codes_per_char),
+            # Every sentence of a text has its own luck; the first one's is the seed itself.
+            seed=(seed + place) % (LONGEST_SEED + 1),
+            draw=Draw(
+                temperature=sampling.temperature,
+                top_k=sampling.top_k,
+                top_p=sampling.top_p,
+                repetition_penalty=self.config.repetition_penalty if penalty is None else penalty,
+            ),
+        )
+
+    def _join(
+        self, sentences: Sequence[str], spoken: Sequence[Decoded], waves: Sequence[Samples], seed: int
+    ) -> Speech:
+        rate = self.sample_rate
+        pause: Samples = np.zeros(round(PAUSE_SECONDS * rate), dtype=np.float32)
+        parts: list[Samples] = []
+        told: list[SpokenSentence] = []
+        position = 0
+        for place, (sentence, decoded, wave) in enumerate(zip(sentences, spoken, waves, strict=True)):
+            if place:
+                parts.append(pause)
+                position += len(pause)
+            # Only the seams are faded: a lone sentence is the decoder's sound, untouched.
+            parts.append(_faded(wave, rate, begin=place > 0, end=place < len(sentences) - 1))
+            start, position = position, position + len(wave)
+            told.append(
+                SpokenSentence(sentence, start / rate, position / rate, decoded.spoken_codes, decoded.finished)
+            )
+        return Speech(Audio(np.concatenate(parts), rate), tuple(told), seed)
+
+    def _language(self, language: str) -> str:
+        code = validate_language(language)
+        if code not in self.config.languages:
+            raise DomainError(
+                "language_unsupported",
+                f"This model does not speak {LANGUAGES[code].name}; it speaks {', '.join(self.languages)}.",
+                field="language",
+            )
+        return code
+
+    def _require_fitting(self, conditioning: Conditioning) -> None:
+        width, speaker = conditioning.gpt_latents.shape[-1], conditioning.speaker_embedding.shape[1]
+        if (width, speaker) != (self.config.gpt.width, self.config.speaker_width):
+            raise DomainError(
+                "voice_mismatch", "This voice was made with another model; make it again from its reference clips."
+            )
+
+
+def _faded(wave: Samples, rate: int, *, begin: bool, end: bool) -> Samples:
+    length = min(round(_FADE_SECONDS * rate), len(wave) // 2)
+    if not length or not (begin or end):
+        return wave
+    shaped = wave.copy()
+    ramp = np.linspace(0.0, 1.0, length, dtype=np.float32)
+    if begin:
+        shaped[:length] *= ramp
+    if end:
+        shaped[-length:] *= ramp[::-1]
+    return shaped
+
+
+def _device(name: str) -> torch.device:
+    wanted = ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as error:
+        raise DomainError("device_unavailable", f"The device {name!r} is not known; use auto, cpu or cuda.") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise DomainError("device_unavailable", f"The device {name!r} was asked for, but this machine has no CUDA.")
+    return device
