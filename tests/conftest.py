@@ -36,9 +36,9 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def data_root(settings: Any, tmp_path: Path) -> Path:
+def data_root(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Each test has its own data folder."""
-    root = tmp_path / "data"
+    root = tmp_path_factory.mktemp("data")
     settings.MEDIA_ROOT = root / "media"
     settings.RUNS_DIR = root / "runs"
     settings.CACHE_DIR = root / "cache"

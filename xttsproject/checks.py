@@ -39,7 +39,7 @@ def bundles_present(**_: Any) -> list[CheckMessage]:
             missing.append(
                 Warning(
                     f"{variable} names the model “{name}”, but there is no such bundle in {settings.MODELS_DIR}.",
-                    hint="`manage.py models build` makes the tiny ones, `manage.py models download NAME` fetches real ones.",
+                    hint="`manage.py models build` makes the tiny ones, `manage.py models download NAME` the real.",
                     id="portal.W001",
                 )
             )

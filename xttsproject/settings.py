@@ -12,12 +12,12 @@ from csp.constants import NONE, SELF
 from xttsproject.lib.env import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = Environment(BASE_DIR / ".env")
+ENVIRONMENT = env = Environment(BASE_DIR / ".env")
 
 # --- Where things lie -------------------------------------------------------------------------------------------
 env.section("Where things lie")
 DATA_ROOT = env.path("DATA_ROOT", "var", "Everything written at run time lies below this folder.", base=BASE_DIR)
-MODELS_DIR = env.path("MODELS_DIR", str(DATA_ROOT / "models"), "Model bundles, one folder each.", base=BASE_DIR)
+MODELS_DIR = env.path("MODELS_DIR", "models", "Model bundles, one folder each; relative to DATA_ROOT.", base=DATA_ROOT)
 MEDIA_ROOT = DATA_ROOT / "media"
 RUNS_DIR = DATA_ROOT / "runs"
 CACHE_DIR = DATA_ROOT / "cache"
@@ -40,7 +40,9 @@ BEHIND_PROXY = env.boolean("BEHIND_PROXY", False, "Trust X-Forwarded-Proto from 
 ALLOW_SIGNUP = env.boolean("ALLOW_SIGNUP", False, "Strangers may create an account. Otherwise an administrator does.")
 TIME_ZONE = env.text("TIME_ZONE", "UTC", "Time zone of dates on pages, by its IANA name.")
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO", "How much is logged.", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
-EMAIL_URL = env.url("EMAIL_URL", "consolemail://", "Where mail goes: smtp+tls://user:password@host:587, or consolemail://.")
+EMAIL = env.mail(
+    "EMAIL_URL", "consolemail://", "Where mail goes: smtp+tls://user:password@host:587, or consolemail://."
+)
 API_TOKEN_DAYS = env.integer("API_TOKEN_DAYS", 90, "Days until a new API token expires; 0 means never.")
 TENSORBOARD_URL = env.url("TENSORBOARD_URL", "", "Where TensorBoard is reached by users; empty hides the link.")
 
@@ -48,10 +50,13 @@ TENSORBOARD_URL = env.url("TENSORBOARD_URL", "", "Where TensorBoard is reached b
 env.section("Database and queues")
 _database = env.database(
     "DATABASE_URL",
-    f"sqlite:///{DATA_ROOT / 'portal.sqlite3'}",
-    "The database: sqlite:///path, or postgres://user:password@host/name with the `scale` extra.",
+    "",
+    "postgres://user:password@host/name (with the `scale` extra) or sqlite:///path. Empty: DATA_ROOT/portal.sqlite3.",
+    fallback=f"sqlite:///{DATA_ROOT / 'portal.sqlite3'}",
 )
-REDIS_URL = env.url("REDIS_URL", "", "Redis as the queues' broker, for workers on several machines. Empty: the database.")
+REDIS_URL = env.url(
+    "REDIS_URL", "", "Redis as the queues' broker, for workers on several machines. Empty: the database."
+)
 CPU_WORKERS = env.integer("CPU_WORKERS", 2, "Processes for fetching, cutting and exporting.", minimum=1)
 GPU_WORKERS = env.integer("GPU_WORKERS", 1, "Processes for transcription and training: one per device.", minimum=1)
 JOB_TIMEOUT_HOURS = env.integer("JOB_TIMEOUT_HOURS", 72, "The longest a job may run.", minimum=1)
@@ -61,7 +66,9 @@ JOB_LOST_SECONDS = env.integer(
 
 # --- Recordings -------------------------------------------------------------------------------------------------
 env.section("Recordings")
-UPLOAD_MAX_BYTES = env.integer("UPLOAD_MAX_BYTES", 4 * 1024**3, "Largest file that may be uploaded or fetched, in bytes.")
+UPLOAD_MAX_BYTES = env.integer(
+    "UPLOAD_MAX_BYTES", 4 * 1024**3, "Largest file that may be uploaded or fetched, in bytes."
+)
 RECORDING_MAX_SECONDS = env.integer("RECORDING_MAX_SECONDS", 7200, "Longest recording, in seconds.", minimum=1)
 FETCH_TIMEOUT_SECONDS = env.integer("FETCH_TIMEOUT_SECONDS", 1800, "Longest time for fetching one URL.", minimum=1)
 INGEST_ALLOW_PRIVATE_HOSTS = env.boolean(
@@ -70,7 +77,9 @@ INGEST_ALLOW_PRIVATE_HOSTS = env.boolean(
 
 # --- Models and speech ------------------------------------------------------------------------------------------
 env.section("Models and speech")
-MODEL_HUB_URL = env.url("MODEL_HUB_URL", "https://huggingface.co", "The model hub that `manage.py models download` asks.")
+MODEL_HUB_URL = env.url(
+    "MODEL_HUB_URL", "https://huggingface.co", "The model hub that `manage.py models download` asks."
+)
 XTTS_BUNDLE = env.text("XTTS_BUNDLE", "tiny", "The XTTS bundle in MODELS_DIR that speaks and is fine-tuned.")
 WHISPER_BUNDLE = env.text("WHISPER_BUNDLE", "tiny-whisper", "The Whisper bundle in MODELS_DIR that transcribes.")
 DEVICE = env.text("DEVICE", "auto", "Device of the models: auto, cpu, cuda or cuda:N.")
@@ -255,7 +264,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "EXCEPTION_HANDLER": "xttsproject.accounts.api.errors.handle",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-KNOX_TOKEN_MODEL = "accounts.ApiToken"
+KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105 (a model, no password)
 REST_KNOX = {
     "TOKEN_TTL": timedelta(days=API_TOKEN_DAYS) if API_TOKEN_DAYS else None,
     # The word that OpenAI's clients send; one header works for every endpoint.
@@ -290,8 +299,7 @@ FILE_UPLOAD_PERMISSIONS = 0o644
 FILE_UPLOAD_TEMP_DIR.mkdir(parents=True, exist_ok=True)
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 
-_email = __import__("environ").Env.email_url_config(EMAIL_URL)
-globals().update({key: value for key, value in _email.items() if key.startswith("EMAIL_")})
+globals().update(EMAIL)
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0

@@ -8,7 +8,8 @@ Below DATA_ROOT::
     media/datasets/<id>/                a frozen dataset version: manifest.jsonl, clips/*.wav
     media/voices/<id>/                  reference clips and conditioning.safetensors
     media/speech/<year>/<month>/<id>.wav
-    runs/<id>/                          a training run: spec.json, events.jsonl, checkpoints/, samples/, state/, tensorboard/
+    runs/<id>/                          a training run: spec.json, events.jsonl, checkpoints/, samples/, state/,
+                                        tensorboard/
     cache/features/                     audio codes, mels and tokens of training clips, by content
     uploads/                            uploads under way
 """

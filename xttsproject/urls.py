@@ -6,7 +6,6 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from xttsproject import views
 
-
 urlpatterns = [
     path("", views.home, name="home"),
     path("models/", views.models, name="models"),

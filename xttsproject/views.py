@@ -41,9 +41,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def models(request: HttpRequest) -> HttpResponse:
     """The model bundles on this machine, which of them are in use, and their licences."""
     bundles: list[Bundle] = list_bundles(settings.MODELS_DIR)
-    return render(
-        request, "models.html", {"bundles": bundles, "used": {settings.XTTS_BUNDLE, settings.WHISPER_BUNDLE}}
-    )
+    return render(request, "models.html", {"bundles": bundles, "used": {settings.XTTS_BUNDLE, settings.WHISPER_BUNDLE}})
 
 
 def healthz(request: HttpRequest) -> HttpResponse:

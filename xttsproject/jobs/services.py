@@ -69,7 +69,8 @@ def job_retry(*, job: Job) -> None:
         if not job.can_retry or not job.requeue():
             raise DomainError(
                 "job_not_retryable",
-                f"“{job.title}” is {job.get_state_display().lower()}; only a failed or cancelled job can be tried again.",
+                f"“{job.title}” is {job.get_state_display().lower()}; "
+                "only a failed or cancelled job can be tried again.",
             )
         transaction.on_commit(lambda: job_send(job=job))
 

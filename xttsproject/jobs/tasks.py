@@ -35,7 +35,8 @@ def run(job_id: str) -> str:
         logger.exception("Job %s (%s) broke", job.pk, job.kind)
         job.fail(
             "unexpected",
-            f"“{job.title}” stopped with an unexpected error ({type(error).__name__}). The worker's log has the details.",
+            f"“{job.title}” stopped with an unexpected error ({type(error).__name__}). "
+            "The worker's log has the details.",
             unexpected=True,
         )
     except BaseException:

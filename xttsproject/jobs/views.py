@@ -44,7 +44,9 @@ def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
     except DomainError as error:
         messages.error(request, error.message)
     else:
-        messages.info(request, f"“{job.title}” is being cancelled." if job.is_active else f"“{job.title}” was cancelled.")
+        messages.info(
+            request, f"“{job.title}” is being cancelled." if job.is_active else f"“{job.title}” was cancelled."
+        )
     return _back(request)
 
 

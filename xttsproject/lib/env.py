@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import environ
+from environ.compat import ImproperlyConfigured
 
 T = TypeVar("T")
 
@@ -99,16 +100,28 @@ class Environment:
 
         return self._read(name, default, help, "address", parse)
 
-    def database(self, name: str, default: str, help: str) -> dict[str, Any]:
-        """A database address in django-environ's notation."""
+    def database(self, name: str, default: str, help: str, *, fallback: str) -> dict[str, Any]:
+        """A database address in django-environ's notation; ``fallback`` is what an empty one means."""
+
+        def parse(raw: str) -> dict[str, Any]:
+            config = dict(environ.Env.db_url_config(raw or fallback))
+            if not config.get("ENGINE"):
+                raise ValueError("an address such as postgres://user:password@host/name")
+            return config
+
+        return self._read(name, default, help, "database address", parse)
+
+    def mail(self, name: str, default: str, help: str) -> dict[str, Any]:
+        """A mail server's address; returns Django's EMAIL_… settings."""
 
         def parse(raw: str) -> dict[str, Any]:
             try:
-                return dict(environ.Env.db_url_config(raw))
-            except Exception as error:
-                raise ValueError(f"a database address ({error})") from None
+                config = environ.Env.email_url_config(raw)
+            except ImproperlyConfigured:
+                raise ValueError("an address such as smtp+tls://user:password@host:587") from None
+            return {key: value for key, value in config.items() if key.startswith("EMAIL_")}
 
-        return self._read(name, default, help, "database address", parse)
+        return self._read(name, default, help, "address", parse)
 
     def _read(self, name: str, default: str, help: str, kind: str, parse: Callable[[str], T]) -> T:
         self.variables.append(Variable(name, kind, default, help, self._section))

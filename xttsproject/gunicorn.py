@@ -1,0 +1,16 @@
+"""How gunicorn serves the portal."""
+
+import os
+
+bind = os.environ.get("BIND", "127.0.0.1:8000")
+# One process: it owns the speech model, and threads share it. More machines, not more processes, serve more speech.
+workers = 1
+worker_class = "gthread"
+threads = int(os.environ.get("WEB_THREADS", "16"))
+# Speaking a long text may take minutes; the thread answers when it is done.
+timeout = 0
+graceful_timeout = 10
+keepalive = 5
+accesslog = None
+errorlog = "-"
+loglevel = "warning"
