@@ -10,12 +10,19 @@ from voices.choices import VoiceState
 from xttsproject.accounts.querysets import OwnedQuerySet
 
 if TYPE_CHECKING:
-    from voices.models import Synthesis, Voice
+    # Named in strings below, where the linter does not look.
+    from voices.models import Synthesis, Voice  # noqa: F401
 
 
 class VoiceQuerySet(OwnedQuerySet["Voice"]):
     def ready(self) -> VoiceQuerySet:
         return self.filter(state=VoiceState.READY)
+
+    def for_display(self) -> VoiceQuerySet:
+        """With what a list shows of each: speaker, owner, checkpoint and its run, and clip_count and clip_seconds."""
+        return self.select_related("speaker", "owner", "checkpoint__run").annotate(
+            clip_count=models.Count("clips"), clip_seconds=models.Sum("clips__seconds")
+        )
 
 
 class SynthesisQuerySet(models.QuerySet["Synthesis"]):

@@ -21,7 +21,9 @@ class Synthesis(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="syntheses")
     voice = models.ForeignKey(Voice, null=True, on_delete=models.SET_NULL, related_name="syntheses")
+    # Kept beside the relation: what was spoken outlives the voice that spoke it.
     voice_name = models.CharField(max_length=120)
+    bundle = models.CharField(max_length=80, help_text="Name of the XTTS bundle that spoke.")
     text = models.TextField()
     language = models.CharField(max_length=5)
     sampling = models.JSONField(default=dict)

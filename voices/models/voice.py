@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
+from typing import Any
 
 from django.db import models
 
@@ -23,12 +24,18 @@ class Voice(OwnedModel):
     name = models.CharField(max_length=120)
     speaker = models.ForeignKey(Speaker, on_delete=models.PROTECT, related_name="voices")
     checkpoint = models.ForeignKey(
-        Checkpoint, null=True, blank=True, on_delete=models.PROTECT, related_name="voices", help_text="Empty: base model."
+        Checkpoint,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="voices",
+        help_text="Empty: base model.",
     )
     bundle = models.CharField(max_length=80, help_text="Name of the XTTS bundle below the checkpoint.")
     language = models.CharField(max_length=5, choices=LANGUAGE_CHOICES)
     # Conditioning latents are kept under a key of clips + checkpoint + settings: the same key is never computed twice.
     conditioning_key = models.CharField(max_length=64, blank=True)
+    model_key = models.CharField(max_length=64, blank=True, help_text="Content of the model the latents were made for.")
     defaults = models.JSONField(default=dict, blank=True, help_text="Sampling values that differ from the bundle's.")
 
     state = models.CharField(max_length=10, choices=VoiceState.choices, default=VoiceState.PREPARING)
@@ -45,9 +52,46 @@ class Voice(OwnedModel):
     def __str__(self) -> str:
         return self.name
 
+    # --- transitions ------------------------------------------------------------------------------------------
+
+    def mark_preparing(self) -> bool:
+        """From any state: its latents are about to be computed. False when the voice has been deleted."""
+        return self._set(state=VoiceState.PREPARING, error="", error_code="")
+
+    def mark_ready(self, *, conditioning_key: str, model_key: str) -> bool:
+        """preparing → ready, with the keys of what was computed. False when it was deleted or failed meanwhile."""
+        return self._set(
+            since=(VoiceState.PREPARING,),
+            state=VoiceState.READY,
+            conditioning_key=conditioning_key,
+            model_key=model_key,
+            error="",
+            error_code="",
+        )
+
+    def mark_failed(self, *, code: str, message: str) -> bool:
+        """preparing → failed; a voice that is ready stays ready."""
+        return self._set(since=(VoiceState.PREPARING,), state=VoiceState.FAILED, error_code=code, error=message)
+
+    def _set(self, *, since: tuple[VoiceState, ...] = tuple(VoiceState), **changes: Any) -> bool:
+        moved = bool(Voice.objects.filter(pk=self.pk, state__in=since).update(**changes))
+        if moved:
+            self.refresh_from_db(fields=list(changes))
+        return moved
+
+    # --- where its files lie ----------------------------------------------------------------------------------
+
+    @property
+    def is_ready(self) -> bool:
+        return self.state == VoiceState.READY
+
     @property
     def folder(self) -> Path:
         return storage.voice_dir(self.pk)
+
+    @property
+    def bundle_path(self) -> Path:
+        return storage.bundle_dir(self.bundle)
 
     @property
     def conditioning_path(self) -> Path:
@@ -67,6 +111,9 @@ class VoiceClip(models.Model):
     file = models.CharField(max_length=100, help_text="File name inside the voice's folder.")
     sha256 = models.CharField(max_length=64)
     seconds = models.FloatField()
+    quality = models.JSONField(
+        default=dict, blank=True, help_text="Measures and warnings, see voices.engine.references"
+    )
 
     class Meta:
         ordering = ("voice", "index")

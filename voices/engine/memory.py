@@ -1,0 +1,32 @@
+"""What the process holds, and giving back what it no longer needs."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import sys
+from pathlib import Path
+
+
+def resident_bytes() -> int | None:
+    """Memory of this process in RAM; None where /proc is not there to ask."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def give_back_memory() -> None:
+    """Collect what nobody refers to any more and return it to the system, on the GPU too."""
+    gc.collect()
+    # Only if somebody has loaded it: importing torch to free its memory would be absurd.
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+    if sys.platform == "linux":
+        # glibc keeps freed weights in its heap otherwise.
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)

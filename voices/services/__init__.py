@@ -1,0 +1,22 @@
+"""What spans rows, files and the engine, on the voices side."""
+
+from voices.services.clips import Clip, Upload, checkpoint_clips, segment_clips, upload_clips, uploads_of
+from voices.services.preparation import voice_prepare, voice_prepare_again
+from voices.services.speech import speech_make, synthesis_delete
+from voices.services.voices import voice_create, voice_delete, voice_share
+
+__all__ = [
+    "Clip",
+    "Upload",
+    "checkpoint_clips",
+    "segment_clips",
+    "speech_make",
+    "synthesis_delete",
+    "upload_clips",
+    "uploads_of",
+    "voice_create",
+    "voice_delete",
+    "voice_prepare",
+    "voice_prepare_again",
+    "voice_share",
+]

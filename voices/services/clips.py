@@ -1,0 +1,146 @@
+"""Where a voice's reference clips come from: uploads, approved segments, or what a checkpoint was trained on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
+
+from datasets.choices import ReviewStatus
+from datasets.models import Segment
+from datasets.services.names import file_name, renamed
+from training.models import Checkpoint
+from voices.engine.references import ClipReport, examine_clip, require_count
+from xttsproject.lib.audio import Audio, read_wav
+from xttsproject.lib.errors import DomainError
+
+# Of an upload longer than this nothing is gained: thirty seconds condition the model.
+UPLOAD_MAX_SECONDS = 300.0
+UPLOAD_RATE = 24_000
+ENOUGH_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file as a person sent it: its name on their machine, and where it lies now."""
+
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A reference clip, decoded and found fit. ``text`` is what is said in it, where that is known."""
+
+    name: str
+    audio: Audio
+    report: ClipReport
+    text: str = ""
+
+
+def uploads_of(files: Iterable[UploadedFile]) -> list[Upload]:
+    """What a form or an API call brought; the settings have every upload lie on disk."""
+    uploads = []
+    for file in files:
+        assert isinstance(file, TemporaryUploadedFile)
+        uploads.append(Upload(file_name(file.name or ""), Path(file.temporary_file_path())))
+    return uploads
+
+
+def upload_clips(uploads: Sequence[Upload]) -> list[Clip]:
+    """Decode and examine uploaded files of any format. DomainErrors name the file as its owner calls it."""
+    from datasets.pipeline.media import decode_audio
+
+    require_count(len(uploads))
+    clips = []
+    for upload in uploads:
+        try:
+            audio = decode_audio(upload.path, UPLOAD_RATE, max_seconds=UPLOAD_MAX_SECONDS)
+        except DomainError as error:
+            # The decoder knows the file by its temporary name only.
+            named = renamed(error, upload.path, f"“{upload.name}”")
+            named.field = "clips"
+            raise named from error
+        clips.append(Clip(upload.name, audio, examine_clip(upload.name, audio)))
+    return clips
+
+
+def segment_clips(segments: Sequence[Segment]) -> list[Clip]:
+    """Cut approved segments out of their recordings' masters.
+
+    DomainError ``segment_not_approved``, ``segments_mixed`` (of several speakers) or ``clip_missing``.
+    """
+    require_count(len(segments))
+    if len({segment.source.speaker_id for segment in segments}) > 1:
+        raise DomainError(
+            "segments_mixed", "The chosen segments are of several speakers; a voice is of one.", field="segments"
+        )
+    clips = []
+    for segment in segments:
+        if segment.status != ReviewStatus.APPROVED:
+            raise DomainError(
+                "segment_not_approved",
+                f"“{segment}” is {segment.get_status_display().lower()}; only approved segments make a voice.",
+                field="segments",
+            )
+        try:
+            audio = read_wav(segment.source.master_path, segment.start, segment.end)
+        except FileNotFoundError:
+            raise DomainError(
+                "clip_missing", f"The sound of “{segment.source}” is no longer there.", field="segments"
+            ) from None
+        name = str(segment)
+        clips.append(Clip(name, audio, examine_clip(name, audio), segment.text))
+    return clips
+
+
+def checkpoint_clips(checkpoint: Checkpoint) -> list[Clip]:
+    """The default for a fine-tuned voice: of the clips it was trained on the longest ones, until 30 s are reached.
+
+    Long clips show most of how a person speaks; equal lengths are ordered by id, so that the choice repeats. Clips
+    that are unfit (silent, distorted) are passed over. DomainError ``clip_missing`` when none is left.
+    """
+    version = checkpoint.run.version
+    chosen: list[Clip] = []
+    total = 0.0
+    for line in sorted(_training_lines(version.manifest_path), key=lambda line: (-line.seconds, line.id)):
+        if total >= ENOUGH_SECONDS:
+            break
+        name = f"{version} · {line.id}"
+        try:
+            audio = read_wav(version.folder / line.audio)
+            clip = Clip(name, audio, examine_clip(name, audio), line.text)
+        except (FileNotFoundError, DomainError):
+            continue
+        chosen.append(clip)
+        total += audio.seconds
+    if not chosen:
+        raise DomainError(
+            "clip_missing",
+            f"{version}, on which this checkpoint was trained, has no usable clip any more; "
+            "upload reference clips instead.",
+            field="clips",
+        )
+    return chosen
+
+
+@dataclass(frozen=True)
+class _Line:
+    id: str
+    audio: str
+    text: str
+    seconds: float
+
+
+def _training_lines(manifest: Path) -> Iterable[_Line]:
+    try:
+        raw = manifest.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return
+    for text in raw.splitlines():
+        line = json.loads(text)
+        if line["split"] == "train":
+            yield _Line(str(line["id"]), line["audio"], line["text"], float(line["seconds"]))

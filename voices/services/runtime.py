@@ -1,0 +1,92 @@
+"""The speech owner of this process, made from the settings when it is first needed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from django.conf import settings
+
+from voices.engine.owner import OwnerSettings, OwnerState, OwnerStatus, SpeechOwner
+from voices.engine.requests import ModelChoice
+from xttsproject import storage
+from xttsproject.bundles.manifest import Bundle, open_bundle
+from xttsproject.lib.errors import DomainError
+
+logger = logging.getLogger(__name__)
+
+_lock = threading.Lock()
+_owner: SpeechOwner | None = None
+
+
+def speech_owner() -> SpeechOwner:
+    """The one owner. Whoever calls this decides that this process speaks: the web process, never a worker."""
+    global _owner
+    with _lock:
+        if _owner is None:
+            _owner = SpeechOwner(
+                OwnerSettings(
+                    device=settings.DEVICE,
+                    precision=settings.SPEECH_PRECISION,
+                    idle_seconds=settings.SPEECH_IDLE_UNLOAD,
+                )
+            )
+        return _owner
+
+
+def speech_owner_close() -> None:
+    """End the owner and free its models; the next call of :func:`speech_owner` makes another."""
+    global _owner
+    with _lock:
+        closing, _owner = _owner, None
+    if closing is not None:
+        closing.close()
+
+
+def speech_status() -> OwnerStatus | None:
+    """None as long as nobody has asked this process to speak."""
+    return _owner.status() if _owner is not None else None
+
+
+def speech_preload() -> None:
+    """Load the configured model in the background when SPEECH_PRELOAD asks for it; the web process calls this."""
+    if not settings.SPEECH_PRELOAD:
+        return
+    try:
+        speech_owner().submit(ModelChoice(storage.bundle_dir(settings.XTTS_BUNDLE)))
+    except DomainError as error:
+        logger.error("Speech was not loaded at the start: %s", error.message)
+
+
+def readiness() -> tuple[bool, dict[str, object]]:
+    """Whether this process can answer a request for speech, and the facts for ``/readyz``.
+
+    It can with the configured model loaded, or there to be loaded on demand. While SPEECH_PRELOAD is still loading it
+    says no, so that a balancer waits.
+    """
+    status = speech_status()
+    facts: dict[str, object] = {
+        "state": status.state if status else OwnerState.UNLOADED,
+        "since": status.since.isoformat() if status else None,
+        "models": status.models if status else 0,
+        "waiting": status.waiting if status else 0,
+        "speaking": status.speaking if status else False,
+        "memory_bytes": status.memory_bytes if status else None,
+        "model": settings.XTTS_BUNDLE,
+        "error": (status.last_error if status else "") or None,
+    }
+    try:
+        open_bundle(storage.bundle_dir(settings.XTTS_BUNDLE))
+    except DomainError as error:
+        # Its message holds a path of this machine, and anybody may ask.
+        return False, {**facts, "error": error.code}
+    loading = status is not None and status.state == OwnerState.LOADING
+    return not (settings.SPEECH_PRELOAD and (loading or (status is None or not status.models))), facts
+
+
+def bundle_of(name: str) -> Bundle | None:
+    """The bundle of that folder name for its notice and licence; None when it is gone or damaged."""
+    try:
+        return open_bundle(storage.bundle_dir(name))
+    except DomainError:
+        return None

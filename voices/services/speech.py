@@ -1,0 +1,154 @@
+"""Speaking a text with a voice, and keeping what was said."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from voices.choices import Channel, VoiceState
+from voices.engine.requests import ModelChoice, SpeechRequest
+from voices.models import Synthesis, Voice
+from voices.services.runtime import speech_owner
+from xttsproject.lib.audio import write_wav
+from xttsproject.lib.errors import DomainError
+from xttsproject.lib.files import atomic_path
+from xttsproject.xtts.languages import validate_language
+from xttsproject.xtts.types import Sampling, Speech
+
+# The full-size model speaks two to three times slower than real time on a small CPU, and others may be ahead.
+TIMEOUT_SECONDS = 1800.0
+
+SAMPLING_FIELDS = tuple(field.name for field in fields(Sampling))
+
+
+def speech_make(
+    *,
+    user: Any,
+    voice: Voice,
+    text: str,
+    language: str = "",
+    sampling: Mapping[str, Any] | None = None,
+    channel: Channel,
+    gone: Callable[[], bool] | None = None,
+    text_field: str = "text",
+) -> Synthesis:
+    """Speak ``text`` through this process's engine and store it. Blocks until it is spoken.
+
+    ``sampling`` holds values that differ from the voice's defaults, None counting as not given. ``gone`` says whether
+    the client has hung up; then the work stops and ``Cancelled`` is raised. ``text_field`` is what the caller's form or
+    API calls the text, for errors. DomainErrors: ``text_empty``, ``text_too_long``, ``language_unsupported``,
+    ``sampling_invalid``, ``voice_not_ready``, ``voice_failed``, ``voice_outdated``, ``busy``, ``speech_timeout``,
+    and the engine's own.
+    """
+    text = _checked_text(text, text_field)
+    language = validate_language(language or voice.language)
+    wanted = _sampling(voice, sampling or {})
+    require_ready(voice)
+    started = time.monotonic()
+    ticket = speech_owner().submit(
+        SpeechRequest(
+            model=ModelChoice(voice.bundle_path, voice.adapter_path),
+            model_key=voice.model_key,
+            conditioning=voice.conditioning_path,
+            text=text,
+            language=language,
+            sampling=wanted,
+        )
+    )
+    speech = ticket.wait(TIMEOUT_SECONDS, gone)
+    assert speech is not None
+    return _store(user, voice, text, language, wanted, channel, speech, time.monotonic() - started)
+
+
+def synthesis_delete(*, synthesis: Synthesis) -> None:
+    """Delete a synthesis and its sound."""
+    path = synthesis.audio_path
+    with transaction.atomic():
+        synthesis.delete()
+        transaction.on_commit(lambda: path.unlink(missing_ok=True))
+
+
+def require_ready(voice: Voice) -> None:
+    """DomainError ``voice_not_ready`` or ``voice_failed`` that says why the voice cannot speak."""
+    if voice.state == VoiceState.FAILED:
+        raise DomainError(
+            "voice_failed",
+            f"The voice “{voice.name}” cannot speak, because preparing it failed: {voice.error}",
+            field="voice",
+        )
+    if voice.state != VoiceState.READY:
+        raise DomainError(
+            "voice_not_ready",
+            f"The voice “{voice.name}” is still being prepared; try again when its page says that it is ready.",
+            permanent=False,
+            field="voice",
+        )
+    if not voice.conditioning_path.is_file():
+        raise DomainError(
+            "voice_outdated",
+            f"What the voice “{voice.name}” has learnt from its clips is missing on disk; "
+            "prepare it again on its page.",
+            field="voice",
+        )
+
+
+def _checked_text(text: str, field: str) -> str:
+    text = text.strip()
+    if not text:
+        raise DomainError("text_empty", "There is no text to speak; write some.", field=field)
+    limit = settings.SPEECH_MAX_CHARACTERS
+    if len(text) > limit:
+        raise DomainError(
+            "text_too_long",
+            f"The text has {len(text)} characters, but {limit} are the limit of one request; shorten or split it.",
+            field=field,
+        )
+    return text
+
+
+def _sampling(voice: Voice, given: Mapping[str, Any]) -> Sampling:
+    """The voice's defaults, overridden by what was given."""
+    values = {name: value for name, value in voice.defaults.items() if name in SAMPLING_FIELDS}
+    values.update({name: value for name, value in given.items() if name in SAMPLING_FIELDS and value is not None})
+    return Sampling(**values)
+
+
+def _store(
+    user: Any,
+    voice: Voice,
+    text: str,
+    language: str,
+    sampling: Sampling,
+    channel: Channel,
+    speech: Speech,
+    elapsed: float,
+) -> Synthesis:
+    synthesis = Synthesis(
+        owner=user,
+        # Asked anew: the voice may have been deleted while it spoke.
+        voice=Voice.objects.filter(pk=voice.pk).first(),
+        voice_name=voice.name,
+        bundle=voice.bundle,
+        text=text,
+        language=language,
+        # With the seed that was drawn, so that the same speech can be asked for again.
+        sampling={**asdict(sampling), "seed": speech.seed},
+        sentences=[asdict(sentence) for sentence in speech.sentences],
+        seconds=speech.audio.seconds,
+        elapsed=elapsed,
+        channel=channel,
+    )
+    path = synthesis.audio_path
+    try:
+        with atomic_path(path) as temporary:
+            write_wav(temporary, speech.audio)
+        synthesis.save(force_insert=True)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return synthesis

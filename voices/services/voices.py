@@ -1,0 +1,183 @@
+"""Making, sharing and deleting voices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from datasets.models import Segment, Speaker
+from training.models import Checkpoint
+from voices.engine.references import require_enough
+from voices.models import Voice, VoiceClip
+from voices.services.clips import Clip, Upload, checkpoint_clips, segment_clips, upload_clips
+from xttsproject import storage
+from xttsproject.accounts.models import Visibility
+from xttsproject.jobs.models import Job
+from xttsproject.jobs.services import job_cancel, job_start
+from xttsproject.lib.audio import write_wav
+from xttsproject.lib.errors import DomainError
+from xttsproject.lib.files import atomic_directory, sha256_of
+from xttsproject.xtts.languages import validate_language
+
+PREPARE = "voices.prepare"
+
+
+def voice_create(
+    *,
+    owner: Any,
+    name: str,
+    speaker: Speaker | None = None,
+    checkpoint: Checkpoint | None = None,
+    language: str = "",
+    uploads: Sequence[Upload] = (),
+    segments: Sequence[Segment] = (),
+    visibility: str = Visibility.PRIVATE,
+) -> Voice:
+    """Make a voice and start the job that listens to its clips.
+
+    Clips are the uploads or the segments given; a voice of a checkpoint that names neither takes clips of the
+    dataset it was trained on. Speaker and language follow from checkpoint or segments where they are not given. Nothing
+    is left behind when it fails. Raises DomainError.
+    """
+    name = _free_name(owner, name)
+    if uploads and segments:
+        raise DomainError("clips_mixed", "Give either files or segments as reference clips, not both.", field="clips")
+    speaker = _speaker(speaker, checkpoint, segments)
+    language = validate_language(language or _language(checkpoint, segments))
+    clips = _clips(checkpoint, uploads, segments)
+    voice = Voice(
+        owner=owner,
+        name=name,
+        speaker=speaker,
+        checkpoint=checkpoint,
+        bundle=checkpoint.run.bundle if checkpoint else settings.XTTS_BUNDLE,
+        language=language,
+        visibility=visibility,
+    )
+    rows = _write(voice, clips)
+    try:
+        with transaction.atomic():
+            voice.save(force_insert=True)
+            VoiceClip.objects.bulk_create(rows)
+            voice_start_preparing(voice=voice)
+    except IntegrityError:
+        storage.remove_tree(voice.folder)
+        # Two requests at once: the other was first.
+        _free_name(owner, name)
+        raise
+    except BaseException:
+        storage.remove_tree(voice.folder)
+        raise
+    return voice
+
+
+def voice_start_preparing(*, voice: Voice) -> Job:
+    """Queue the job that computes the voice's conditioning latents."""
+    return job_start(kind=PREPARE, title=f"Prepare the voice “{voice.name}”", owner=voice.owner, subject=voice)
+
+
+def voice_share(*, voice: Voice, visibility: str) -> None:
+    """Share the voice with the team, or take it back."""
+    if visibility not in Visibility.values:
+        raise DomainError(
+            "visibility_unknown",
+            f"The visibility “{visibility}” is not one of {', '.join(Visibility.values)}.",
+            field="visibility",
+        )
+    voice.visibility = visibility
+    voice.save(update_fields=["visibility"])
+
+
+def voice_delete(*, voice: Voice) -> None:
+    """Delete a voice with its clips and latents. What it has spoken stays with those who asked for it."""
+    for job in Job.objects.about(voice).active():
+        try:
+            job_cancel(job=job)
+        except DomainError:
+            # It ended between the look and the call.
+            continue
+    folder = voice.folder
+    with transaction.atomic():
+        voice.delete()
+        transaction.on_commit(lambda: storage.remove_tree(folder))
+
+
+def _free_name(owner: Any, name: str) -> str:
+    name = name.strip()
+    if not name:
+        raise DomainError("name_empty", "Give the voice a name.", field="name")
+    longest = Voice._meta.get_field("name").max_length
+    if len(name) > longest:
+        raise DomainError(
+            "name_too_long",
+            f"The name has {len(name)} characters, but {longest} are the limit; shorten it.",
+            field="name",
+        )
+    if Voice.objects.filter(owner=owner, name=name).exists():
+        raise DomainError("duplicate", f"You have a voice “{name}” already; choose another name.", field="name")
+    return name
+
+
+def _speaker(speaker: Speaker | None, checkpoint: Checkpoint | None, segments: Sequence[Segment]) -> Speaker:
+    known = [segment.source.speaker for segment in segments]
+    if checkpoint is not None:
+        known.insert(0, checkpoint.run.version.dataset.speaker)
+    for other in known:
+        if speaker is not None and other.pk != speaker.pk:
+            raise DomainError(
+                "speaker_mismatch",
+                f"The voice would be of “{speaker}”, but what it is made from is of “{other}”; choose one speaker.",
+                field="speaker",
+            )
+        speaker = other
+    if speaker is None:
+        raise DomainError(
+            "speaker_missing",
+            "Choose the speaker whose voice this is: the consent recorded there is what allows cloning it.",
+            field="speaker",
+        )
+    return speaker
+
+
+def _language(checkpoint: Checkpoint | None, segments: Sequence[Segment]) -> str:
+    if checkpoint is not None:
+        return checkpoint.run.version.dataset.language
+    if segments:
+        return segments[0].source.language
+    raise DomainError("language_missing", "Choose the language that the voice speaks.", field="language")
+
+
+def _clips(checkpoint: Checkpoint | None, uploads: Sequence[Upload], segments: Sequence[Segment]) -> list[Clip]:
+    if segments:
+        clips = segment_clips(segments)
+    elif uploads or checkpoint is None:
+        clips = upload_clips(uploads)
+    else:
+        clips = checkpoint_clips(checkpoint)
+    require_enough(sum(clip.audio.seconds for clip in clips))
+    return clips
+
+
+def _write(voice: Voice, clips: Sequence[Clip]) -> list[VoiceClip]:
+    """Write the clips into the voice's folder, all or none, and return their rows (not saved)."""
+    rows = []
+    with atomic_directory(voice.folder) as folder:
+        for index, clip in enumerate(clips):
+            file = f"clip-{index:02d}.wav"
+            write_wav(folder / file, clip.audio)
+            rows.append(
+                VoiceClip(
+                    voice=voice,
+                    index=index,
+                    name=clip.name[:255],
+                    file=file,
+                    sha256=sha256_of(folder / file),
+                    seconds=clip.audio.seconds,
+                    quality=asdict(clip.report),
+                )
+            )
+    return rows
