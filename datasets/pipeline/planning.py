@@ -185,7 +185,7 @@ def _cost(units: Sequence[_Unit], first: int, last: int, total: float, settings:
         if units[first].cut_after or units[first + 1].start - units[first].end > settings.longest_pause:
             return None
     pauses = [units[i + 1].start - units[i].end for i in range(first, last)]
-    cost = 0.5 + sum((pause / settings.longest_pause) ** 2 for pause in pauses) * 0.5
+    cost = 0.5 + sum((pause / settings.longest_pause) ** 2 for pause in pauses)
     cost += 0.5 * ((seconds - settings.preferred_seconds) / settings.preferred_seconds) ** 2
     if seconds < settings.min_seconds:
         cost += 4.0 if seconds >= settings.shortest else 12.0

@@ -1,0 +1,107 @@
+"""Words that the normaliser puts in place of signs, per language. Data only."""
+
+from __future__ import annotations
+
+# How many forms a counted noun has: one, or (1, more), or the Slavic (1, 2–4, 5 and more).
+Forms = tuple[str, ...]
+
+DECIMAL_COMMA = frozenset({"es", "fr", "de", "it", "pt", "pl", "tr", "ru", "nl", "cs", "hu"})
+NO_SPACES = frozenset({"zh-cn", "ja"})
+
+POINT = {
+    "en": "point", "es": "coma", "fr": "virgule", "de": "Komma", "it": "virgola", "pt": "vírgula", "pl": "przecinek",
+    "tr": "virgül", "ru": "запятая", "nl": "komma", "cs": "čárka", "ar": "فاصلة", "zh-cn": "点", "hu": "egész",
+    "ko": "점", "ja": "点", "hi": "दशमलव",
+}  # fmt: skip
+
+MINUS = {
+    "en": "minus", "es": "menos", "fr": "moins", "de": "minus", "it": "meno", "pt": "menos", "pl": "minus",
+    "tr": "eksi", "ru": "минус", "nl": "min", "cs": "minus", "ar": "سالب", "zh-cn": "负", "hu": "mínusz",
+    "ko": "마이너스", "ja": "マイナス", "hi": "ऋण",
+}  # fmt: skip
+
+AND = {
+    "en": "and", "es": "y", "fr": "et", "de": "und", "it": "e", "pt": "e", "pl": "i", "tr": "ve", "ru": "и", "nl": "en",
+    "cs": "a", "ar": "و", "zh-cn": "和", "hu": "és", "ko": "그리고", "ja": "と", "hi": "और",
+}  # fmt: skip
+
+PERCENT: dict[str, Forms] = {
+    "en": ("percent",), "es": ("por ciento",), "fr": ("pour cent",), "de": ("Prozent",), "it": ("per cento",),
+    "pt": ("por cento",), "pl": ("procent",), "ru": ("процент", "процента", "процентов"), "nl": ("procent",),
+    "cs": ("procento", "procenta", "procent"), "ar": ("بالمئة",), "hu": ("százalék",), "ko": ("퍼센트",),
+    "ja": ("パーセント",), "hi": ("प्रतिशत",),
+}  # fmt: skip
+PERCENT_BEFORE = {"tr": "yüzde ", "zh-cn": "百分之"}
+
+# From one number to another ("10–20"); other languages take a comma.
+RANGE = {"en": "to", "es": "a", "fr": "à", "de": "bis", "it": "a", "pt": "a", "nl": "tot", "pl": "do", "ru": "до"}
+
+CURRENCY: dict[str, dict[str, Forms]] = {
+    "en": {"$": ("dollar", "dollars"), "€": ("euro", "euros"), "£": ("pound", "pounds"), "R$": ("real", "reais")},
+    "pt": {"$": ("dólar", "dólares"), "€": ("euro", "euros"), "£": ("libra", "libras"), "R$": ("real", "reais")},
+    "es": {"$": ("dólar", "dólares"), "€": ("euro", "euros"), "£": ("libra", "libras"), "R$": ("real", "reales")},
+    "fr": {"$": ("dollar", "dollars"), "€": ("euro", "euros"), "£": ("livre", "livres"), "R$": ("real", "reals")},
+    "de": {"$": ("Dollar",), "€": ("Euro",), "£": ("Pfund",), "R$": ("Real",)},
+    "it": {"$": ("dollaro", "dollari"), "€": ("euro",), "£": ("sterlina", "sterline"), "R$": ("real",)},
+    "pl": {"$": ("dolar", "dolary", "dolarów"), "€": ("euro",), "£": ("funt", "funty", "funtów"), "R$": ("real",)},
+    "tr": {"$": ("dolar",), "€": ("avro",), "£": ("sterlin",), "R$": ("real",)},
+    "ru": {
+        "$": ("доллар", "доллара", "долларов"),
+        "€": ("евро",),
+        "£": ("фунт", "фунта", "фунтов"),
+        "R$": ("реал", "реала", "реалов"),
+    },
+    "nl": {"$": ("dollar",), "€": ("euro",), "£": ("pond",), "R$": ("real",)},
+    "cs": {"$": ("dolar", "dolary", "dolarů"), "€": ("euro", "eura", "eur"), "£": ("libra", "libry", "liber")},
+    "ar": {"$": ("دولار",), "€": ("يورو",), "£": ("جنيه",), "R$": ("ريال برازيلي",)},
+    "zh-cn": {"$": ("美元",), "€": ("欧元",), "£": ("英镑",), "R$": ("雷亚尔",)},
+    "hu": {"$": ("dollár",), "€": ("euró",), "£": ("font",), "R$": ("real",)},
+    "ko": {"$": ("달러",), "€": ("유로",), "£": ("파운드",), "R$": ("헤알",)},
+    "ja": {"$": ("ドル",), "€": ("ユーロ",), "£": ("ポンド",), "R$": ("レアル",)},
+    "hi": {"$": ("डॉलर",), "€": ("यूरो",), "£": ("पाउंड",), "R$": ("रियाल",)},
+}
+MINOR: dict[str, dict[str, Forms]] = {
+    "en": {"$": ("cent", "cents"), "€": ("cent", "cents"), "£": ("penny", "pence"), "R$": ("centavo", "centavos")},
+    "pt": {
+        "$": ("centavo", "centavos"),
+        "€": ("centavo", "centavos"),
+        "£": ("pêni", "pence"),
+        "R$": ("centavo", "centavos"),
+    },
+}
+# After a million "of" is said: "um milhão de reais".
+MAGNITUDES = {
+    "en": ("thousand", "million", "billion", "trillion"),
+    "pt": ("mil", "milhão", "milhões", "bilhão", "bilhões", "trilhão", "trilhões"),
+}
+
+ABBREVIATIONS: dict[str, dict[str, str]] = {
+    "en": {
+        "Mr.": "Mister", "Mrs.": "Missus", "Ms.": "Miz", "Dr.": "Doctor", "Prof.": "Professor", "Jr.": "Junior",
+        "Sr.": "Senior", "St.": "Saint", "Gen.": "General", "Capt.": "Captain", "Lt.": "Lieutenant", "Rev.": "Reverend",
+        "Gov.": "Governor", "Sen.": "Senator", "Mt.": "Mount", "Ltd.": "Limited", "Inc.": "Incorporated",
+        "Co.": "Company", "vs.": "versus", "etc.": "et cetera", "e.g.": "for example", "i.e.": "that is",
+        "approx.": "approximately", "dept.": "department", "a.m.": "A M", "p.m.": "P M",
+    },
+    "pt": {
+        "Sr.": "Senhor", "Sra.": "Senhora", "Srta.": "Senhorita", "Dr.": "Doutor", "Dra.": "Doutora",
+        "Prof.": "Professor", "Profa.": "Professora", "D.": "Dona", "Av.": "Avenida", "R.": "Rua", "Pça.": "Praça",
+        "Eng.": "Engenheiro", "Exmo.": "Excelentíssimo", "Ltda.": "Limitada", "Cia.": "Companhia", "etc.": "et cetera",
+        "ex.": "exemplo", "pág.": "página", "págs.": "páginas", "tel.": "telefone", "séc.": "século", "Sto.": "Santo",
+        "Sta.": "Santa", "S.": "São", "aprox.": "aproximadamente", "obs.": "observação",
+    },
+}  # fmt: skip
+# Those that mean something else unless a capitalised name or a number follows.
+BEFORE_NAMES = {"en": frozenset({"St.", "Mt.", "Gen.", "Co."}), "pt": frozenset({"D.", "R.", "S.", "Av."})}
+# Those that may end a sentence: their full stop then ends it too.
+MAY_END = {
+    "en": frozenset({"etc.", "Jr.", "Sr.", "Ltd.", "Inc.", "a.m.", "p.m."}),
+    "pt": frozenset({"etc.", "Ltda.", "Cia."}),
+}
+
+SYMBOLS: dict[str, dict[str, str]] = {
+    "en": {"+": "plus", "=": "equals", "@": "at", "#": "number", "°C": "degrees Celsius", "°F": "degrees Fahrenheit",
+           "°": "degrees", "×": "times", "§": "section", "½": "one half", "¼": "one quarter", "¾": "three quarters"},
+    "pt": {"+": "mais", "=": "igual a", "@": "arroba", "#": "número", "°C": "graus Celsius", "°F": "graus Fahrenheit",
+           "°": "graus", "×": "vezes", "§": "parágrafo", "½": "meio", "¼": "um quarto", "¾": "três quartos"},
+}  # fmt: skip
