@@ -1,0 +1,66 @@
+// Small behaviours of every page. No page needs them to work.
+
+// One player at a time: samples are compared by ear.
+document.addEventListener(
+  "play",
+  (event) => {
+    for (const player of document.querySelectorAll("audio")) {
+      if (player !== event.target) player.pause();
+    }
+  },
+  true,
+);
+
+// <button data-copy="#id">: copies that element's text or value.
+document.addEventListener("click", async (event) => {
+  const button = event.target instanceof Element && event.target.closest("[data-copy]");
+  if (!button) return;
+  const source = document.querySelector(button.dataset.copy);
+  const text = source instanceof HTMLInputElement ? source.value : source.textContent;
+  const label = button.querySelector("[data-copy-label]") ?? button;
+  const before = label.textContent;
+  try {
+    await navigator.clipboard.writeText(text.trim());
+    label.textContent = "Copied";
+  } catch {
+    // No clipboard without https or permission: the text is selected, for the keyboard to copy.
+    if (source instanceof HTMLInputElement) source.select();
+    else window.getSelection()?.selectAllChildren(source);
+    label.textContent = "Press Ctrl+C";
+  }
+  window.setTimeout(() => {
+    label.textContent = before;
+  }, 2500);
+});
+
+// <form data-once>: a second click does not send it twice; coming back to the page frees it.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!(form instanceof HTMLFormElement) || !form.hasAttribute("data-once")) return;
+  if (form.dataset.sent) {
+    event.preventDefault();
+    return;
+  }
+  if (event.defaultPrevented) return;
+  form.dataset.sent = "yes";
+  form.querySelector("button[type=submit]")?.setAttribute("aria-busy", "true");
+});
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-once]")) {
+    delete form.dataset.sent;
+    form.querySelector("button[type=submit]")?.removeAttribute("aria-busy");
+  }
+});
+
+// <form data-confirm="Question?">: asks before it is sent.
+document.addEventListener(
+  "submit",
+  (event) => {
+    const question = event.target.dataset?.confirm;
+    if (question && !window.confirm(question)) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    }
+  },
+  true,
+);
