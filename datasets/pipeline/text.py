@@ -22,6 +22,8 @@ from datasets.pipeline.text_tables import (
     MINOR,
     MINUS,
     NO_SPACES,
+    POINT,
+    SPACED_THOUSANDS,
     PERCENT,
     PERCENT_BEFORE,
     RANGE,
@@ -31,9 +33,11 @@ from xttsproject.xtts.languages import LANGUAGES, validate_language
 
 Match = re.Match[str]
 
-# Digits with thousands grouped, or bare, and a decimal part: "1,234.56" or, where a comma is the decimal sign, "1.234,56".
+# Digits with thousands grouped, or bare, and a decimal part: "1,234.56"; or, where the comma is the decimal sign,
+# "1.234,56" and in some languages "1 234,56".
 _POINT_NUMBER = r"(?P<whole>\d{1,3}(?:,\d{3})+|\d+)(?:\.(?P<fraction>\d+))?"
-_COMMA_NUMBER = r"(?P<whole>\d{1,3}(?:[.\u00a0\u202f ]\d{3})+(?!\d)|\d+)(?:,(?P<fraction>\d+))?"
+_COMMA_NUMBER = r"(?P<whole>\d{1,3}(?:\.\d{3})+(?!\d)|\d+)(?:,(?P<fraction>\d+))?"
+_SPACED_NUMBER = r"(?P<whole>\d{1,3}(?:[. ]\d{3})+(?!\d)|\d+)(?:,(?P<fraction>\d+))?"
 _SIGN = r"US\$|R\$|[$€£]"
 _CHARACTERS = str.maketrans(
     {
@@ -51,6 +55,7 @@ def normalise(text: str, language: str) -> str:
     language = validate_language(language)
     text = _clean(text)
     text = _abbreviations(text, language)
+    text = _separators(text, language)
     text = _money(text, language)
     text = _percentages(text, language)
     if language == "en":
@@ -58,6 +63,7 @@ def normalise(text: str, language: str) -> str:
     if language == "pt":
         text = re.sub(r"\b(\d+)\.?([ºª])", lambda m: ordinal(int(m[1]), "pt", feminine=m[2] == "ª"), text)
         text = re.sub(r"\b[nN][ºo°]\.?(?=\s*\d)", "número ", text)
+        text = re.sub(r"\b(\d{1,2})h(?:(\d{2})(?:min)?)?\b", _portuguese_time, text)
     text = _dashes(text, language)
     text = _numbers(text, language)
     text = _symbols(text, language)
@@ -76,9 +82,17 @@ def check_text(text: str, language: str) -> list[str]:
     facts = LANGUAGES[language]
     if len(spoken) > facts.max_chars:
         problems.append(
-            f"The text has {len(spoken)} characters when spoken out, and the limit for {facts.name} is {facts.max_chars}."
+            f"Spoken out, the text has {len(spoken)} characters, and the limit for {facts.name} is {facts.max_chars}."
         )
     return problems
+
+
+def _portuguese_time(match: Match) -> str:
+    hour, minutes = int(match[1]), int(match[2] or 0)
+    # Hours are feminine.
+    number = {1: "uma", 2: "duas", 21: "vinte e uma", 22: "vinte e duas"}.get(hour) or cardinal(hour, "pt")
+    words = f"{number} hora{'' if hour == 1 else 's'}"
+    return f"{words} e {cardinal(minutes, 'pt')}" if minutes else words
 
 
 def _clean(text: str) -> str:
@@ -112,7 +126,24 @@ def _abbreviations(text: str, language: str) -> str:
 
 
 def _number_pattern(language: str) -> str:
+    if language in SPACED_THOUSANDS:
+        return _SPACED_NUMBER
     return _COMMA_NUMBER if language in DECIMAL_COMMA else _POINT_NUMBER
+
+
+def _separators(text: str, language: str) -> str:
+    """Make separators mean one thing: version numbers are spelt, the other convention's decimals are taken as such."""
+    comma = language in DECIMAL_COMMA
+
+    def spell(match: Match) -> str:
+        if comma and re.fullmatch(r"\d{1,3}(?:\.\d{3})+", match[0]):
+            return match[0]
+        return match[0].replace(".", f" {POINT[language]} ")
+
+    text = re.sub(r"(?<![\d,])\d+(?:\.\d+){2,}(?![\d,])", spell, text)
+    if comma:
+        return re.sub(r"(?<![\d.,])(\d+)\.(\d{1,2}|\d{4,})(?![.,]?\d)", r"\1,\2", text)
+    return re.sub(r"(?<![\d.,])(\d+),(?=\d{1,2}(?!\d))", r"\1, ", text)
 
 
 def _money(text: str, language: str) -> str:
@@ -126,7 +157,7 @@ def _money(text: str, language: str) -> str:
         forms = table.get(sign, (sign,))
         return _amount(match["whole"], match["fraction"], match["magnitude"], forms, sign, language)
 
-    text = re.sub(rf"(?P<sign>{_SIGN})\s?{number}{after}", say, text)
+    text = re.sub(rf"(?<!\d)(?<!\d\s)(?P<sign>{_SIGN})\s?{number}{after}", say, text)
     return re.sub(rf"(?<!\d){number}{after}\s?(?P<sign>{_SIGN})(?!\d)", say, text)
 
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 Forms = tuple[str, ...]
 
 DECIMAL_COMMA = frozenset({"es", "fr", "de", "it", "pt", "pl", "tr", "ru", "nl", "cs", "hu"})
+# Where thousands are set apart by a space; elsewhere among the above by a full stop.
+SPACED_THOUSANDS = frozenset({"fr", "pl", "ru", "cs", "hu"})
 NO_SPACES = frozenset({"zh-cn", "ja"})
 
 POINT = {
