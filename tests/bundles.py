@@ -1,4 +1,4 @@
-"""The tiny model bundles, built once per test session (and per worker process)."""
+"""Model bundles for tests, built once per session and process."""
 
 from __future__ import annotations
 
@@ -8,24 +8,16 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder like MODELS_DIR: the bundles lie in it under their names."""
-    return tmp_path_factory.mktemp("models")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny XTTS bundle. Read it, never write to it."""
+    from xttsproject.bundles.tiny import TINY_XTTS, xtts
+
+    return xtts.build(tmp_path_factory.mktemp("models") / TINY_XTTS).path
 
 
 @pytest.fixture(scope="session")
-def tiny_bundle(models_dir: Path) -> Path:
-    from xttsproject.bundles.tiny import xtts
+def tiny_whisper_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny Whisper bundle in CTranslate2's format. Read it, never write to it."""
+    from xttsproject.bundles.tiny import TINY_WHISPER, whisper
 
-    path = models_dir / "tiny"
-    xtts.build(path)
-    return path
-
-
-@pytest.fixture(scope="session")
-def tiny_whisper_bundle(models_dir: Path) -> Path:
-    from xttsproject.bundles.tiny import whisper
-
-    path = models_dir / "tiny-whisper"
-    whisper.build(path)
-    return path
+    return whisper.build(tmp_path_factory.mktemp("models") / TINY_WHISPER).path

@@ -1,1 +1,1 @@
-"""Model bundles: a folder with weights, config, tokenizer and a manifest that says what they are."""
+"""Model bundles: folders with a model, its tokenizer, its licence and its hashes. Importing this loads no ML library."""

@@ -1,7 +1,9 @@
+"""Makes ``manage.py models`` known to Django."""
+
 from django.apps import AppConfig
 
 
 class BundlesConfig(AppConfig):
     name = "xttsproject.bundles"
     label = "bundles"
-    verbose_name = "Models"
+    verbose_name = "Model bundles"

@@ -1,25 +1,26 @@
-"""``manifest.json`` of a bundle: its kind, its licence, and what each file must be."""
+"""What a bundle says of itself: ``manifest.json``, and whether the files are what it says."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, get_args
 
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import sha256_of, write_json
+from xttsproject.lib.progress import Progress, Silent
 
+MANIFEST_FILE = "manifest.json"
 FORMAT = 1
-MANIFEST = "manifest.json"
 
 Kind = Literal["xtts", "whisper"]
 
 
 @dataclass(frozen=True)
 class FileFact:
-    """What a file of the bundle must be."""
+    """A file of a bundle: its SHA-256 as 64 hexadecimal digits and its size."""
 
     sha256: str
     bytes: int
@@ -27,7 +28,7 @@ class FileFact:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A model on this machine. ``notice`` is what the portal shows wherever this model speaks or listens."""
+    """A model in its folder. ``notice`` is what the portal shows wherever this model speaks or listens."""
 
     name: str
     kind: Kind
@@ -44,85 +45,80 @@ class Bundle:
 
 
 def open_bundle(path: Path) -> Bundle:
-    """Read a bundle's manifest and see that its files are there in full length (hashes: :func:`verify`).
+    """Read a bundle's manifest and check that every file is there in the size it says. Hashes are :func:`verify`'s.
 
-    DomainError ``model_missing`` where there is no bundle, ``model_damaged`` where one is incomplete.
+    Raises :class:`DomainError` ``model_missing`` or ``model_damaged``.
     """
-    path = Path(path)
+    manifest = path / MANIFEST_FILE
     try:
-        raw = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        bundle = _parse(json.loads(manifest.read_text(encoding="utf-8")), path)
     except FileNotFoundError:
         raise DomainError(
             "model_missing",
-            f"There is no model “{path.name}” in {path.parent}; see `manage.py models list`, `build` and `download`.",
+            f"There is no model “{path.name}”: build the tiny ones with “manage.py models build”, "
+            "or get a real one with “manage.py models download”.",
         ) from None
-    except ValueError:
-        raise _damaged(path, f"its {MANIFEST} cannot be read") from None
-    if raw.get("format") != FORMAT or raw.get("kind") not in ("xtts", "whisper"):
-        raise _damaged(path, f"its {MANIFEST} has format {raw.get('format')!r} and kind {raw.get('kind')!r}")
-    files = {name: FileFact(fact["sha256"], int(fact["bytes"])) for name, fact in raw["files"].items()}
-    for name, fact in files.items():
-        file = path / name
-        if not file.is_file():
-            raise _damaged(path, f"{name} is not there")
-        if file.stat().st_size != fact.bytes:
-            raise _damaged(path, f"{name} has {file.stat().st_size} bytes instead of {fact.bytes}")
-    return Bundle(
-        name=raw["name"],
-        kind=cast(Kind, raw["kind"]),
-        path=path,
-        licence=raw["licence"],
-        licence_url=raw["licence_url"],
-        notice=raw["notice"],
-        source=raw["source"],
-        files=files,
-    )
-
-
-def verify(bundle: Bundle) -> None:
-    """Compare every file's SHA-256 with the manifest. DomainError ``model_damaged`` names the first that differs."""
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DomainError(
+            "model_damaged", f"{manifest.name} of the model “{path.name}” cannot be used ({error})."
+        ) from error
     for name, fact in bundle.files.items():
+        file = path / name
+        size = file.stat().st_size if file.is_file() else None
+        if size != fact.bytes:
+            found = "is missing" if size is None else f"has {size} bytes instead of {fact.bytes}"
+            raise DomainError("model_damaged", f"The model “{path.name}” is damaged: {name} {found}. Get it again.")
+    return bundle
+
+
+def verify(bundle: Bundle, progress: Progress | None = None) -> None:
+    """Hash every file. Raises :class:`DomainError` ``model_damaged`` naming the first that differs."""
+    watcher = progress or Silent()
+    for number, (name, fact) in enumerate(sorted(bundle.files.items())):
+        watcher.check()
+        watcher.report(number / len(bundle.files), name)
         if sha256_of(bundle.path / name) != fact.sha256:
-            raise _damaged(bundle.path, f"the SHA-256 of {name} is not the one in its manifest")
+            raise DomainError(
+                "model_damaged", f"The model “{bundle.path.name}” is damaged: {name} has another content. Get it again."
+            )
 
 
 def write_manifest(
     path: Path, *, name: str, kind: Kind, licence: str, licence_url: str, notice: str, source: str
 ) -> Bundle:
-    """Describe all files that lie in the folder, and make it a bundle."""
-    path = Path(path)
-    present = sorted(file for file in path.rglob("*") if file.is_file() and file.name != MANIFEST)
-    files = {
-        file.relative_to(path).as_posix(): {"sha256": sha256_of(file), "bytes": file.stat().st_size} for file in present
-    }
-    write_json(
-        path / MANIFEST,
-        {
-            "format": FORMAT,
-            "name": name,
-            "kind": kind,
-            "licence": licence,
-            "licence_url": licence_url,
-            "notice": notice,
-            "source": source,
-            "files": files,
-        },
-    )
-    return open_bundle(path)
+    """Hash every file in a folder and write the manifest beside them."""
+    files = {file.name: FileFact(sha256_of(file), file.stat().st_size) for file in _files(path)}
+    facts = {file: {"sha256": fact.sha256, "bytes": fact.bytes} for file, fact in files.items()}
+    about = {"licence": licence, "licence_url": licence_url, "notice": notice, "source": source}
+    write_json(path / MANIFEST_FILE, {"format": FORMAT, "name": name, "kind": kind, **about, "files": facts})
+    return Bundle(name, kind, path, licence, licence_url, notice, source, files)
 
 
 def list_bundles(models_dir: Path) -> list[Bundle]:
-    """The whole bundles in a folder, by name; damaged ones are left out."""
+    """Every whole bundle below a folder, by folder name; damaged ones are left out."""
     found = []
-    for manifest in sorted(Path(models_dir).glob(f"*/{MANIFEST}")):
-        try:
-            found.append(open_bundle(manifest.parent))
-        except DomainError:
-            continue
+    for path in sorted(models_dir.iterdir()) if models_dir.is_dir() else []:
+        if (path / MANIFEST_FILE).is_file() and not path.name.startswith("."):
+            try:
+                found.append(open_bundle(path))
+            except DomainError:
+                continue
     return found
 
 
-def _damaged(path: Path, why: str) -> DomainError:
-    return DomainError(
-        "model_damaged", f"The model “{path.name}” is damaged: {why}. Build or download it again (`manage.py models`)."
-    )
+def _files(path: Path) -> Iterable[Path]:
+    return sorted(file for file in path.iterdir() if file.is_file() and file.name != MANIFEST_FILE)
+
+
+def _parse(raw: Mapping[str, Any], path: Path) -> Bundle:
+    if raw["format"] != FORMAT:
+        raise ValueError(f"format {raw['format']!r} is not known")
+    if raw["kind"] not in get_args(Kind):
+        raise ValueError(f"kind {raw['kind']!r} is not known")
+    files = {name: FileFact(str(fact["sha256"]), int(fact["bytes"])) for name, fact in raw["files"].items()}
+    for name in files:
+        # A manifest may come from elsewhere; it must not make us read outside of its folder.
+        if Path(name).name != name:
+            raise ValueError(f"file name {name!r} is not a plain name")
+    text = {key: str(raw[key]) for key in ("name", "licence", "licence_url", "notice", "source")}
+    return Bundle(kind=raw["kind"], path=path, files=files, **text)

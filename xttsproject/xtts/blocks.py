@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional as fn
 
 from xttsproject.xtts.config import GptShape
 from xttsproject.xtts.weights import State
@@ -26,7 +26,7 @@ class _Affine:
     bias: Tensor
 
     def __call__(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.weight, self.bias)
+        return fn.linear(x, self.weight, self.bias)
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class _Norm:
     bias: Tensor
 
     def __call__(self, x: Tensor) -> Tensor:
-        return F.layer_norm(x, x.shape[-1:], self.weight, self.bias, _EPSILON)
+        return fn.layer_norm(x, x.shape[-1:], self.weight, self.bias, _EPSILON)
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class GptBlocks:
             keys, values = cache.store[layer, 0], cache.store[layer, 1]
             keys[:, :, start:end] = key
             values[:, :, start:end] = value
-            seen = F.scaled_dot_product_attention(query, keys[:, :, :end], values[:, :, :end], attn_mask=visible)
+            seen = fn.scaled_dot_product_attention(query, keys[:, :, :end], values[:, :, :end], attn_mask=visible)
             x = x + block.attention_out(seen.transpose(1, 2).reshape(batch, new, width))
-            x = x + block.feed_out(F.gelu(block.feed_in(block.feed_norm(x)), approximate="tanh"))
+            x = x + block.feed_out(fn.gelu(block.feed_in(block.feed_norm(x)), approximate="tanh"))
         return self._last_norm(x)

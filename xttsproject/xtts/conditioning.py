@@ -112,7 +112,9 @@ def compute(
     speaker = torch.stack(speakers).mean(dim=0).unsqueeze(-1).float().cpu()
     if not (latents.isfinite().all() and speaker.isfinite().all()):
         raise DomainError(
-            "reference_unusable", "The reference clips give no usable voice (silent or damaged sound?).", field="reference_clips"
+            "reference_unusable",
+            "The reference clips give no usable voice (silent or damaged sound?).",
+            field="reference_clips",
         )
     return Conditioning(latents.clone(), speaker.clone())
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional as fn
 
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.progress import Progress, Silent
@@ -107,7 +107,7 @@ class GptDecoder:
     def _run(self, x: Tensor, cache: Cache, start: int, visible: Tensor | None) -> Tensor:
         """Latents ``(batch, width)`` of the last position in ``x``."""
         hidden = self._blocks.forward(x.to(self._dtype), cache, start, visible)[:, -1].float()
-        return F.layer_norm(hidden, hidden.shape[-1:], *self._norm)
+        return fn.layer_norm(hidden, hidden.shape[-1:], *self._norm)
 
 
 class _Rows:
@@ -120,7 +120,7 @@ class _Rows:
         self._length = max(len(prefix) for prefix in prefixes)
         padding = [self._length - len(prefix) for prefix in prefixes]
         # Padding stands on the left, so that all sentences write their next code at the same place.
-        self._input = torch.stack([F.pad(p, (0, 0, room, 0)) for p, room in zip(prefixes, padding, strict=True)])
+        self._input = torch.stack([fn.pad(p, (0, 0, room, 0)) for p, room in zip(prefixes, padding, strict=True)])
         self._padding = torch.tensor(padding, device=device)
         self._padded = any(padding)
         self._cache = decoder._blocks.new_cache(len(utterances), self._length + steps - 1)
@@ -140,7 +140,7 @@ class _Rows:
             latents = decoder._run(self._input, self._cache, 0, self._prefix_mask())
         else:
             latents = decoder._run(self._input, self._cache, self._length + step - 1, self._step_mask(step))
-        codes = self._chooser.choose(F.linear(latents, *decoder._head), step)
+        codes = self._chooser.choose(fn.linear(latents, *decoder._head), step)
         going = self._going.tolist()
         for row, which in enumerate(self._which):
             if going[row]:

@@ -11,8 +11,8 @@ from typing import Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional as fn
 
 from xttsproject.lib.audio import Audio, Samples
 from xttsproject.lib.errors import DomainError
@@ -128,7 +128,8 @@ class XttsEngine:
         tensors = read_tensors(path)
         names = sorted({name.rsplit("/", 1)[0] for name in tensors})
         return {
-            name: Conditioning(tensors[f"{name}/gpt_cond_latent"], tensors[f"{name}/speaker_embedding"]) for name in names
+            name: Conditioning(tensors[f"{name}/gpt_cond_latent"], tensors[f"{name}/speaker_embedding"])
+            for name in names
         }
 
     def plan(self, text: str, language: str) -> list[str]:
@@ -160,7 +161,8 @@ class XttsEngine:
         sentences = self.plan(text, code)
         seed = chosen.seed if chosen.seed is not None else secrets.randbelow(LONGEST_SEED)
         utterances = [
-            self._utterance(sentence, code, conditioning, chosen, seed, place) for place, sentence in enumerate(sentences)
+            self._utterance(sentence, code, conditioning, chosen, seed, place)
+            for place, sentence in enumerate(sentences)
         ]
         spoken: list[Decoded] = []
         batches = math.ceil(len(utterances) / BATCH)
@@ -179,7 +181,9 @@ class XttsEngine:
         """The decoder's sound of one sentence: latents ``(codes, width)`` to samples at :attr:`sample_rate`."""
         stretched = latents.to(self.device, torch.float32).unsqueeze(0)
         if speed != 1.0:
-            stretched = F.interpolate(stretched.transpose(1, 2), scale_factor=1.0 / speed, mode="linear").transpose(1, 2)
+            stretched = fn.interpolate(stretched.transpose(1, 2), scale_factor=1.0 / speed, mode="linear").transpose(
+                1, 2
+            )
         half = (
             torch.autocast(self.device.type, dtype=torch.bfloat16)
             if self.precision == "bf16"
@@ -214,9 +218,7 @@ class XttsEngine:
             ),
         )
 
-    def _join(
-        self, sentences: Sequence[str], spoken: Sequence[Decoded], waves: Sequence[Samples], seed: int
-    ) -> Speech:
+    def _join(self, sentences: Sequence[str], spoken: Sequence[Decoded], waves: Sequence[Samples], seed: int) -> Speech:
         rate = self.sample_rate
         pause: Samples = np.zeros(round(PAUSE_SECONDS * rate), dtype=np.float32)
         parts: list[Samples] = []
@@ -229,9 +231,7 @@ class XttsEngine:
             # Only the seams are faded: a lone sentence is the decoder's sound, untouched.
             parts.append(_faded(wave, rate, begin=place > 0, end=place < len(sentences) - 1))
             start, position = position, position + len(wave)
-            told.append(
-                SpokenSentence(sentence, start / rate, position / rate, decoded.spoken_codes, decoded.finished)
-            )
+            told.append(SpokenSentence(sentence, start / rate, position / rate, decoded.spoken_codes, decoded.finished))
         return Speech(Audio(np.concatenate(parts), rate), tuple(told), seed)
 
     def _language(self, language: str) -> str:

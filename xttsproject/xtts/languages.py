@@ -66,5 +66,7 @@ def validate_language(code: str, *, field: str | None = "language") -> str:
             return candidate
     known = ", ".join(LANGUAGES)
     raise DomainError(
-        "language_unsupported", f"The language “{code}” is not one that XTTS speaks; choose one of {known}.", field=field
+        "language_unsupported",
+        f"The language “{code}” is not one that XTTS speaks; choose one of {known}.",
+        field=field,
     )

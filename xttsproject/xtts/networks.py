@@ -92,7 +92,9 @@ def load_gpt(bundle_path: Path, config: XttsConfig, adapter: Path | None = None)
 
 def load_decoder(bundle_path: Path, config: XttsConfig) -> HifiDecoder:
     """The decoder with the bundle's weights in evaluation mode, weight norm folded into plain weights."""
-    return fold_weight_norm(load_into(build_decoder(config), read_state(bundle_path, "decoder"), bundle_path, "decoder"))
+    return fold_weight_norm(
+        load_into(build_decoder(config), read_state(bundle_path, "decoder"), bundle_path, "decoder")
+    )
 
 
 def load_dvae(bundle_path: Path, config: XttsConfig) -> DiscreteVAE:

@@ -6,8 +6,8 @@ The perceiver resampler (Alayrac et al., 2022, "Flamingo") is Coqui's class.
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional as fn
 
 from xttsproject.xtts.config import GptShape
 from xttsproject.xtts.weights import State
@@ -65,7 +65,7 @@ class _AttentionBlock(nn.Module):
         normed = self.norm(x)
         # Channels are ordered head by head, each with its query, key and value.
         query, key, value = self.qkv(normed).view(batch, self.heads, 3, width // self.heads, frames).unbind(dim=2)
-        seen = F.scaled_dot_product_attention(query.transpose(2, 3), key.transpose(2, 3), value.transpose(2, 3))
+        seen = fn.scaled_dot_product_attention(query.transpose(2, 3), key.transpose(2, 3), value.transpose(2, 3))
         projected: Tensor = self.proj_out(seen.transpose(2, 3).reshape(batch, width, frames))
         return normed + projected
 

@@ -24,10 +24,8 @@ _ABBREVIATION = re.compile(
     r"(?:^|[\s(])(?:[^\W\d_]|mrs?|ms|dra?|prof|st|sra?|srta|mme|mlle|sig|herr|fr|nr|no|vs|etc|e\.g|i\.e|z\.b|bzw|ca|p\.ej|str|ul|tj|np|jr|gen|col|lt|sgt|capt|rev|hon|inc|ltd|co)\.$",
     re.IGNORECASE,
 )
-_QUOTES = "\"“”„‟«»‹›「」『』"
-_TYPOGRAPHY = str.maketrans(
-    {"‘": "'", "’": "'", "‚": ",", "…": ".", "\u00a0": " ", "\u202f": " ", "\u200b": ""}
-)
+_QUOTES = '"“”„‟«»‹›「」『』'
+_TYPOGRAPHY = str.maketrans({"‘": "'", "’": "'", "‚": ",", "…": ".", "\u00a0": " ", "\u202f": " ", "\u200b": ""})
 _DASH = re.compile(r"\s+[-–—]+\s+")
 _UNSPACED_LANGUAGES = frozenset({"zh-cn", "ja"})
 

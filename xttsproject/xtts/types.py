@@ -84,7 +84,12 @@ class Speech:
 
 
 def _within(field: str, value: float, low: float, high: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or not low <= value <= high:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not math.isfinite(value)
+        or not low <= value <= high
+    ):
         name = field.replace("_", " ")
         raise DomainError(
             "sampling_invalid", f"The {name} is {value!r}, but must be a number from {low:g} to {high:g}.", field=field

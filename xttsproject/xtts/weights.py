@@ -50,7 +50,9 @@ def read_tensors(path: Path, prefix: str = "", device: str = "cpu") -> State:
         with safe_open(str(path), framework="pt", device=device) as handle:
             return {name: handle.get_tensor(name) for name in handle.keys() if name.startswith(prefix)}  # noqa: SIM118
     except FileNotFoundError:
-        raise DomainError("model_missing", f"{path.parent.name} has no {path.name}. Build or download the model.") from None
+        raise DomainError(
+            "model_missing", f"{path.parent.name} has no {path.name}. Build or download the model."
+        ) from None
     except (SafetensorError, OSError) as error:
         raise DomainError("model_damaged", f"{path.name} in {path.parent.name} cannot be read ({error}).") from error
 
