@@ -47,3 +47,21 @@ class VersionState(models.TextChoices):
 class Split(models.TextChoices):
     TRAIN = "train", "Training"
     VALIDATION = "validation", "Validation"
+
+
+class Flag(models.TextChoices):
+    """What a reviewer should look at first. The first two come from cutting, see datasets.pipeline.planning."""
+
+    SHORT = "short", "Shorter than usual"
+    FORCED_CUT = "forced_cut", "Cut inside speech"
+    CLIPPED = "clipped", "Overdriven"
+    QUIET = "quiet", "Very quiet"
+    NOISY = "noisy", "Noisy"
+    NO_TEXT = "no_text", "Nothing recognised"
+    UNSURE = "unsure", "Transcript uncertain"
+    REPETITIVE = "repetitive", "Transcript repeats itself"
+    UNSPEAKABLE = "unspeakable", "Text needs correction"
+
+
+# The machine knows these only once it has listened; a new transcript replaces them.
+TRANSCRIPT_FLAGS = (Flag.NO_TEXT, Flag.UNSURE, Flag.REPETITIVE, Flag.UNSPEAKABLE)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from django.db import models
+from django.db.models.functions import Cast
 
 from datasets.choices import ReviewStatus, VersionState
 from xttsproject.accounts.groups import CURATOR
 from xttsproject.accounts.querysets import OwnedQuerySet
 
 if TYPE_CHECKING:
-    from datasets.models import Dataset, DatasetVersion, Segment, SourceVideo, Speaker
+    # Named in strings below, where the linter does not look.
+    from datasets.models import Dataset, DatasetVersion, Segment, SourceVideo, Speaker  # noqa: F401
 
 
 class SpeakerQuerySet(OwnedQuerySet["Speaker"]):
@@ -37,9 +40,28 @@ class SegmentQuerySet(OwnedQuerySet["Segment"]):
     def approved(self) -> SegmentQuerySet:
         return self.filter(status=ReviewStatus.APPROVED)
 
+    def untouched(self) -> SegmentQuerySet:
+        """Those that nobody has corrected or reviewed: their text is still the machine's to write."""
+        return self.filter(edited=False, status=ReviewStatus.PENDING)
+
+    def untranscribed(self) -> SegmentQuerySet:
+        """Those that the machine has yet to listen to."""
+        return self.untouched().filter(transcribed_at=None)
+
+    def flagged(self, flag: str) -> SegmentQuerySet:
+        """Those that carry a flag. SQLite has no containment of JSON, so the list is searched as text."""
+        text = Cast("flags", models.TextField())
+        return self.annotate(flags_text=text).filter(flags_text__contains=json.dumps(flag))
+
 
 class DatasetQuerySet(OwnedQuerySet["Dataset"]):
     editors = CURATOR
+
+    def with_counts(self) -> DatasetQuerySet:
+        """Adds source_count, version_count."""
+        return self.annotate(
+            source_count=models.Count("sources", distinct=True), version_count=models.Count("versions", distinct=True)
+        )
 
 
 class DatasetVersionQuerySet(OwnedQuerySet["DatasetVersion"]):

@@ -1,1 +1,61 @@
 """What the queue calls for this app."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.db import models
+
+from datasets.models import DatasetVersion, SourceVideo
+from datasets.services.fetching import source_fetch
+from datasets.services.freezing import version_build, version_ended
+from datasets.services.preparing import source_prepare
+from datasets.services.sources import files_follow_row, source_ended
+from datasets.services.transcribing import source_transcribe
+from xttsproject.jobs.choices import Queue
+from xttsproject.jobs.context import JobContext
+from xttsproject.jobs.registry import job_kind
+
+
+def _source_ended(subject: models.Model, state: str, message: str) -> None:
+    source_ended(source=cast(SourceVideo, subject), state=state, message=message)
+
+
+def _version_ended(subject: models.Model, state: str, message: str) -> None:
+    version_ended(version=cast(DatasetVersion, subject), state=state, message=message)
+
+
+@job_kind("datasets.fetch", queue=Queue.CPU, ended=_source_ended)
+def fetch(context: JobContext) -> dict[str, Any]:
+    source = cast(SourceVideo, context.subject())
+    with files_follow_row(source):
+        source_fetch(
+            source=source,
+            owner=context.job.owner,
+            title_given=bool(context.arguments.get("title_given")),
+            progress=context,
+        )
+    return {"bytes": source.bytes, "seconds": source.seconds}
+
+
+@job_kind("datasets.prepare", queue=Queue.CPU, ended=_source_ended)
+def prepare(context: JobContext) -> dict[str, Any]:
+    source = cast(SourceVideo, context.subject())
+    with files_follow_row(source):
+        source_prepare(source=source, owner=context.job.owner, progress=context)
+    return {"segments": source.segments.count(), "seconds": source.seconds}
+
+
+@job_kind("datasets.transcribe", queue=Queue.GPU, ended=_source_ended)
+def transcribe(context: JobContext) -> dict[str, Any]:
+    source = cast(SourceVideo, context.subject())
+    with files_follow_row(source):
+        written = source_transcribe(source=source, progress=context)
+    return {"transcribed": written}
+
+
+@job_kind("datasets.freeze", queue=Queue.CPU, ended=_version_ended)
+def freeze(context: JobContext) -> dict[str, Any]:
+    version = cast(DatasetVersion, context.subject())
+    version_build(version=version, progress=context)
+    return {"clips": version.clips, "seconds": version.seconds, "content_hash": version.content_hash}

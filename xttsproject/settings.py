@@ -281,6 +281,14 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    # Several things have a "state"; each vocabulary keeps its own name in clients made from the schema.
+    "ENUM_NAME_OVERRIDES": {
+        "JobState": "xttsproject.jobs.choices.JobState",
+        "RecordingState": "datasets.choices.SourceState",
+        "VersionState": "datasets.choices.VersionState",
+        "RunState": "training.choices.RunState",
+        "VoiceState": "voices.choices.VoiceState",
+    },
 }
 
 USE_TZ = True

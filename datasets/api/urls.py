@@ -1,1 +1,14 @@
-urlpatterns: list[object] = []
+from rest_framework.routers import SimpleRouter
+
+from datasets.api.datasets import DatasetVersionViewSet, DatasetViewSet
+from datasets.api.recordings import RecordingViewSet, SpeakerViewSet
+from datasets.api.segments import SegmentViewSet
+
+router = SimpleRouter()
+router.register("speakers", SpeakerViewSet, basename="speaker")
+router.register("recordings", RecordingViewSet, basename="recording")
+router.register("segments", SegmentViewSet, basename="segment")
+router.register("datasets", DatasetViewSet, basename="dataset")
+router.register("dataset-versions", DatasetVersionViewSet, basename="dataset-version")
+
+urlpatterns = router.urls

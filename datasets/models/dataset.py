@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -44,11 +45,16 @@ class DatasetVersion(models.Model):
     number = models.PositiveIntegerField()
     state = models.CharField(max_length=8, choices=VersionState.choices, default=VersionState.FREEZING)
     content_hash = models.CharField(max_length=64, blank=True)
+    selection_hash = models.CharField(
+        max_length=64,
+        blank=True,
+        help_text="Of the chosen segments and texts; known before clips are written.",
+    )
     clips_train = models.PositiveIntegerField(default=0)
     clips_validation = models.PositiveIntegerField(default=0)
     seconds_train = models.FloatField(default=0.0)
     seconds_validation = models.FloatField(default=0.0)
-    left_out = models.JSONField(default=list, blank=True, help_text="[{segment, reason}]")
+    left_out = models.JSONField(default=list, blank=True, help_text="[{segment, recording, index, code, reason}]")
     error_code = models.CharField(max_length=64, blank=True)
     error = models.TextField(blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
@@ -75,6 +81,13 @@ class DatasetVersion(models.Model):
     @property
     def manifest_path(self) -> Path:
         return self.folder / "manifest.jsonl"
+
+    def advance(self, to: VersionState, *, since: tuple[VersionState, ...], **facts: Any) -> bool:
+        """Move to the next state and record ``facts`` with it; False if the version is in none of ``since``."""
+        changes = {"error": "", "error_code": "", **facts}
+        moved = DatasetVersion.objects.filter(pk=self.pk, state__in=since).update(state=to, **changes)
+        self.refresh_from_db()
+        return bool(moved)
 
     @property
     def clips(self) -> int:

@@ -62,6 +62,16 @@ class Segment(models.Model):
     def seconds(self) -> float:
         return self.end - self.start
 
+    @property
+    def characters_per_second(self) -> float:
+        """Characters without white space: far from the speaker's usual pace, a transcript is seldom right."""
+        return len("".join(self.text.split())) / self.seconds
+
+    @property
+    def untouched(self) -> bool:
+        """Nobody has corrected or reviewed it, so a machine may still write its text."""
+        return not self.edited and self.status == ReviewStatus.PENDING
+
     def set_text(self, text: str) -> None:
         """Take a person's correction. Saved, so that the history has it; an unchanged text is no edit."""
         if text != self.text:

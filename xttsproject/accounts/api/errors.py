@@ -19,6 +19,9 @@ from xttsproject.lib.errors import DomainError
 # Domain errors are the caller's input at fault unless their code says otherwise.
 _STATUS = {
     "duplicate": status.HTTP_409_CONFLICT,
+    "in_use": status.HTTP_409_CONFLICT,
+    "not_segmented": status.HTTP_409_CONFLICT,
+    "nothing_to_transcribe": status.HTTP_409_CONFLICT,
     "job_ended": status.HTTP_409_CONFLICT,
     "job_not_retryable": status.HTTP_409_CONFLICT,
     "forbidden": status.HTTP_403_FORBIDDEN,

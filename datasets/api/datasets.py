@@ -1,0 +1,103 @@
+"""Datasets and their frozen versions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Prefetch
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from datasets.api.access import OwnedViewMixin, WithJobsMixin, attach_jobs
+from datasets.api.serializers import (
+    DatasetSerializer,
+    DatasetUpdateSerializer,
+    VersionDetailSerializer,
+    VersionSerializer,
+)
+from datasets.models import Dataset, DatasetVersion, SourceVideo
+from datasets.querysets import DatasetQuerySet, DatasetVersionQuerySet
+from datasets.services.datasets import dataset_create, dataset_delete, dataset_update
+from datasets.services.freezing import version_freeze, version_manifest
+
+
+class DatasetViewSet(
+    OwnedViewMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Dataset]
+):
+    """A named choice of recordings; freezing it makes a version to train on."""
+
+    queryset = Dataset.objects.none()
+    serializer_class = DatasetSerializer
+    filterset_fields = ("speaker", "language", "visibility")
+    ordering_fields = ("created_at", "name")
+
+    def get_queryset(self) -> DatasetQuerySet:
+        user = self.request.user
+        # A recording that is private to somebody else stays unknown, even where it is part of a shared dataset.
+        sources = Prefetch("sources", SourceVideo.objects.visible_to(user))
+        return Dataset.objects.visible_to(user).select_related("owner").prefetch_related(sources, "versions")
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        page = super().paginate_queryset(queryset)
+        attach_jobs([version for dataset in page or [] for version in dataset.versions.all()], self.request.user)
+        return page
+
+    def get_object(self) -> Dataset:
+        dataset: Dataset = super().get_object()
+        attach_jobs(list(dataset.versions.all()), self.request.user)
+        return dataset
+
+    def create(self, request: Request) -> Response:
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        dataset = dataset_create(owner=request.user, **serializer.validated_data)
+        return Response(self.get_serializer(dataset).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=DatasetUpdateSerializer, responses=DatasetSerializer)
+    def partial_update(self, request: Request, pk: Any = None) -> Response:
+        """Change the choice for versions to come; frozen ones stay as they are."""
+        dataset = self.get_editable()
+        serializer = DatasetUpdateSerializer(data=request.data, context=self.get_serializer_context())
+        serializer.is_valid(raise_exception=True)
+        if "visibility" in serializer.validated_data:
+            self.check_owner(dataset)
+        dataset_update(dataset=dataset, **serializer.validated_data)
+        return Response(self.get_serializer(self.get_object()).data)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: Any = None) -> Response:
+        """Delete the dataset and its versions, unless a training run stands on one."""
+        dataset_delete(dataset=self.get_owned())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(request=None, responses={202: VersionSerializer})
+    @action(detail=True, methods=["post"])
+    def freeze(self, request: Request, pk: Any = None) -> Response:
+        """Freeze the approved segments as a new version; the answer's ``job`` writes its clips."""
+        version, job = version_freeze(dataset=self.get_editable(), owner=request.user)
+        made: Any = version
+        made.job = job
+        return Response(VersionSerializer(made).data, status=status.HTTP_202_ACCEPTED)
+
+
+class DatasetVersionViewSet(
+    WithJobsMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[DatasetVersion]
+):
+    """Frozen versions. A single one comes with its manifest and with what was left out."""
+
+    queryset = DatasetVersion.objects.none()
+    serializer_class = VersionSerializer
+    filterset_fields = ("dataset", "state", "content_hash")
+    ordering_fields = ("created_at", "number")
+
+    def get_queryset(self) -> DatasetVersionQuerySet:
+        return DatasetVersion.objects.visible_to(self.request.user)
+
+    @extend_schema(responses=VersionDetailSerializer)
+    def retrieve(self, request: Request, pk: Any = None) -> Response:
+        version = self.get_object()
+        version.manifest = version_manifest(version=version)
+        return Response(VersionDetailSerializer(version).data)

@@ -1,0 +1,305 @@
+"""How recordings, segments and datasets look to programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from datasets.choices import LANGUAGE_CHOICES, ReviewStatus
+from datasets.models import Dataset, DatasetVersion, Segment, SourceVideo, Speaker
+from xttsproject.accounts.models import User, Visibility
+from xttsproject.jobs.api.serializers import JobSerializer
+
+
+class VisiblePrimaryKeyField(serializers.PrimaryKeyRelatedField):
+    """Refers to a row that the person may see; another's private row is as unknown as one that does not exist."""
+
+    def get_queryset(self) -> Any:
+        queryset: Any = super().get_queryset()
+        request = self.context.get("request")
+        return queryset.visible_to(request.user) if request is not None and queryset is not None else queryset
+
+
+class UsernameField(serializers.SlugRelatedField[User]):
+    """A person by the name that they sign in with; read only."""
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(slug_field="username", read_only=True, **kwargs)
+
+
+class SpeakerSerializer(serializers.ModelSerializer[Speaker]):
+    """Who is recorded, with the consent that allows cloning."""
+
+    owner = UsernameField()
+    consent_by = UsernameField()
+
+    class Meta:
+        model = Speaker
+        fields = (
+            "id",
+            "name",
+            "notes",
+            "consent_kind",
+            "consent_statement",
+            "consent_evidence",
+            "consent_by",
+            "consent_at",
+            "visibility",
+            "owner",
+            "created_at",
+        )
+        read_only_fields = ("consent_at", "created_at")
+
+
+class SpeakerUpdateSerializer(serializers.Serializer[Any]):
+    notes = serializers.CharField(required=False, allow_blank=True)
+    visibility = serializers.ChoiceField(choices=Visibility.choices, required=False)
+
+
+class NoticeSerializer(serializers.Serializer[Any]):
+    """A stretch that was left out while cutting; without times it concerns the whole recording."""
+
+    start = serializers.FloatField(allow_null=True, help_text="seconds")
+    end = serializers.FloatField(allow_null=True, help_text="seconds")
+    reason = serializers.CharField()
+
+
+class RecordingSerializer(serializers.ModelSerializer[SourceVideo]):
+    """A recording with how far it has come. ``job`` is the newest piece of work on it that you may see."""
+
+    owner = UsernameField()
+    notices = NoticeSerializer(many=True, read_only=True)
+    segment_count = serializers.IntegerField(read_only=True)
+    approved_count = serializers.IntegerField(read_only=True)
+    pending_count = serializers.IntegerField(read_only=True)
+    job = JobSerializer(read_only=True, allow_null=True)
+
+    class Meta:
+        model = SourceVideo
+        fields = (
+            "id",
+            "title",
+            "speaker",
+            "language",
+            "visibility",
+            "owner",
+            "origin",
+            "url",
+            "attribution",
+            "original_name",
+            "sha256",
+            "bytes",
+            "container",
+            "audio_codec",
+            "sample_rate",
+            "channels",
+            "has_video",
+            "seconds",
+            "notices",
+            "state",
+            "error_code",
+            "error",
+            "segment_count",
+            "approved_count",
+            "pending_count",
+            "job",
+            "created_at",
+        )
+        read_only_fields = fields
+
+
+class RecordingCreateSerializer(serializers.Serializer[Any]):
+    """Either ``file`` (multipart) or ``url``."""
+
+    file = serializers.FileField(required=False, allow_empty_file=True)
+    url = serializers.CharField(required=False, max_length=2000)
+    speaker = VisiblePrimaryKeyField(queryset=Speaker.objects.all())
+    language = serializers.ChoiceField(choices=LANGUAGE_CHOICES)
+    title = serializers.CharField(required=False, allow_blank=True, max_length=200, default="")
+    visibility = serializers.ChoiceField(choices=Visibility.choices, default=Visibility.PRIVATE)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("file" in attrs) == ("url" in attrs):
+            raise serializers.ValidationError("Give either a file or a url, and not both.")
+        return attrs
+
+
+class RecordingUpdateSerializer(serializers.Serializer[Any]):
+    title = serializers.CharField(required=False, max_length=200)
+    visibility = serializers.ChoiceField(choices=Visibility.choices, required=False)
+
+
+class TranscribeSerializer(serializers.Serializer[Any]):
+    """``segments``: how many will be transcribed anew."""
+
+    job = JobSerializer()
+    segments = serializers.IntegerField()
+
+
+class WordSerializer(serializers.Serializer[Any]):
+    text = serializers.CharField()
+    start = serializers.FloatField(help_text="seconds in the clip")
+    end = serializers.FloatField()
+    probability = serializers.FloatField()
+
+
+class SegmentSerializer(serializers.ModelSerializer[Segment]):
+    """A stretch of a recording with its transcript; ``text`` and ``status`` can be changed."""
+
+    seconds = serializers.FloatField(read_only=True)
+    words = WordSerializer(many=True, read_only=True)
+    flags = serializers.ListField(child=serializers.CharField(), read_only=True)
+    quality = serializers.DictField(read_only=True)
+    reviewer = UsernameField()
+    audio = serializers.HyperlinkedIdentityField(view_name="segment-audio")
+
+    class Meta:
+        model = Segment
+        fields = (
+            "id",
+            "source",
+            "index",
+            "start",
+            "end",
+            "seconds",
+            "text",
+            "machine_text",
+            "words",
+            "language_probability",
+            "average_log_probability",
+            "no_speech_probability",
+            "compression_ratio",
+            "transcribed_at",
+            "edited",
+            "quality",
+            "flags",
+            "status",
+            "reviewer",
+            "reviewed_at",
+            "audio",
+        )
+        read_only_fields = fields
+
+
+class SegmentUpdateSerializer(serializers.Serializer[Any]):
+    text = serializers.CharField(required=False, allow_blank=True)
+    status = serializers.ChoiceField(choices=ReviewStatus.choices, required=False)
+
+
+class ReviewSerializer(serializers.Serializer[Any]):
+    """Which segments: by ``ids``, or all of a recording (``source``)."""
+
+    ids = serializers.ListField(child=serializers.IntegerField(), required=False, max_length=5000)
+    source = VisiblePrimaryKeyField(queryset=SourceVideo.objects.all(), required=False)  # type: ignore[assignment]
+    status = serializers.ChoiceField(choices=ReviewStatus.choices)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("ids" in attrs) == ("source" in attrs):
+            raise serializers.ValidationError("Give either ids or a source, and not both.")
+        return attrs
+
+
+class SkippedSerializer(serializers.Serializer[Any]):
+    segment = serializers.IntegerField()
+    index = serializers.IntegerField()
+    recording = serializers.CharField()
+    reason = serializers.CharField()
+
+
+class ReviewOutcomeSerializer(serializers.Serializer[Any]):
+    """``unchanged`` had the status already; each of ``skipped`` says why it was not approved."""
+
+    changed = serializers.IntegerField()
+    unchanged = serializers.IntegerField()
+    skipped = SkippedSerializer(many=True)
+
+
+class VersionSerializer(serializers.ModelSerializer[DatasetVersion]):
+    """A frozen version in short."""
+
+    clips = serializers.IntegerField(read_only=True)
+    seconds = serializers.FloatField(read_only=True)
+    job = JobSerializer(read_only=True, allow_null=True)
+
+    class Meta:
+        model = DatasetVersion
+        fields = (
+            "id",
+            "dataset",
+            "number",
+            "state",
+            "content_hash",
+            "clips",
+            "clips_train",
+            "clips_validation",
+            "seconds",
+            "seconds_train",
+            "seconds_validation",
+            "error_code",
+            "error",
+            "job",
+            "created_at",
+        )
+        read_only_fields = fields
+
+
+class LeftOutSerializer(serializers.Serializer[Any]):
+    segment = serializers.IntegerField()
+    recording = serializers.CharField()
+    index = serializers.IntegerField()
+    code = serializers.CharField()
+    reason = serializers.CharField(help_text="Completes the sentence “it is …”.")
+
+
+class ManifestRowSerializer(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    audio = serializers.CharField(help_text="Path inside the version's folder.")
+    text = serializers.CharField()
+    language = serializers.CharField()
+    split = serializers.ChoiceField(choices=("train", "validation"))
+    speaker = serializers.CharField()
+    seconds = serializers.FloatField()
+
+
+class VersionDetailSerializer(VersionSerializer):
+    """With every clip of the manifest, and every segment that was left out."""
+
+    left_out = LeftOutSerializer(many=True, read_only=True)
+    manifest = ManifestRowSerializer(many=True, read_only=True)
+
+    class Meta(VersionSerializer.Meta):
+        fields = (*VersionSerializer.Meta.fields, "left_out", "manifest")  # type: ignore[assignment]
+        read_only_fields = fields  # type: ignore[assignment]
+
+
+class DatasetSerializer(serializers.ModelSerializer[Dataset]):
+    """A choice of recordings of one speaker in one language, with its frozen versions, newest first."""
+
+    owner = UsernameField()
+    speaker = VisiblePrimaryKeyField(queryset=Speaker.objects.all())
+    sources = VisiblePrimaryKeyField(queryset=SourceVideo.objects.select_related("speaker"), many=True)
+    versions = VersionSerializer(many=True, read_only=True)
+    validation_share = serializers.FloatField(default=0.1)
+
+    class Meta:
+        model = Dataset
+        fields = (
+            "id",
+            "name",
+            "speaker",
+            "language",
+            "sources",
+            "validation_share",
+            "visibility",
+            "owner",
+            "versions",
+            "created_at",
+        )
+        read_only_fields = ("created_at",)
+
+
+class DatasetUpdateSerializer(serializers.Serializer[Any]):
+    sources = VisiblePrimaryKeyField(queryset=SourceVideo.objects.select_related("speaker"), many=True, required=False)
+    validation_share = serializers.FloatField(required=False)
+    visibility = serializers.ChoiceField(choices=Visibility.choices, required=False)

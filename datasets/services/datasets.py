@@ -1,0 +1,119 @@
+"""Datasets: which recordings of a speaker are trained on together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from django.db import IntegrityError, models, transaction
+
+from datasets.models import Dataset, SourceVideo, Speaker
+from xttsproject import storage
+from xttsproject.accounts.models import Visibility
+from xttsproject.lib.errors import DomainError
+from xttsproject.xtts.languages import validate_language
+
+
+def dataset_create(
+    *,
+    owner: Any,
+    name: str,
+    speaker: Speaker,
+    language: str,
+    sources: Sequence[SourceVideo],
+    validation_share: float = 0.1,
+    visibility: str = Visibility.PRIVATE,
+) -> Dataset:
+    """Choose recordings of one speaker in one language.
+
+    DomainErrors: ``name_empty``, ``duplicate``, ``sources_empty``, ``speaker_mismatch``, ``language_mismatch``,
+    ``language_unsupported``, ``validation_share``.
+    """
+    name = " ".join(name.split())
+    if not name:
+        raise DomainError("name_empty", "Give the dataset a name.", field="name")
+    language = validate_language(language)
+    _check_share(validation_share)
+    _check_sources(sources, speaker, language)
+    try:
+        with transaction.atomic():
+            dataset = Dataset.objects.create(
+                owner=owner,
+                name=name,
+                speaker=speaker,
+                language=language,
+                validation_share=validation_share,
+                visibility=visibility,
+            )
+            dataset.sources.set(sources)
+    except IntegrityError:
+        raise DomainError("duplicate", f"You already have a dataset named “{name}”.", field="name") from None
+    return dataset
+
+
+def dataset_update(
+    *,
+    dataset: Dataset,
+    sources: Sequence[SourceVideo] | None = None,
+    validation_share: float | None = None,
+    visibility: str | None = None,
+) -> Dataset:
+    """Change the choice for versions to come; frozen ones stay. DomainErrors as for :func:`dataset_create`."""
+    if validation_share is not None:
+        _check_share(validation_share)
+        dataset.validation_share = validation_share
+    if visibility is not None:
+        dataset.visibility = visibility
+    if sources is not None:
+        _check_sources(sources, dataset.speaker, dataset.language)
+    with transaction.atomic():
+        dataset.save(update_fields=["validation_share", "visibility"])
+        if sources is not None:
+            dataset.sources.set(sources)
+    return dataset
+
+
+def dataset_delete(*, dataset: Dataset) -> None:
+    """Delete a dataset and its versions. DomainError ``in_use`` while a training run stands on one of them."""
+    folders = [version.folder for version in dataset.versions.all()]
+    try:
+        with transaction.atomic():
+            dataset.delete()
+            for folder in folders:
+                transaction.on_commit(partial(storage.remove_tree, folder))
+    except models.ProtectedError as error:
+        count = len(error.protected_objects)
+        raise DomainError(
+            "in_use",
+            f"“{dataset.name}” cannot be deleted: {count} training run{'s' if count > 1 else ''} "
+            f"stand{'s' if count == 1 else ''} on it.",
+        ) from None
+
+
+def _check_share(share: float) -> None:
+    if not 0 < share <= 0.5:
+        raise DomainError(
+            "validation_share",
+            f"The share kept for validation lies above 0 and up to 0.5, got {share:g}.",
+            field="validation_share",
+        )
+
+
+def _check_sources(sources: Sequence[SourceVideo], speaker: Speaker, language: str) -> None:
+    if not sources:
+        raise DomainError("sources_empty", "Choose at least one recording.", field="sources")
+    for source in sources:
+        if source.speaker_id != speaker.pk:
+            raise DomainError(
+                "speaker_mismatch",
+                f"“{source.title}” is a recording of {source.speaker.name}, not of {speaker.name}; a dataset holds one "
+                "voice.",
+                field="sources",
+            )
+        if source.language != language:
+            raise DomainError(
+                "language_mismatch",
+                f"“{source.title}” is spoken in {source.get_language_display()}, not in the dataset's language.",
+                field="sources",
+            )

@@ -1,0 +1,34 @@
+"""Jobs beside what they work on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import models
+
+from xttsproject.jobs.models import Job
+
+
+def latest_jobs(*, subjects: Sequence[models.Model], user: Any) -> dict[str, Job]:
+    """The newest job that ``user`` may see about each of ``subjects`` (all of one model), by primary key as text.
+
+    One query, however many there are.
+    """
+    if not subjects:
+        return {}
+    meta = subjects[0]._meta
+    jobs = Job.objects.visible_to(user).filter(
+        subject_type=f"{meta.app_label}.{meta.model_name}", subject_id__in=[str(subject.pk) for subject in subjects]
+    )
+    return {job.subject_id: job for job in jobs.order_by("created_at")}
+
+
+def latest_job(*, subject: models.Model, user: Any) -> Job | None:
+    return Job.objects.about(subject).filter(pk__in=Job.objects.visible_to(user)).first()
+
+
+def failure_code(*, subject: models.Model, state: str) -> str:
+    """The code of the newest job about ``subject`` that ended in ``state``."""
+    codes = Job.objects.about(subject).filter(state=state).values_list("error_code", flat=True)
+    return codes.first() or ""

@@ -1,0 +1,186 @@
+"""Freezing a dataset: what was approved at that moment, kept for good."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import IntegrityError, models, transaction
+
+from datasets.choices import ReviewStatus, VersionState
+from datasets.models import Dataset, DatasetVersion, Segment
+from datasets.pipeline.manifest import Item, freeze, split_by_source
+from datasets.pipeline.text import check_text
+from datasets.services.following import failure_code
+from xttsproject import storage
+from xttsproject.jobs.choices import JobState
+from xttsproject.jobs.models import Job
+from xttsproject.jobs.services import job_start
+from xttsproject.lib.errors import DomainError
+from xttsproject.lib.progress import Progress
+
+_BEFORE = (VersionState.FREEZING, VersionState.FAILED)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """``left_out``: [{segment, recording, index, code, reason}], one for every segment that was not taken."""
+
+    items: tuple[Item, ...]
+    left_out: tuple[dict[str, Any], ...]
+    hash: str
+
+
+def version_freeze(*, dataset: Dataset, owner: Any) -> tuple[DatasetVersion, Job]:
+    """Number a new version and start the job that writes it.
+
+    DomainErrors: ``dataset_empty``, and ``duplicate`` when a version with the very same segments, texts and split
+    exists (or is being written).
+    """
+    selection = dataset_select(dataset=dataset)
+    if not selection.items:
+        count = len(selection.left_out)
+        raise DomainError(
+            "dataset_empty",
+            f"“{dataset.name}” has no approved segment to freeze"
+            + (f" ({count} left out, the first because it is {selection.left_out[0]['reason']})" if count else "")
+            + "; review its recordings first.",
+        )
+    with transaction.atomic():
+        # Two requests at once must not take the same number.
+        Dataset.objects.select_for_update().get(pk=dataset.pk)
+        same = dataset.versions.filter(selection_hash=selection.hash).exclude(state=VersionState.FAILED).first()
+        if same is not None:
+            raise _duplicate(dataset, same)
+        last = dataset.versions.aggregate(last=models.Max("number"))["last"] or 0
+        version = DatasetVersion.objects.create(
+            dataset=dataset,
+            number=last + 1,
+            selection_hash=selection.hash,
+            left_out=list(selection.left_out),
+            created_by=owner,
+        )
+        job = job_start(kind="datasets.freeze", title=f"Freeze “{version}”", owner=owner, subject=version)
+    return version, job
+
+
+def version_build(*, version: DatasetVersion, progress: Progress) -> None:
+    """Write the clips and the manifest of a version, and then its row; what is ready is never written again.
+
+    What is approved when this runs is frozen. DomainErrors: ``dataset_empty``, ``clip_missing``, ``duplicate``.
+    """
+    if version.state == VersionState.READY:
+        return
+    version.advance(VersionState.FREEZING, since=_BEFORE)
+    selection = dataset_select(dataset=version.dataset)
+    frozen = freeze(selection.items, version.folder, progress=progress)
+    try:
+        with transaction.atomic():
+            moved = version.advance(
+                VersionState.READY,
+                since=(VersionState.FREEZING,),
+                content_hash=frozen.hash,
+                selection_hash=selection.hash,
+                clips_train=frozen.train_clips,
+                clips_validation=frozen.validation_clips,
+                seconds_train=frozen.train_seconds,
+                seconds_validation=frozen.validation_seconds,
+                left_out=list(selection.left_out),
+            )
+    except IntegrityError:
+        storage.remove_tree(version.folder)
+        same = version.dataset.versions.get(content_hash=frozen.hash)
+        raise _duplicate(version.dataset, same) from None
+    if not moved:
+        storage.remove_tree(version.folder)
+
+
+def version_manifest(*, version: DatasetVersion) -> list[dict[str, Any]]:
+    """The rows of a ready version's manifest, see :func:`datasets.pipeline.manifest.freeze`; else none."""
+    if version.state != VersionState.READY:
+        return []
+    try:
+        lines = version.manifest_path.read_text(encoding="utf-8").split("\n")
+    except FileNotFoundError:
+        raise DomainError(
+            "manifest_missing", f"The files of “{version}” are gone from the disk; freeze anew."
+        ) from None
+    return [json.loads(line) for line in lines if line]
+
+
+def version_ended(*, version: DatasetVersion, state: str, message: str) -> None:
+    """Record why the version's job failed or that it was cancelled; nothing half-written stays."""
+    code = failure_code(subject=version, state=state)
+    if state == JobState.CANCELLED:
+        code, message = "cancelled", "Freezing was cancelled."
+    if version.advance(VersionState.FAILED, since=(VersionState.FREEZING,), error_code=code, error=message):
+        storage.remove_tree(version.folder)
+
+
+def dataset_select(*, dataset: Dataset) -> Selection:
+    """What would be frozen now, with its split, and what would be left out and why."""
+    items: list[Item] = []
+    left_out: list[dict[str, Any]] = []
+    segments = Segment.objects.filter(source__datasets=dataset).select_related("source__speaker")
+    for segment in segments.order_by("source__created_at", "source", "index"):
+        refused = _refused(segment, dataset)
+        if refused is None:
+            items.append(_item(segment))
+        else:
+            code, reason = refused
+            left_out.append(
+                {
+                    "segment": segment.pk,
+                    "recording": segment.source.title,
+                    "index": segment.index,
+                    "code": code,
+                    "reason": reason,
+                }
+            )
+    split = tuple(split_by_source(items, dataset.validation_share))
+    rows = sorted((i.id, i.source, f"{i.start:.3f}", f"{i.end:.3f}", i.text, i.language, i.split) for i in split)
+    digest = hashlib.sha256(json.dumps(rows, ensure_ascii=False).encode()).hexdigest()
+    return Selection(split, tuple(left_out), digest)
+
+
+def _refused(segment: Segment, dataset: Dataset) -> tuple[str, str] | None:
+    """Why a segment is not taken, as a code and in words that complete “it is …”; None if it is."""
+    source = segment.source
+    if segment.status == ReviewStatus.REJECTED:
+        return "rejected", "rejected"
+    if segment.status == ReviewStatus.PENDING:
+        return "pending", "not reviewed yet"
+    if not segment.text.strip():
+        return "text_empty", "without text"
+    if source.language != dataset.language:
+        return "language", f"in {source.get_language_display()}, not in {dataset.get_language_display()}"
+    if source.speaker_id != dataset.speaker_id:
+        return "speaker", f"spoken by {source.speaker.name}, not by {dataset.speaker.name}"
+    problems = check_text(segment.text, source.language)
+    if problems:
+        return "text_unusable", f"not usable: {problems[0]}"
+    return None
+
+
+def _item(segment: Segment) -> Item:
+    source = segment.source
+    return Item(
+        id=f"segment-{segment.pk}",
+        source=str(source.pk),
+        master=source.master_path,
+        start=segment.start,
+        end=segment.end,
+        text=segment.text,
+        language=source.language,
+        speaker=source.speaker.name,
+    )
+
+
+def _duplicate(dataset: Dataset, same: DatasetVersion) -> DomainError:
+    return DomainError(
+        "duplicate",
+        f"Nothing has changed since version {same.number} of “{dataset.name}”: it holds the same clips "
+        "and texts, so use that one.",
+    )

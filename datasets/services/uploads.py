@@ -1,0 +1,158 @@
+"""Recordings that people upload."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.files.base import File
+from django.db import IntegrityError, transaction
+
+from datasets.choices import Origin
+from datasets.models import SourceVideo, Speaker
+from datasets.pipeline.media import MediaFacts, probe
+from datasets.pipeline.wording import bytes_words, duration_words
+from datasets.services.names import TITLE_LENGTH, file_name, renamed, safe_suffix, title_from
+from xttsproject import storage
+from xttsproject.accounts.models import Visibility
+from xttsproject.jobs.models import Job
+from xttsproject.jobs.services import job_start
+from xttsproject.lib.errors import DomainError
+from xttsproject.lib.files import sha256_of
+from xttsproject.xtts.languages import validate_language
+
+
+def source_upload(
+    *,
+    owner: Any,
+    speaker: Speaker,
+    language: str,
+    file: File[bytes],
+    title: str = "",
+    visibility: str = Visibility.PRIVATE,
+) -> tuple[SourceVideo, Job]:
+    """Keep an uploaded recording and start its preparation. The file is looked at first, so a refusal leaves nothing.
+
+    DomainErrors, all with ``field="file"``: ``upload_empty``, ``too_large``, ``duplicate``, ``media_too_long``
+    and those of :func:`datasets.pipeline.media.probe`; also ``language_unsupported``.
+    """
+    language = validate_language(language)
+    name = file_name(file.name or "")
+    size = file.size
+    if size == 0:
+        raise DomainError("upload_empty", f"{name} is empty; choose the recording again.", field="file")
+    if size > settings.UPLOAD_MAX_BYTES:
+        raise DomainError(
+            "too_large",
+            f"{name} has {bytes_words(size)}, and the limit is {bytes_words(settings.UPLOAD_MAX_BYTES)}; "
+            "upload the sound alone or a shorter recording.",
+            field="file",
+        )
+    with _on_disk(file) as path:
+        digest = sha256_of(path)
+        refuse_duplicate(owner=owner, sha256=digest, name=name)
+        facts = _facts(path, name)
+        source = SourceVideo(
+            id=uuid.uuid4(),
+            owner=owner,
+            speaker=speaker,
+            title=" ".join(title.split())[:TITLE_LENGTH] or title_from(name),
+            language=language,
+            visibility=visibility,
+            origin=Origin.UPLOAD,
+            original=f"original{safe_suffix(name)}",
+            original_name=name,
+            sha256=digest,
+            bytes=size,
+            **facts_fields(facts),
+        )
+        return source, _keep(source, path)
+
+
+def refuse_duplicate(*, owner: Any, sha256: str, name: str, but: SourceVideo | None = None) -> None:
+    """DomainError ``duplicate`` if the person already has a recording of these very bytes."""
+    same = SourceVideo.objects.filter(owner=owner, sha256=sha256)
+    if but is not None:
+        same = same.exclude(pk=but.pk)
+    existing = same.first()
+    if existing is not None:
+        raise DomainError(
+            "duplicate",
+            f"{name} is already here as the recording “{existing.title}” ({existing.get_state_display().lower()}); "
+            "use that one.",
+            field="file",
+        )
+
+
+def facts_fields(facts: MediaFacts) -> dict[str, Any]:
+    """What was found out about a file, as the recording's columns."""
+    return {
+        "container": facts.container[:60],
+        "audio_codec": facts.audio_codec[:40],
+        "sample_rate": facts.sample_rate,
+        "channels": facts.channels,
+        "has_video": facts.has_video,
+        "seconds": facts.seconds,
+    }
+
+
+def _facts(path: Path, name: str) -> MediaFacts:
+    try:
+        facts = probe(path)
+    except DomainError as error:
+        named = renamed(error, path, name)
+        named.field = "file"
+        raise named from error
+    # The decoded length counts in the end; a header's rounding must not refuse what just fits.
+    if facts.seconds > settings.RECORDING_MAX_SECONDS + 1:
+        raise DomainError(
+            "media_too_long",
+            f"{name} lasts {duration_words(facts.seconds)}, and the limit is "
+            f"{duration_words(settings.RECORDING_MAX_SECONDS)}; cut it into shorter recordings.",
+            field="file",
+        )
+    return facts
+
+
+def _keep(source: SourceVideo, path: Path) -> Job:
+    """Move the file to its place and write the row; both or neither."""
+    source.folder.mkdir(parents=True)
+    try:
+        shutil.move(path, source.original_path)
+        source.original_path.chmod(0o644)
+        with transaction.atomic():
+            source.save(force_insert=True)
+            return job_start(
+                kind="datasets.prepare", title=f"Prepare “{source.title}”", owner=source.owner, subject=source
+            )
+    except BaseException as error:
+        storage.remove_tree(source.folder)
+        if isinstance(error, IntegrityError):
+            # Two uploads of the same bytes at the same moment: the database let one of them in.
+            refuse_duplicate(owner=source.owner, sha256=source.sha256, name=source.original_name)
+        raise
+
+
+@contextlib.contextmanager
+def _on_disk(file: File[bytes]) -> Iterator[Path]:
+    """The upload as a file on the media's file system, never read as a whole; gone afterwards unless it was moved."""
+    kept = getattr(file, "temporary_file_path", None)
+    if kept is not None:
+        # Ours to move away: Django does not mind when a temporary upload is gone.
+        yield Path(kept())
+        return
+    handle, name = tempfile.mkstemp(dir=settings.FILE_UPLOAD_TEMP_DIR)
+    try:
+        with os.fdopen(handle, "wb") as out:
+            for chunk in file.chunks():
+                out.write(chunk)
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
