@@ -24,5 +24,6 @@ urlpatterns = [
     path("api/v1/", include("datasets.api.urls")),
     path("api/v1/", include("training.api.urls")),
     path("api/v1/", include("voices.api.urls")),
+    path("v1/", include("voices.api.openai_urls")),
     path("", include("django_prometheus.urls")),
 ]

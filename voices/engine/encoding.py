@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from xttsproject.lib.errors import DomainError
 
 @dataclass(frozen=True)
 class Format:
-    """``container`` and ``codec`` are FFmpeg's names, empty where no encoder is needed; ``bit_rate`` is bits a second."""
+    """``container`` and ``codec`` are FFmpeg's names, empty where no encoder is needed; ``bit_rate`` is per second."""
 
     name: str
     content_type: str
@@ -65,7 +66,8 @@ def _encode_with_ffmpeg(audio: Audio, wanted: Format, target: io.BytesIO) -> Non
 
     pcm = np.frombuffer(to_pcm16(audio.samples), dtype="<i2").reshape(1, -1)
     with av.open(target, mode="w", format=wanted.container) as container:
-        stream = container.add_stream(wanted.codec, rate=audio.sample_rate, layout="mono")
+        # PyAV's annotations know streams by the codec's literal name only.
+        stream = cast(Any, container.add_stream(wanted.codec, rate=audio.sample_rate, layout="mono"))
         if wanted.bit_rate:
             stream.bit_rate = wanted.bit_rate
         # A second at a time; the encoder takes what it needs and keeps the rest.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from voices.engine.memory import give_back_memory, resident_bytes
 from voices.engine.requests import ModelChoice, SpeechRequest, Ticket
@@ -197,7 +197,11 @@ class SpeechOwner:
 
             started = time.monotonic()
             engine = XttsEngine.load(
-                model.bundle, adapter=model.adapter, device=self.settings.device, precision=self.settings.precision
+                model.bundle,
+                adapter=model.adapter,
+                device=self.settings.device,
+                # The loader refuses what it does not know, in words.
+                precision=cast(Any, self.settings.precision),
             )
         except BaseException:
             self._set_state(OwnerState.READY if self._engines and before == OwnerState.READY else OwnerState.UNLOADED)

@@ -108,7 +108,8 @@ def _window_levels(audio: Audio) -> np.ndarray:
     count = len(audio.samples) // size
     windows = audio.samples[: count * size].reshape(count, size).astype(np.float64)
     powers: np.ndarray = np.mean(windows**2, axis=1)
-    return 10.0 * np.log10(np.maximum(powers, 1e-12))
+    levels: np.ndarray = 10.0 * np.log10(np.maximum(powers, 1e-12))
+    return levels
 
 
 def _dbfs(value: float) -> float:

@@ -1,6 +1,7 @@
 """What spans rows, files and the engine, on the voices side."""
 
 from voices.services.clips import Clip, Upload, checkpoint_clips, segment_clips, upload_clips, uploads_of
+from voices.services.lookup import voice_find
 from voices.services.preparation import voice_prepare, voice_prepare_again
 from voices.services.speech import speech_make, synthesis_delete
 from voices.services.voices import voice_create, voice_delete, voice_share
@@ -16,6 +17,7 @@ __all__ = [
     "uploads_of",
     "voice_create",
     "voice_delete",
+    "voice_find",
     "voice_prepare",
     "voice_prepare_again",
     "voice_share",

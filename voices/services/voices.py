@@ -110,7 +110,7 @@ def _free_name(owner: Any, name: str) -> str:
     name = name.strip()
     if not name:
         raise DomainError("name_empty", "Give the voice a name.", field="name")
-    longest = Voice._meta.get_field("name").max_length
+    longest = Voice._meta.get_field("name").max_length or 0
     if len(name) > longest:
         raise DomainError(
             "name_too_long",

@@ -29,6 +29,13 @@ _STATUS = {
     "model_missing": status.HTTP_503_SERVICE_UNAVAILABLE,
     "model_damaged": status.HTTP_503_SERVICE_UNAVAILABLE,
     "busy": status.HTTP_429_TOO_MANY_REQUESTS,
+    "model_unknown": status.HTTP_404_NOT_FOUND,
+    "voice_unknown": status.HTTP_404_NOT_FOUND,
+    "voice_not_ready": status.HTTP_409_CONFLICT,
+    "voice_failed": status.HTTP_409_CONFLICT,
+    "voice_outdated": status.HTTP_409_CONFLICT,
+    "speech_stopped": status.HTTP_503_SERVICE_UNAVAILABLE,
+    "speech_timeout": status.HTTP_504_GATEWAY_TIMEOUT,
 }
 
 

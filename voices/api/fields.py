@@ -1,0 +1,58 @@
+"""Pieces that the serializers of this app share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+from voices.engine.encoding import FORMATS, require_format
+
+
+class VisibleRelatedField(serializers.PrimaryKeyRelatedField[Any]):
+    """An object by its id, of those that the person sees."""
+
+    def get_queryset(self) -> Any:
+        queryset: Any = super().get_queryset()
+        request = self.context.get("request")
+        return queryset.visible_to(request.user) if request is not None else queryset.none()
+
+
+@extend_schema_field({"type": "string", "pattern": f"^({'|'.join(FORMATS)})$"})
+class FormatField(serializers.CharField):
+    """A format of speech by its name."""
+
+    def to_internal_value(self, data: Any) -> str:
+        name: str = super().to_internal_value(data)
+        return require_format(name, field=self.field_name or "format").name
+
+
+class SamplingSerializer(serializers.Serializer[Any]):
+    """How the speech is drawn; what is left out comes from the voice, then from the model."""
+
+    temperature = serializers.FloatField(required=False, allow_null=True, help_text="0.01 to 2; lower is steadier.")
+    top_k = serializers.IntegerField(required=False, allow_null=True, help_text="0 to 1024; 0 keeps all codes.")
+    top_p = serializers.FloatField(required=False, allow_null=True, help_text="0.01 to 1.")
+    repetition_penalty = serializers.FloatField(required=False, allow_null=True, help_text="1 to 50.")
+    speed = serializers.FloatField(required=False, allow_null=True, help_text="0.25 to 4; 1 is natural.")
+    seed = serializers.IntegerField(
+        required=False, allow_null=True, help_text="The same seed gives the same speech; left out, one is drawn."
+    )
+
+
+class AnyAccept(BaseContentNegotiation):
+    """What comes back follows from the request's body, so the Accept header refuses nothing."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        from rest_framework.negotiation import DefaultContentNegotiation
+
+        return DefaultContentNegotiation().select_parser(request, parsers)
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        return renderers[0], renderers[0].media_type

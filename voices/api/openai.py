@@ -1,0 +1,156 @@
+"""The part of OpenAI's API that its clients need for speech. Base URL: ``<portal>/v1``; key: a token of the portal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from voices.api.answers import spoken
+from voices.api.fields import AnyAccept, FormatField, SamplingSerializer
+from voices.api.serializers import sampling_of
+from voices.choices import Channel
+from voices.clients import hung_up
+from voices.models import Voice
+from voices.services import speech_make, voice_find
+from xttsproject.bundles.manifest import Bundle, list_bundles
+from xttsproject.lib.errors import DomainError
+
+
+@extend_schema_field(OpenApiTypes.STR)
+class VoiceReference(serializers.Field[Any, Any, Any, Any]):
+    """A voice's id or name; newer clients may send ``{"id": …}``."""
+
+    def to_internal_value(self, data: Any) -> str:
+        given = data.get("id") if isinstance(data, dict) else data
+        if not isinstance(given, str) or not given.strip():
+            raise serializers.ValidationError(f"A voice is given by its id or name, got {data!r}.")
+        return given.strip()
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class OpenAISpeechSerializer(SamplingSerializer):
+    """OpenAI's ``POST /v1/audio/speech``; language, seed and the other sampling values are additions."""
+
+    model = serializers.CharField(
+        help_text="The voice decides which model speaks. A model of `/v1/models` other than the voice's is refused; "
+        "other names, which many clients send unasked, are accepted."
+    )
+    voice = VoiceReference(help_text="Id or name of a voice of the portal.")
+    input = serializers.CharField(allow_blank=True)
+    response_format = FormatField(default="mp3")
+    instructions = serializers.CharField(
+        required=False, allow_blank=True, allow_null=True, help_text="Accepted and not followed: XTTS takes none."
+    )
+    stream_format = serializers.CharField(required=False, allow_null=True, help_text="Only `audio`.")
+    language = serializers.CharField(required=False, allow_blank=True, help_text="Left out: the voice's own.")
+
+
+class OpenAIModelSerializer(serializers.Serializer[Bundle]):
+    id = serializers.CharField(source="path.name")
+    object = serializers.SerializerMethodField()
+    created = serializers.SerializerMethodField(help_text="When it came to this machine, in seconds since 1970.")
+    owned_by = serializers.CharField(source="source")
+    licence = serializers.CharField()
+    notice = serializers.CharField()
+
+    def get_object(self, bundle: Bundle) -> str:
+        return "model"
+
+    def get_created(self, bundle: Bundle) -> int:
+        return int((bundle.path / "manifest.json").stat().st_mtime)
+
+
+class OpenAIModelListSerializer(serializers.Serializer[Any]):
+    object = serializers.CharField()
+    data = OpenAIModelSerializer(many=True)  # type: ignore[assignment]
+
+
+class OpenAIVoiceSerializer(serializers.ModelSerializer[Voice]):
+    model = serializers.CharField(source="bundle")
+
+    class Meta:
+        model = Voice
+        fields = ("id", "name", "language", "model")
+        read_only_fields = fields
+
+
+class OpenAIVoiceListSerializer(serializers.Serializer[Any]):
+    voices = OpenAIVoiceSerializer(many=True)
+
+
+class OpenAISpeechView(APIView):
+    content_negotiation_class = AnyAccept
+
+    @extend_schema(request=OpenAISpeechSerializer, responses={(200, "audio/mpeg"): OpenApiTypes.BINARY})
+    def post(self, request: Request) -> HttpResponse:
+        """Speak a text as OpenAI's clients ask for it."""
+        asked = OpenAISpeechSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        values = asked.validated_data
+        if values.get("stream_format") not in (None, "audio"):
+            raise DomainError(
+                "stream_format_unsupported",
+                f"The stream format {values['stream_format']!r} is not supported; use audio.",
+                field="stream_format",
+            )
+        voice = voice_find(user=request.user, given=values["voice"])
+        _require_model(values["model"], voice)
+        return spoken(
+            lambda: speech_make(
+                user=request.user,
+                voice=voice,
+                text=values["input"],
+                language=values.get("language", ""),
+                sampling=sampling_of(values),
+                channel=Channel.OPENAI,
+                gone=hung_up(request._request),
+                text_field="input",
+            ),
+            values["response_format"],
+        )
+
+
+class OpenAIModelsView(APIView):
+    @extend_schema(responses=OpenAIModelListSerializer, operation_id="v1_models_list")
+    def get(self, request: Request) -> Response:
+        """The XTTS models on this machine."""
+        return Response(OpenAIModelListSerializer({"object": "list", "data": _models()}).data)
+
+
+class OpenAIModelView(APIView):
+    @extend_schema(responses=OpenAIModelSerializer)
+    def get(self, request: Request, name: str) -> Response:
+        """One model."""
+        for bundle in _models():
+            if bundle.path.name == name:
+                return Response(OpenAIModelSerializer(bundle).data)
+        raise DomainError("model_unknown", f"There is no model “{name}”; see /v1/models.", field="model")
+
+
+class OpenAIVoicesView(APIView):
+    @extend_schema(responses=OpenAIVoiceListSerializer)
+    def get(self, request: Request) -> Response:
+        """The voices you may use that are ready to speak."""
+        voices = Voice.objects.visible_to(request.user).filter(state="ready")
+        return Response(OpenAIVoiceListSerializer({"voices": voices}).data)
+
+
+def _models() -> list[Bundle]:
+    return [bundle for bundle in list_bundles(settings.MODELS_DIR) if bundle.kind == "xtts"]
+
+
+def _require_model(name: str, voice: Voice) -> None:
+    if name != voice.bundle and any(bundle.path.name == name for bundle in _models()):
+        raise DomainError(
+            "model_mismatch", f"The voice “{voice.name}” speaks with {voice.bundle}, not with {name}.", field="model"
+        )

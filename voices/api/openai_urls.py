@@ -1,0 +1,10 @@
+from django.urls import path
+
+from voices.api import openai
+
+urlpatterns = [
+    path("audio/speech", openai.OpenAISpeechView.as_view(), name="openai-speech"),
+    path("audio/voices", openai.OpenAIVoicesView.as_view(), name="openai-voices"),
+    path("models", openai.OpenAIModelsView.as_view(), name="openai-models"),
+    path("models/<str:name>", openai.OpenAIModelView.as_view(), name="openai-model"),
+]

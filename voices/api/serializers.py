@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.reverse import reverse
+
+from datasets.choices import LANGUAGE_CHOICES
+from datasets.models import Segment, Speaker
+from datasets.services.following import latest_job
+from training.models import Checkpoint
+from voices.api.fields import FormatField, SamplingSerializer, VisibleRelatedField
+from voices.models import Synthesis, Voice, VoiceClip
+from voices.services.speech import SAMPLING_FIELDS
+from xttsproject.accounts.models import Visibility
+
+
+class VoiceSerializer(serializers.ModelSerializer[Voice]):
+    """A voice. It speaks once its ``state`` is ``ready``."""
+
+    owner = serializers.CharField(source="owner.username", read_only=True)
+    speaker_name = serializers.CharField(source="speaker.name", read_only=True)
+    checkpoint_epoch = serializers.IntegerField(
+        source="checkpoint.epoch", read_only=True, allow_null=True, default=None
+    )
+
+    class Meta:
+        model = Voice
+        fields = (
+            "id",
+            "name",
+            "owner",
+            "visibility",
+            "speaker",
+            "speaker_name",
+            "checkpoint",
+            "checkpoint_epoch",
+            "bundle",
+            "language",
+            "defaults",
+            "state",
+            "error_code",
+            "error",
+            "created_at",
+        )
+        read_only_fields = fields
+
+
+class VoiceClipSerializer(serializers.ModelSerializer[VoiceClip]):
+    audio = serializers.SerializerMethodField()
+
+    class Meta:
+        model = VoiceClip
+        fields = ("index", "name", "seconds", "sha256", "quality", "audio")
+        read_only_fields = fields
+
+    def get_audio(self, clip: VoiceClip) -> str:
+        return reverse("voice-clip", args=(clip.voice_id, clip.index), request=self.context.get("request"))
+
+
+class VoiceDetailSerializer(VoiceSerializer):
+    """A voice with its reference clips and the job that prepares it."""
+
+    clips = VoiceClipSerializer(many=True, read_only=True)
+    job = serializers.SerializerMethodField(help_text="The job that prepares the voice, if you may see it.")
+
+    class Meta(VoiceSerializer.Meta):
+        fields: tuple[str, ...] = (*VoiceSerializer.Meta.fields, "clips", "job")  # type: ignore[assignment]
+        read_only_fields = fields  # type: ignore[assignment]
+
+    @extend_schema_field(serializers.UUIDField(allow_null=True))
+    def get_job(self, voice: Voice) -> str | None:
+        job = latest_job(subject=voice, user=self.context["request"].user)
+        return str(job.pk) if job else None
+
+
+class VoiceCreateSerializer(serializers.Serializer[Voice]):
+    """Reference clips are files (``clips``) or approved segments (``segments``).
+
+    With a ``checkpoint`` and neither, the longest training clips of its dataset are taken, up to 30 seconds. Speaker
+    and language follow from checkpoint or segments, and are needed where only files are given.
+    """
+
+    name = serializers.CharField(max_length=120)
+    checkpoint = VisibleRelatedField(
+        queryset=Checkpoint.objects.select_related("run__version__dataset__speaker"), required=False, allow_null=True
+    )
+    speaker = VisibleRelatedField(queryset=Speaker.objects.all(), required=False, allow_null=True)
+    language = serializers.CharField(required=False, allow_blank=True, help_text="Code such as en, de or zh-cn.")
+    clips = serializers.ListField(
+        child=serializers.FileField(), required=False, help_text="1 to 20 files of any audio or video format."
+    )
+    segments = VisibleRelatedField(
+        queryset=Segment.objects.select_related("source__speaker"), many=True, required=False
+    )
+    visibility = serializers.ChoiceField(choices=Visibility.choices, default=Visibility.PRIVATE)
+
+
+class VoiceUpdateSerializer(serializers.Serializer[Voice]):
+    visibility = serializers.ChoiceField(choices=Visibility.choices)
+
+
+class SpeechSerializer(SamplingSerializer):
+    """What is to be spoken."""
+
+    voice = serializers.CharField(help_text="Id or name of the voice.")
+    text = serializers.CharField(allow_blank=True, help_text="Plain text.")
+    language = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        help_text=f"Left out: the voice's own. One of {', '.join(code for code, _name in LANGUAGE_CHOICES)}.",
+    )
+    format = FormatField(default="wav")
+
+
+class SynthesisSerializer(serializers.ModelSerializer[Synthesis]):
+    """What was spoken: the text, the values it was drawn with, its sentences with their times in seconds."""
+
+    audio = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Synthesis
+        fields = (
+            "id",
+            "voice",
+            "voice_name",
+            "bundle",
+            "text",
+            "language",
+            "sampling",
+            "sentences",
+            "seconds",
+            "elapsed",
+            "channel",
+            "created_at",
+            "audio",
+        )
+        read_only_fields = fields
+
+    def get_audio(self, synthesis: Synthesis) -> str:
+        return reverse("synthesis-audio", args=(synthesis.pk,), request=self.context.get("request"))
+
+
+def sampling_of(validated: dict[str, Any]) -> dict[str, Any]:
+    """The sampling values among a serializer's validated data."""
+    return {name: validated[name] for name in SAMPLING_FIELDS if name in validated}

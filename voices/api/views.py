@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework import mixins, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.parsers import JSONParser, MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from voices.api.answers import spoken
+from voices.api.fields import AnyAccept
+from voices.api.serializers import (
+    SpeechSerializer,
+    SynthesisSerializer,
+    VoiceCreateSerializer,
+    VoiceDetailSerializer,
+    VoiceSerializer,
+    VoiceUpdateSerializer,
+    sampling_of,
+)
+from voices.choices import Channel
+from voices.clients import hung_up
+from voices.models import Synthesis, Voice
+from voices.querysets import SynthesisQuerySet, VoiceQuerySet
+from voices.services import (
+    speech_make,
+    synthesis_delete,
+    uploads_of,
+    voice_create,
+    voice_delete,
+    voice_find,
+    voice_prepare_again,
+    voice_share,
+)
+from xttsproject.http import file_response
+
+_WAV = {(200, "audio/wav"): OpenApiTypes.BINARY}
+
+
+class VoiceViewSet(viewsets.ReadOnlyModelViewSet[Voice]):
+    """Voices: your own and those shared with you."""
+
+    queryset = Voice.objects.none()
+    serializer_class = VoiceDetailSerializer
+    parser_classes = (JSONParser, MultiPartParser)
+    filterset_fields = ("state", "language", "speaker", "checkpoint")
+    ordering_fields = ("name", "created_at")
+
+    def get_queryset(self) -> VoiceQuerySet:
+        voices = Voice.objects.visible_to(self.request.user).select_related("owner", "speaker", "checkpoint")
+        return voices if self.action == "list" else voices.prefetch_related("clips")
+
+    def get_serializer_class(self) -> Any:
+        return VoiceSerializer if self.action == "list" else VoiceDetailSerializer
+
+    @extend_schema(request=VoiceCreateSerializer, responses={201: VoiceDetailSerializer})
+    def create(self, request: Request) -> Response:
+        """Make a voice and start its preparation; it speaks once its state is ``ready``."""
+        asked = VoiceCreateSerializer(data=request.data, context=self.get_serializer_context())
+        asked.is_valid(raise_exception=True)
+        values = dict(asked.validated_data)
+        voice = voice_create(owner=request.user, uploads=uploads_of(values.pop("clips", ())), **values)
+        return Response(self.get_serializer(voice).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=VoiceUpdateSerializer, responses=VoiceDetailSerializer)
+    def partial_update(self, request: Request, pk: Any = None) -> Response:
+        """Share the voice with the team, or take it back."""
+        voice = self._editable()
+        asked = VoiceUpdateSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        voice_share(voice=voice, visibility=asked.validated_data["visibility"])
+        return Response(self.get_serializer(voice).data)
+
+    def destroy(self, request: Request, pk: Any = None) -> Response:
+        """Delete the voice, its clips and latents; what it has spoken stays."""
+        voice_delete(voice=self._editable())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(request=None, responses=VoiceDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def prepare(self, request: Request, pk: Any = None) -> Response:
+        """Prepare the voice again, after a failure or when the model below it was replaced."""
+        voice = self._editable()
+        voice_prepare_again(voice=voice)
+        return Response(self.get_serializer(voice).data)
+
+    @extend_schema(responses=_WAV, parameters=[OpenApiParameter("index", OpenApiTypes.INT, OpenApiParameter.PATH)])
+    @action(detail=True, methods=["get"], url_path=r"clips/(?P<index>\d+)", url_name="clip")
+    def clip(self, request: Request, pk: Any = None, index: str = "") -> HttpResponseBase:
+        """A reference clip as WAV; ranges are served."""
+        clip = get_object_or_404(self.get_object().clips, index=int(index))
+        return file_response(request._request, clip.path, content_type="audio/wav")
+
+    def _editable(self) -> Voice:
+        voice: Voice = self.get_object()
+        if not Voice.objects.editable_by(self.request.user).filter(pk=voice.pk).exists():
+            raise PermissionDenied
+        return voice
+
+
+class SpeechView(APIView):
+    """Text to speech."""
+
+    content_negotiation_class = AnyAccept
+
+    @extend_schema(request=SpeechSerializer, responses=_WAV)
+    def post(self, request: Request) -> HttpResponse:
+        """Speak a text and answer with its sound when all of it is spoken.
+
+        The headers say what it is: `X-Synthesis-Id` (see `/api/v1/syntheses/`), `X-Speech-Seed`, `X-Speech-Seconds`.
+        """
+        asked = SpeechSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        values = asked.validated_data
+        voice = voice_find(user=request.user, given=values["voice"])
+        return spoken(
+            lambda: speech_make(
+                user=request.user,
+                voice=voice,
+                text=values["text"],
+                language=values.get("language", ""),
+                sampling=sampling_of(values),
+                channel=Channel.API,
+                gone=hung_up(request._request),
+            ),
+            values["format"],
+        )
+
+
+@extend_schema_view(list=extend_schema(description="What you have had spoken, newest first."))
+class SynthesisViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Synthesis]):
+    """What you have had spoken. Nobody else sees it, whoever owns the voice."""
+
+    queryset = Synthesis.objects.none()
+    serializer_class = SynthesisSerializer
+    filterset_fields = ("voice", "language", "channel")
+    ordering_fields = ("created_at", "seconds")
+
+    def get_queryset(self) -> SynthesisQuerySet:
+        return Synthesis.objects.visible_to(self.request.user)
+
+    def destroy(self, request: Request, pk: Any = None) -> Response:
+        """Delete the synthesis and its sound."""
+        synthesis_delete(synthesis=self.get_object())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(responses=_WAV)
+    @action(detail=True, methods=["get"], content_negotiation_class=AnyAccept)
+    def audio(self, request: Request, pk: Any = None) -> HttpResponseBase:
+        """The sound: mono 16-bit WAV at 24 000 Hz; ranges are served."""
+        synthesis = self.get_object()
+        return file_response(
+            request._request, synthesis.audio_path, content_type="audio/wav", download_name=f"{synthesis.pk}.wav"
+        )

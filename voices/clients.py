@@ -1,0 +1,32 @@
+"""Whether the client of a request is still there."""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections.abc import Callable
+
+from django.http import HttpRequest
+
+
+def hung_up(request: HttpRequest) -> Callable[[], bool] | None:
+    """A function that says whether the client has closed its connection; None where the server does not show it.
+
+    Gunicorn hands its socket to the application; other servers (the development server, the tests') do not, and
+    there a request simply runs to its end.
+    """
+    connection = request.META.get("gunicorn.socket")
+    if not isinstance(connection, socket.socket):
+        return None
+
+    def gone() -> bool:
+        try:
+            readable, _, _ = select.select([connection], [], [], 0)
+            # Readable without a byte to read: the other side has closed. A byte would be its next request.
+            return bool(readable) and connection.recv(1, socket.MSG_PEEK) == b""
+        except BlockingIOError:
+            return False
+        except (OSError, ValueError):
+            return True
+
+    return gone
