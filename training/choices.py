@@ -11,4 +11,21 @@ class RunState(models.TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
+ACTIVE_STATES = (RunState.QUEUED, RunState.RUNNING)
 RESUMABLE_STATES = (RunState.FAILED, RunState.CANCELLED)
+
+
+class Precision(models.TextChoices):
+    """The words are those of training.engine.spec.PRECISIONS."""
+
+    FP32 = "fp32", "fp32: exact, works everywhere"
+    BF16 = "bf16", "bf16: faster on recent GPUs and processors"
+    FP16 = "fp16", "fp16: faster on older GPUs"
+
+
+class Schedule(models.TextChoices):
+    """The words are those of training.engine.spec.SCHEDULES."""
+
+    COSINE = "cosine", "Cosine"
+    LINEAR = "linear", "Linear"
+    CONSTANT = "constant", "Constant"

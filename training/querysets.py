@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
+
+from django.db import models
 
 from xttsproject.accounts.groups import TRAINER
 from xttsproject.accounts.querysets import OwnedQuerySet
 
 if TYPE_CHECKING:
-    from training.models import Checkpoint, EpochSample, TrainingRun
+    # Named in strings below, where the linter does not look.
+    from training.models import Checkpoint, EpochSample, TrainingRun  # noqa: F401
 
 
 class TrainingRunQuerySet(OwnedQuerySet["TrainingRun"]):
     editors = TRAINER
+
+    def with_best(self) -> Self:
+        """Adds best_validation_loss and checkpoint_count."""
+        return self.annotate(
+            best_validation_loss=models.Min("checkpoints__validation_loss"),
+            checkpoint_count=models.Count("checkpoints", distinct=True),
+        )
+
+    def with_relations(self) -> Self:
+        """Everything a list or a page shows of a run, in the same query."""
+        return self.select_related("owner", "job", "version__dataset__speaker")
 
 
 class CheckpointQuerySet(OwnedQuerySet["Checkpoint"]):

@@ -1,1 +1,10 @@
-urlpatterns: list[object] = []
+from rest_framework.routers import SimpleRouter
+
+from training.api.views import CheckpointViewSet, EpochSampleViewSet, TrainingRunViewSet
+
+router = SimpleRouter()
+router.register("training-runs", TrainingRunViewSet, basename="training-run")
+router.register("checkpoints", CheckpointViewSet, basename="checkpoint")
+router.register("epoch-samples", EpochSampleViewSet, basename="epoch-sample")
+
+urlpatterns = router.urls

@@ -12,6 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('datasets', '0001_initial'),
+        ('jobs', '0001_initial'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -35,11 +36,16 @@ class Migration(migrations.Migration):
                 ('loss', models.FloatField(blank=True, null=True)),
                 ('learning_rate', models.FloatField(blank=True, null=True)),
                 ('clips_per_second', models.FloatField(blank=True, null=True)),
+                ('timed_from_step', models.PositiveIntegerField(default=0)),
+                ('timed_from', models.FloatField(blank=True, null=True)),
+                ('seconds_per_step', models.FloatField(blank=True, null=True)),
+                ('base_validation_loss', models.FloatField(blank=True, help_text='Before the first step.', null=True)),
                 ('device', models.CharField(blank=True, max_length=40)),
                 ('facts', models.JSONField(blank=True, default=dict, help_text='What the run said when it started.')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('started_at', models.DateTimeField(blank=True, null=True)),
                 ('finished_at', models.DateTimeField(blank=True, null=True)),
+                ('job', models.ForeignKey(blank=True, help_text='Its latest job.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='jobs.job')),
                 ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='%(class)ss', to=settings.AUTH_USER_MODEL)),
                 ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='datasets.datasetversion')),
             ],

@@ -9,6 +9,8 @@ from django.db import models
 from training.models.run import TrainingRun
 from training.querysets import CheckpointQuerySet, EpochSampleQuerySet
 
+WEIGHTS = "adapter_model.safetensors"
+
 
 class Checkpoint(models.Model):
     """A LoRA adapter after an epoch; its folder lies inside the run's."""
@@ -39,14 +41,17 @@ class Checkpoint(models.Model):
     def folder(self) -> Path:
         return self.run.folder / self.path
 
+    @property
+    def weights_path(self) -> Path:
+        """The file that ``bytes`` and ``sha256`` are of."""
+        return self.folder / WEIGHTS
+
 
 class EpochSample(models.Model):
     """A prompt spoken with one checkpoint, or with the base model (``checkpoint`` empty, epoch 0)."""
 
     run = models.ForeignKey(TrainingRun, on_delete=models.CASCADE, related_name="samples")
-    checkpoint = models.ForeignKey(
-        Checkpoint, null=True, blank=True, on_delete=models.CASCADE, related_name="samples"
-    )
+    checkpoint = models.ForeignKey(Checkpoint, null=True, blank=True, on_delete=models.CASCADE, related_name="samples")
     epoch = models.PositiveIntegerField()
     prompt_index = models.PositiveSmallIntegerField()
     text = models.TextField()

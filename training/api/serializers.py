@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.reverse import reverse
+
+from datasets.models import DatasetVersion
+from datasets.querysets import DatasetVersionQuerySet
+from training.choices import Precision, Schedule
+from training.models import Checkpoint, EpochSample, TrainingRun
+from training.services import RunValues
+from xttsproject.accounts.models import Visibility
+
+_DEFAULTS = RunValues()
+
+
+class EpochSampleSerializer(serializers.ModelSerializer[EpochSample]):
+    """A prompt spoken with a checkpoint; ``epoch`` 0 is the base model."""
+
+    audio = serializers.SerializerMethodField(help_text="Where the 24 kHz WAV is fetched.")
+
+    class Meta:
+        model = EpochSample
+        fields = ("id", "run", "checkpoint", "epoch", "prompt_index", "text", "seed", "seconds", "audio")
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.URLField())
+    def get_audio(self, sample: EpochSample) -> str:
+        return reverse("epoch-sample-audio", args=[sample.pk], request=self.context.get("request"))
+
+
+class CheckpointSerializer(serializers.ModelSerializer[Checkpoint]):
+    """A LoRA adapter after an epoch, with what it says."""
+
+    samples = EpochSampleSerializer(many=True, read_only=True)
+    download = serializers.SerializerMethodField(help_text="Where the adapter's safetensors file is fetched.")
+
+    class Meta:
+        model = Checkpoint
+        fields = (
+            "id",
+            "run",
+            "epoch",
+            "step",
+            "path",
+            "bytes",
+            "sha256",
+            "train_loss",
+            "validation_loss",
+            "validation_loss_text",
+            "validation_loss_mel",
+            "is_best",
+            "created_at",
+            "download",
+            "samples",
+        )
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.URLField())
+    def get_download(self, checkpoint: Checkpoint) -> str:
+        return reverse("checkpoint-download", args=[checkpoint.pk], request=self.context.get("request"))
+
+
+class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):
+    """A run and where it is. ``epoch`` and ``step`` are the latest done; losses are mean cross-entropies in nats."""
+
+    owner = serializers.CharField(source="owner.username", read_only=True)
+    dataset = serializers.CharField(source="version.dataset.name", read_only=True)
+    language = serializers.CharField(source="version.dataset.language", read_only=True)
+    progress = serializers.FloatField(read_only=True, help_text="Share of the steps done, 0 to 1.")
+    elapsed_seconds = serializers.SerializerMethodField()
+    remaining_seconds = serializers.SerializerMethodField()
+    checkpoint_count = serializers.IntegerField(read_only=True)
+    best_validation_loss = serializers.FloatField(read_only=True, allow_null=True)
+    base_samples = serializers.SerializerMethodField(help_text="What the base model says, for comparison.")
+
+    class Meta:
+        model = TrainingRun
+        fields = (
+            "id",
+            "name",
+            "owner",
+            "visibility",
+            "version",
+            "dataset",
+            "language",
+            "bundle",
+            "spec",
+            "job",
+            "state",
+            "error_code",
+            "error",
+            "progress",
+            "epochs_total",
+            "epoch",
+            "steps_total",
+            "step",
+            "loss",
+            "learning_rate",
+            "clips_per_second",
+            "elapsed_seconds",
+            "remaining_seconds",
+            "checkpoint_count",
+            "base_validation_loss",
+            "best_validation_loss",
+            "base_samples",
+            "device",
+            "facts",
+            "created_at",
+            "started_at",
+            "finished_at",
+        )
+        read_only_fields = fields
+
+    def get_elapsed_seconds(self, run: TrainingRun) -> float | None:
+        return run.elapsed.total_seconds() if run.elapsed else None
+
+    def get_remaining_seconds(self, run: TrainingRun) -> float | None:
+        return run.remaining.total_seconds() if run.remaining is not None else None
+
+    @extend_schema_field(EpochSampleSerializer(many=True))
+    def get_base_samples(self, run: TrainingRun) -> Any:
+        # From the prefetched samples: a list of runs asks for them once.
+        base = [sample for sample in run.samples.all() if sample.epoch == 0]
+        return EpochSampleSerializer(base, many=True, context=self.context).data
+
+
+class VisibleVersionField(serializers.PrimaryKeyRelatedField[DatasetVersion]):
+    """A version that the person may not see is answered like one that is not there."""
+
+    queryset = DatasetVersion.objects.none()
+
+    def get_queryset(self) -> DatasetVersionQuerySet:
+        return DatasetVersion.objects.visible_to(self.context["request"].user).select_related("dataset")
+
+
+class TrainingRunCreateSerializer(serializers.Serializer[TrainingRun]):
+    """What a new run is made of; the ranges of the values are checked by the training spec itself."""
+
+    name = serializers.CharField(max_length=120)
+    version = VisibleVersionField(help_text="A ready dataset version that you may see.")
+    visibility = serializers.ChoiceField(choices=Visibility.choices, default=Visibility.PRIVATE)
+    bundle = serializers.CharField(
+        default="", allow_blank=True, max_length=80, help_text="XTTS model to fine-tune; empty: the portal's own."
+    )
+    epochs = serializers.IntegerField(default=_DEFAULTS.epochs)
+    batch_size = serializers.IntegerField(default=_DEFAULTS.batch_size)
+    accumulation = serializers.IntegerField(default=_DEFAULTS.accumulation, help_text="Batches per optimizer step.")
+    learning_rate = serializers.FloatField(default=_DEFAULTS.learning_rate)
+    schedule = serializers.ChoiceField(choices=Schedule.choices, default=_DEFAULTS.schedule)
+    warmup_fraction = serializers.FloatField(default=_DEFAULTS.warmup_fraction, help_text="Share of all steps.")
+    weight_decay = serializers.FloatField(default=_DEFAULTS.weight_decay)
+    lora_rank = serializers.IntegerField(default=_DEFAULTS.lora_rank)
+    lora_alpha = serializers.FloatField(default=_DEFAULTS.lora_alpha)
+    lora_dropout = serializers.FloatField(default=_DEFAULTS.lora_dropout)
+    seed = serializers.IntegerField(default=_DEFAULTS.seed)
+    precision = serializers.ChoiceField(choices=Precision.choices, default=_DEFAULTS.precision)
+    prompts = serializers.ListField(
+        child=serializers.CharField(max_length=500),
+        default=list,
+        max_length=5,
+        help_text="Sentences that every checkpoint speaks; none: one fixed sentence in the dataset's language.",
+    )
+
+    def values(self) -> RunValues:
+        names = {field.name for field in fields(RunValues)}
+        return RunValues(**{name: value for name, value in self.validated_data.items() if name in names})
+
+
+class StepCurveSerializer(serializers.Serializer[Any]):
+    """Equally long lists, averaged down to at most 1000 points."""
+
+    step = serializers.ListField(child=serializers.IntegerField())
+    loss = serializers.ListField(child=serializers.FloatField())
+    loss_text = serializers.ListField(child=serializers.FloatField())
+    loss_mel = serializers.ListField(child=serializers.FloatField())
+    learning_rate = serializers.ListField(child=serializers.FloatField())
+
+
+class EpochCurveSerializer(serializers.Serializer[Any]):
+    """Equally long lists, a value per finished epoch."""
+
+    epoch = serializers.ListField(child=serializers.IntegerField())
+    step = serializers.ListField(child=serializers.IntegerField())
+    train_loss = serializers.ListField(child=serializers.FloatField())
+    validation_loss = serializers.ListField(child=serializers.FloatField(allow_null=True))
+
+
+class CurvesSerializer(serializers.Serializer[Any]):
+    state = serializers.CharField()
+    base_validation_loss = serializers.FloatField(allow_null=True)
+    steps = StepCurveSerializer()
+    epochs = EpochCurveSerializer()

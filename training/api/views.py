@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Prefetch
+from django.http import HttpResponseBase
+from django.utils.text import slugify
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import mixins, viewsets
+from rest_framework.decorators import action
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from training.api.serializers import (
+    CheckpointSerializer,
+    CurvesSerializer,
+    EpochSampleSerializer,
+    TrainingRunCreateSerializer,
+    TrainingRunSerializer,
+)
+from training.models import Checkpoint, EpochSample, TrainingRun
+from training.querysets import CheckpointQuerySet, EpochSampleQuerySet, TrainingRunQuerySet
+from training.services import run_cancel, run_create, run_curves, run_delete, run_resume
+from xttsproject.http import file_response
+
+_BINARY = OpenApiResponse(OpenApiTypes.BINARY, description="The file; byte ranges are answered.")
+
+
+class TrainingRunViewSet(
+    mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.DestroyModelMixin, viewsets.GenericViewSet[TrainingRun]
+):
+    """Fine-tuning runs: start, follow, cancel, resume, delete. Starting and resuming is for trainers."""
+
+    queryset = TrainingRun.objects.none()
+    serializer_class = TrainingRunSerializer
+    filterset_fields = ("state", "version", "bundle")
+    ordering_fields = ("created_at", "finished_at", "name")
+
+    def get_queryset(self) -> TrainingRunQuerySet:
+        base = EpochSample.objects.filter(epoch=0)
+        return (
+            TrainingRun.objects.visible_to(self.request.user)
+            .with_relations()
+            .with_best()
+            .prefetch_related(Prefetch("samples", queryset=base))
+            .order_by("-created_at")
+        )
+
+    @extend_schema(request=TrainingRunCreateSerializer, responses={201: TrainingRunSerializer})
+    def create(self, request: Request) -> Response:
+        """Check the values and start a run on the gpu queue; follow it here or by its ``job``."""
+        if not request.user.is_trainer:  # type: ignore[union-attr]
+            raise PermissionDenied
+        given = TrainingRunCreateSerializer(data=request.data, context=self.get_serializer_context())
+        given.is_valid(raise_exception=True)
+        run = run_create(
+            owner=request.user,
+            version=given.validated_data["version"],
+            name=given.validated_data["name"],
+            values=given.values(),
+            bundle=given.validated_data["bundle"],
+            visibility=given.validated_data["visibility"],
+        )
+        return Response(self._shown(run), status=201)
+
+    def perform_destroy(self, instance: TrainingRun) -> None:
+        self._require_editable(instance)
+        run_delete(run=instance, user=self.request.user)
+
+    @extend_schema(request=None, responses=TrainingRunSerializer)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: Any = None) -> Response:
+        """Stop the run: at once if it waits, within five seconds if it trains. What it has made is kept."""
+        run = self.get_object()
+        self._require_editable(run)
+        run_cancel(run=run)
+        return Response(self._shown(run))
+
+    @extend_schema(request=None, responses=TrainingRunSerializer)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, pk: Any = None) -> Response:
+        """Go on with a failed or cancelled run from its last checkpoint."""
+        run = self.get_object()
+        self._require_editable(run)
+        run_resume(run=run, user=request.user)
+        return Response(self._shown(run))
+
+    @extend_schema(responses=CurvesSerializer)
+    @action(detail=True)
+    def curves(self, request: Request, pk: Any = None) -> Response:
+        """Losses and learning rate so far."""
+        return Response(CurvesSerializer(run_curves(run=self.get_object())).data)
+
+    def _shown(self, run: TrainingRun) -> dict[str, Any]:
+        return dict(self.get_serializer(self.get_queryset().get(pk=run.pk)).data)
+
+    def _require_editable(self, run: TrainingRun) -> None:
+        if not TrainingRun.objects.editable_by(self.request.user).filter(pk=run.pk).exists():
+            raise PermissionDenied
+
+
+class CheckpointViewSet(viewsets.ReadOnlyModelViewSet[Checkpoint]):
+    """What runs made, an adapter per epoch, each with its samples."""
+
+    queryset = Checkpoint.objects.none()
+    serializer_class = CheckpointSerializer
+    filterset_fields = ("run", "is_best", "epoch")
+    ordering_fields = ("epoch", "validation_loss", "created_at")
+
+    def get_queryset(self) -> CheckpointQuerySet:
+        found = Checkpoint.objects.visible_to(self.request.user).select_related("run").prefetch_related("samples")
+        return found.order_by("-run__created_at", "epoch")
+
+    @extend_schema(responses={(200, "application/octet-stream"): _BINARY})
+    @action(detail=True)
+    def download(self, request: Request, pk: Any = None) -> HttpResponseBase:
+        """The adapter's weights as safetensors."""
+        checkpoint = self.get_object()
+        name = f"{slugify(checkpoint.run.name) or 'run'}-epoch-{checkpoint.epoch:04d}.safetensors"
+        return file_response(
+            request._request, checkpoint.weights_path, content_type="application/octet-stream", download_name=name
+        )
+
+
+class EpochSampleViewSet(viewsets.ReadOnlyModelViewSet[EpochSample]):
+    """Prompts spoken by checkpoints and, as epoch 0, by the base model."""
+
+    queryset = EpochSample.objects.none()
+    serializer_class = EpochSampleSerializer
+    filterset_fields = ("run", "checkpoint", "epoch")
+    ordering_fields = ("epoch",)
+
+    def get_queryset(self) -> EpochSampleQuerySet:
+        found = EpochSample.objects.visible_to(self.request.user).select_related("run")
+        return found.order_by("-run__created_at", "epoch", "prompt_index")
+
+    @extend_schema(responses={(200, "audio/wav"): _BINARY})
+    @action(detail=True)
+    def audio(self, request: Request, pk: Any = None) -> HttpResponseBase:
+        """The sample as a 24 kHz WAV."""
+        return file_response(request._request, self.get_object().audio_path, content_type="audio/wav")

@@ -1,0 +1,30 @@
+from training.services.curves import Curves, run_curves
+from training.services.execution import run_execute
+from training.services.ingest import run_ingest_events
+from training.services.runs import (
+    Preflight,
+    run_cancel,
+    run_create,
+    run_delete,
+    run_ended,
+    run_log_tail,
+    run_preflight,
+    run_resume,
+)
+from training.services.spec import RunValues
+
+__all__ = [
+    "Curves",
+    "Preflight",
+    "RunValues",
+    "run_cancel",
+    "run_create",
+    "run_curves",
+    "run_delete",
+    "run_ended",
+    "run_execute",
+    "run_ingest_events",
+    "run_log_tail",
+    "run_preflight",
+    "run_resume",
+]

@@ -1,0 +1,204 @@
+"""A run's process: started, followed, told to stop, and never left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from training.choices import RunState
+from training.engine import events as ev
+from training.engine import launch
+from training.models import TrainingRun
+from training.services.ingest import run_ingest_events
+from training.services.spec import spec_of
+from xttsproject.lib.errors import Cancelled, DomainError
+from xttsproject.lib.files import write_json
+from xttsproject.lib.progress import Progress
+
+logger = logging.getLogger(__name__)
+
+PROCESS = "process.json"
+POLL_SECONDS = 0.2
+INGEST_SECONDS = 1.0
+# The process ends itself 3.3 s after a request at the latest; one that does not is killed, within five in all.
+KILL_SECONDS = 3.8
+FEATURES_SHARE = 0.02
+
+
+class TrainingBroke(Exception):
+    """The engine met an error that nobody foresaw; its log has the traceback."""
+
+
+def run_execute(*, run: TrainingRun, progress: Progress) -> None:
+    """Train until the run has finished; go on from its last checkpoint where it was begun before.
+
+    Raises Cancelled, DomainError (with the engine's own sentence) or :class:`TrainingBroke`; the run's row says the
+    same by then. Whatever happens, the process is gone when this returns.
+    """
+    end_previous(run.folder)
+    if not run.begin():
+        # Finished before, by a worker that died before it could say so.
+        return
+    try:
+        run_ingest_events(run=run)
+        progress.check()
+        progress.report(run.progress, "starting the training process")
+        _train(run, progress)
+    except Cancelled:
+        run.mark_cancelled()
+        raise
+    except DomainError as error:
+        run.fail(error.code, error.message)
+        raise
+    except TrainingBroke as error:
+        run.fail("unexpected", str(error))
+        raise
+    run.succeed()
+
+
+def _train(run: TrainingRun, progress: Progress) -> None:
+    process = launch.start(spec_of(run=run))
+    try:
+        _remember(run.folder, process.pid)
+        final, cancelled = _follow(run, process, progress)
+    finally:
+        _end(process)
+        (run.folder / PROCESS).unlink(missing_ok=True)
+    code = process.returncode
+    if code == launch.EXIT_FINISHED:
+        return
+    if cancelled or code == launch.EXIT_CANCELLED:
+        raise Cancelled
+    if final is not None and final.kind == ev.FAILED:
+        if code == launch.EXIT_UNEXPECTED:
+            raise TrainingBroke(final.data["message"])
+        raise DomainError(final.data["code"], final.data["message"])
+    if code < 0:
+        raise DomainError(
+            "training_killed",
+            f"The training process of “{run.name}” was killed by the system (signal {-code}), most often because "
+            "memory ran out. Its checkpoints are kept: free memory and resume it, or start one with a smaller batch.",
+            permanent=False,
+        )
+    raise TrainingBroke(f"The training process ended with code {code} and said nothing; its log may tell why.")
+
+
+def _follow(run: TrainingRun, process: subprocess.Popen[bytes], progress: Progress) -> tuple[ev.Event | None, bool]:
+    """Until the process ends: events to rows, progress to the job, a cancel to the process.
+
+    Returns the last event that this process wrote, and whether it was asked to stop.
+    """
+    asked: float | None = None
+    last: ev.Event | None = None
+    due = 0.0
+    while True:
+        try:
+            progress.check()
+        except Cancelled:
+            if asked is None:
+                asked = time.monotonic()
+                launch.request_cancel(run.folder)
+        if asked is not None and time.monotonic() - asked > KILL_SECONDS:
+            _kill(process)
+        # Looked at before the events, so that none is missed that was written just before the end.
+        ended = process.poll() is not None
+        if ended or time.monotonic() >= due:
+            due = time.monotonic() + INGEST_SECONDS
+            events = run_ingest_events(run=run)
+            last = events[-1] if events else last
+            progress.report(_fraction(run), _message(run))
+        if ended:
+            return last, asked is not None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=POLL_SECONDS)
+
+
+def _fraction(run: TrainingRun) -> float:
+    """Computing features counts for a little, so that a first start is seen to move."""
+    if run.step:
+        return FEATURES_SHARE + (1 - FEATURES_SHARE) * run.progress
+    features = run.facts.get("features") or {"done": 0, "total": 1}
+    return FEATURES_SHARE * int(features["done"]) / max(1, int(features["total"]))
+
+
+def _message(run: TrainingRun) -> str:
+    if run.state != RunState.RUNNING:
+        return ""
+    if not run.step:
+        features = run.facts.get("features")
+        return f"audio codes: {features['done']} of {features['total']} clips" if features else "loading the model"
+    text = f"epoch {run.epoch} of {run.epochs_total}, step {run.step} of {run.steps_total}"
+    if run.remaining is not None:
+        text += f", about {_in_words(run.remaining.total_seconds())} left"
+    return text
+
+
+def _in_words(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+# --- the process ------------------------------------------------------------------------------------------------
+
+
+def end_previous(folder: Path) -> None:
+    """End the process that an earlier attempt left at work in this folder, if it is still that very process.
+
+    It ends by itself when its worker dies, but a new one may be here sooner. A process of another machine cannot be
+    reached from here; it dies with its own worker.
+    """
+    try:
+        kept = json.loads((folder / PROCESS).read_text(encoding="utf-8"))
+        host, pid, started = str(kept["host"]), int(kept["pid"]), str(kept["started"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if host == socket.gethostname() and process_started(pid) == started:
+        logger.warning("Process %d of an earlier attempt is still at work in %s: ending it.", pid, folder)
+        for number, patience in ((signal.SIGTERM, KILL_SECONDS), (signal.SIGKILL, KILL_SECONDS)):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, number)
+            deadline = time.monotonic() + patience
+            while process_started(pid) == started and time.monotonic() < deadline:
+                time.sleep(0.05)
+            if process_started(pid) != started:
+                break
+    (folder / PROCESS).unlink(missing_ok=True)
+
+
+def process_started(pid: int) -> str:
+    """When a process was started, in the kernel's ticks; empty if there is none that works.
+
+    Together with its number this names a process for good: numbers are used again.
+    """
+    try:
+        # The name in brackets may hold anything; the 20th field after it is the start time (proc(5)).
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] in "ZX" else fields[19]
+
+
+def _remember(folder: Path, pid: int) -> None:
+    write_json(folder / PROCESS, {"host": socket.gethostname(), "pid": pid, "started": process_started(pid)})
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        _kill(process)
+    process.wait()
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    # The process leads a group of its own (see launch.start), so its children go with it.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

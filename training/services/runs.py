@@ -1,0 +1,209 @@
+"""Starting, stopping, resuming and deleting runs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import models, transaction
+
+from datasets.choices import VersionState
+from datasets.models import DatasetVersion
+from training.choices import RunState
+from training.engine import launch
+from training.models import TrainingRun
+from training.services.spec import RunValues, bundle_open, spec_build, spec_values
+from xttsproject import storage
+from xttsproject.bundles.manifest import Bundle
+from xttsproject.jobs.models import Job
+from xttsproject.jobs.services import job_cancel, job_start
+from xttsproject.lib.errors import DomainError
+
+JOB_KIND = "training.run"
+LOG_TAIL_BYTES = 6000
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """What a run of these values on this version amounts to; ``seconds_*`` are of speech."""
+
+    version: DatasetVersion
+    bundle: Bundle
+    clips_train: int
+    clips_validation: int
+    seconds_train: float
+    seconds_validation: float
+    steps_per_epoch: int
+    steps_total: int
+
+    @property
+    def minutes(self) -> float:
+        return (self.seconds_train + self.seconds_validation) / 60
+
+
+def run_preflight(*, owner: Any, version: DatasetVersion, values: RunValues, bundle: str = "") -> Preflight:
+    """Check everything that :func:`run_create` would, and say what the run would do, without starting it."""
+    return _check(owner, version, values, bundle)[0]
+
+
+def run_create(
+    *,
+    owner: Any,
+    version: DatasetVersion,
+    name: str,
+    values: RunValues | None = None,
+    bundle: str = "",
+    visibility: str = "private",
+) -> TrainingRun:
+    """Make a run and queue it. ``bundle`` empty: the portal's XTTS_BUNDLE.
+
+    DomainErrors, with the field at fault: ``forbidden`` (not a trainer), ``version_unknown``, ``version_not_ready``,
+    ``version_damaged``, ``name_missing``, ``spec_invalid``, ``language_unsupported``, ``model_missing``,
+    ``model_damaged``, ``bundle_unsuitable``.
+    """
+    values = values or RunValues()
+    name = name.strip()
+    if not name or len(name) > 120:
+        raise DomainError(
+            "name_missing", f"A run needs a name of 1 to 120 characters; this one has {len(name)}.", field="name"
+        )
+    preflight, spec, bundle = _check(owner, version, values, bundle)
+    with transaction.atomic():
+        run = TrainingRun.objects.create(
+            owner=owner,
+            visibility=visibility,
+            name=name,
+            version=version,
+            bundle=bundle,
+            spec=spec,
+            epochs_total=values.epochs,
+            steps_total=preflight.steps_total,
+        )
+        _start_job(run)
+    return run
+
+
+def run_cancel(*, run: TrainingRun) -> None:
+    """Stop a run: at once if it waits, within five seconds if it trains. DomainError ``run_ended``."""
+    job = Job.objects.about(run).active().filter(kind=JOB_KIND).first()
+    if job is None or not run.is_active:
+        raise DomainError("run_ended", f"“{run.name}” does not run any more: it is {run.get_state_display().lower()}.")
+    job_cancel(job=job)
+    if job.is_active and run.folder.is_dir():
+        # The worker passes the request on too; where it shares this disk, the process learns of it at once.
+        launch.request_cancel(run.folder)
+    run.refresh_from_db()
+
+
+def run_resume(*, run: TrainingRun, user: Any) -> Job:
+    """Go on from the last checkpoint of a stopped run. DomainErrors ``forbidden``, ``run_not_resumable``."""
+    _check_trainer(user)
+    with transaction.atomic():
+        if not run.requeue():
+            raise DomainError(
+                "run_not_resumable",
+                f"“{run.name}” is {run.get_state_display().lower()}; only a failed or cancelled run can be resumed.",
+            )
+        return _start_job(run)
+
+
+def run_delete(*, run: TrainingRun, user: Any) -> None:
+    """Remove a run with its checkpoints, samples and files. DomainErrors ``run_active``, ``run_in_use``."""
+    folder = run.folder
+    with transaction.atomic():
+        current = TrainingRun.objects.select_for_update().get(pk=run.pk)
+        active = Job.objects.about(run).active().filter(kind=JOB_KIND).exists()
+        if current.is_active or active:
+            raise DomainError("run_active", f"“{run.name}” is still at work; cancel it before deleting it.")
+        try:
+            current.delete()
+        except models.ProtectedError as error:
+            raise DomainError("run_in_use", _in_use(run, error, user)) from error
+        transaction.on_commit(lambda: storage.remove_tree(folder))
+
+
+def run_ended(subject: models.Model, state: str, message: str) -> None:
+    """The job ended without success: so did the run, unless it has already said how it ended itself."""
+    if not isinstance(subject, TrainingRun):
+        return
+    if state == RunState.CANCELLED:
+        subject.mark_cancelled()
+    else:
+        subject.fail("job_failed", message)
+
+
+def run_log_tail(*, run: TrainingRun) -> str:
+    """The last lines of what the training process wrote; empty before it has."""
+    try:
+        with open(run.folder / launch.LOG, "rb") as handle:
+            size = handle.seek(0, 2)
+            handle.seek(max(0, size - LOG_TAIL_BYTES))
+            data = handle.read()
+    except FileNotFoundError:
+        return ""
+    if size > LOG_TAIL_BYTES:
+        # The first line is cut somewhere.
+        data = data.partition(b"\n")[2]
+    return data.decode("utf-8", errors="replace")
+
+
+def _check(
+    owner: Any, version: DatasetVersion, values: RunValues, bundle_name: str
+) -> tuple[Preflight, dict[str, Any], str]:
+    """The preflight, the values that the row keeps, and the bundle's name."""
+    _check_trainer(owner)
+    if not DatasetVersion.objects.visible_to(owner).filter(pk=version.pk).exists():
+        raise DomainError(
+            "version_unknown", "There is no such dataset version, or you may not see it.", field="version"
+        )
+    if version.state != VersionState.READY:
+        raise DomainError(
+            "version_not_ready",
+            f"{version} is {version.get_state_display().lower()}; only a ready dataset version can be trained on.",
+            field="version",
+        )
+    bundle_name = bundle_name or settings.XTTS_BUNDLE
+    bundle = bundle_open(name=bundle_name)
+    spec = spec_build(version=version, bundle=bundle, values=values)
+    # As the engine counts: a last batch may be smaller, and a last step may gather fewer batches.
+    per_epoch = math.ceil(math.ceil(version.clips_train / spec.batch_size) / spec.accumulation)
+    preflight = Preflight(
+        version=version,
+        bundle=bundle,
+        clips_train=version.clips_train,
+        clips_validation=version.clips_validation,
+        seconds_train=version.seconds_train,
+        seconds_validation=version.seconds_validation,
+        steps_per_epoch=per_epoch,
+        steps_total=per_epoch * spec.epochs,
+    )
+    return preflight, spec_values(spec), bundle_name
+
+
+def _check_trainer(user: Any) -> None:
+    if not user.is_trainer:
+        raise DomainError(
+            "forbidden", "Only trainers may start a run; ask an administrator to add you to the group “trainer”."
+        )
+
+
+def _start_job(run: TrainingRun) -> Job:
+    job = job_start(kind=JOB_KIND, title=f"Train “{run.name}”", owner=run.owner, subject=run)
+    TrainingRun.objects.filter(pk=run.pk).update(job=job)
+    run.refresh_from_db()
+    return job
+
+
+def _in_use(run: TrainingRun, error: models.ProtectedError, user: Any) -> str:
+    """Names what hangs on the run's checkpoints, as far as the person may see it."""
+    names, hidden = [], 0
+    for thing in sorted(error.protected_objects, key=str):
+        if type(thing)._default_manager.all().visible_to(user).filter(pk=thing.pk).exists():  # type: ignore[attr-defined]
+            names.append(f"the {thing._meta.verbose_name} “{thing}”")
+        else:
+            hidden += 1
+    if hidden:
+        names.append(f"{hidden} of other people")
+    return f"“{run.name}” cannot be deleted: its checkpoints are used by {', '.join(names)}. Delete that first."

@@ -1,0 +1,156 @@
+"""Between a run's row and the engine's TrainSpec: the row keeps the values, the paths are this installation's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from datasets.models import DatasetVersion
+from training.engine.spec import LoraSpec, Prompt, TrainSpec
+from training.models import TrainingRun
+from training.prompts import DEFAULT_PROMPTS
+from xttsproject import storage
+from xttsproject.bundles.manifest import Bundle, open_bundle
+from xttsproject.lib.errors import DomainError
+from xttsproject.xtts.config import read_config
+
+# Seconds of the speaker's own clips that condition the epoch samples: as much as the model listens to.
+REFERENCE_SECONDS = 12.0
+
+# Fields of TrainSpec that belong to the machine and are filled in when the run starts.
+_MACHINE = ("run_dir", "bundle", "manifest", "reference_clips", "features_dir", "device", "threads")
+
+# How the engine names an input, and how forms and the API do.
+_FIELDS = {
+    "lora.rank": "lora_rank",
+    "lora.alpha": "lora_alpha",
+    "lora.dropout": "lora_dropout",
+    "sample_prompts": "prompts",
+    "sample_prompts.text": "prompts",
+    "sample_prompts.language": "prompts",
+    "sample_prompts.seed": "seed",
+    "language": "version",
+    "reference_clips": "version",
+}
+
+
+@dataclass(frozen=True)
+class RunValues:
+    """What a person chooses. ``prompts``: sentences that every checkpoint speaks; none: the language's fixed one."""
+
+    epochs: int = 10
+    batch_size: int = 4
+    accumulation: int = 1
+    learning_rate: float = 2e-4
+    schedule: str = "cosine"
+    warmup_fraction: float = 0.05
+    weight_decay: float = 0.01
+    lora_rank: int = 8
+    lora_alpha: float = 16.0
+    lora_dropout: float = 0.0
+    seed: int = 1
+    precision: str = "fp32"
+    prompts: Sequence[str] = ()
+
+
+def bundle_open(*, name: str) -> Bundle:
+    """The XTTS bundle of that name. DomainError ``model_missing``, ``model_damaged`` or ``bundle_unsuitable``."""
+    if not name or Path(name).name != name or name.startswith("."):
+        raise DomainError(
+            "bundle_unsuitable", f"A model is named by its folder's name, not by “{name}”.", field="bundle"
+        )
+    bundle = open_bundle(storage.bundle_dir(name))
+    if bundle.kind != "xtts":
+        raise DomainError(
+            "bundle_unsuitable", f"The model “{name}” does not speak, so it cannot be fine-tuned.", field="bundle"
+        )
+    return bundle
+
+
+def spec_build(*, version: DatasetVersion, bundle: Bundle, values: RunValues) -> TrainSpec:
+    """The spec of a run that is yet to be made; DomainErrors name the form's and the API's fields.
+
+    Besides what the spec checks itself: the model speaks the dataset's language (``language_unsupported``), and the
+    version's files are there (``version_damaged``).
+    """
+    language = version.dataset.language
+    try:
+        texts = [text.strip() for text in values.prompts if text.strip()] or [DEFAULT_PROMPTS[language]]
+        spec = TrainSpec(
+            run_dir=storage.run_dir(version.pk),
+            bundle=bundle.path,
+            manifest=version.manifest_path,
+            language=language,
+            epochs=values.epochs,
+            batch_size=values.batch_size,
+            accumulation=values.accumulation,
+            learning_rate=values.learning_rate,
+            schedule=values.schedule,
+            warmup_fraction=values.warmup_fraction,
+            weight_decay=values.weight_decay,
+            seed=values.seed,
+            precision=values.precision,
+            lora=LoraSpec(rank=values.lora_rank, alpha=values.lora_alpha, dropout=values.lora_dropout),
+            sample_prompts=tuple(Prompt(text, language, values.seed) for text in texts),
+            reference_clips=references_choose(version=version),
+        )
+    except DomainError as error:
+        field = _FIELDS.get(error.field or "", error.field)
+        raise DomainError(error.code, error.message, permanent=error.permanent, field=field) from error
+    speaks = read_config(bundle.path).languages
+    if language not in speaks:
+        raise DomainError(
+            "language_unsupported",
+            f"The model “{bundle.path.name}” does not speak “{language}”, the language of {version}; "
+            f"it speaks {', '.join(speaks)}.",
+            field="version",
+        )
+    return spec
+
+
+def spec_values(spec: TrainSpec) -> dict[str, Any]:
+    """What the row keeps of a spec."""
+    return {name: value for name, value in spec.to_dict().items() if name not in _MACHINE}
+
+
+def spec_of(*, run: TrainingRun) -> TrainSpec:
+    """The spec as this machine executes it. DomainErrors as above, where something vanished since the run was made."""
+    spec = TrainSpec.from_dict(
+        {
+            **run.spec,
+            "run_dir": run.folder,
+            "bundle": bundle_open(name=run.bundle).path,
+            "manifest": run.version.manifest_path,
+            "reference_clips": references_choose(version=run.version),
+            "features_dir": storage.features_dir(),
+            "device": settings.DEVICE,
+        }
+    )
+    return replace(spec, threads=settings.TRAINING_THREADS or None)
+
+
+def references_choose(*, version: DatasetVersion) -> tuple[Path, ...]:
+    """The longest training clips of the version, up to REFERENCE_SECONDS; the same version gives the same ones."""
+    try:
+        lines = version.manifest_path.read_text(encoding="utf-8").splitlines()
+        rows = [json.loads(line) for line in lines if line.strip()]
+        clips = sorted((-float(row["seconds"]), str(row["audio"])) for row in rows if row["split"] == "train")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DomainError(
+            "version_damaged",
+            f"The files of {version} cannot be read ({type(error).__name__}); freeze the dataset again.",
+            field="version",
+        ) from error
+    chosen: list[Path] = []
+    seconds = 0.0
+    for negative, audio in clips:
+        if chosen and seconds - negative > REFERENCE_SECONDS:
+            break
+        chosen.append(version.folder / audio)
+        seconds -= negative
+    return tuple(chosen)
