@@ -143,7 +143,20 @@ def _choose(container: InputContainer, path: Path) -> tuple[AudioStream, StreamF
             stated = float(stream.duration * stream.time_base)
         elif container.duration:
             stated = container.duration / 1_000_000
+        if stated is not None and name == "wav":
+            stated *= _riff_share(path)
     return stream, StreamFacts(name, stated, stream.codec_context.name, has_video)
+
+
+def _riff_share(path: Path) -> float:
+    """How many times as long as it is a WAV file says to be; FFmpeg trusts the file's size instead.
+
+    1 where it says nothing usable: programs that write to a pipe leave the size at zero or near its maximum.
+    """
+    with open(path, "rb") as handle:
+        head = handle.read(8)
+    stated, actual = int.from_bytes(head[4:8], "little") + 8, path.stat().st_size
+    return stated / actual if head[:4] == b"RIFF" and actual < stated < 0x7FFF_0000 else 1.0
 
 
 @dataclass

@@ -22,11 +22,11 @@ from datasets.pipeline.text_tables import (
     MINOR,
     MINUS,
     NO_SPACES,
-    POINT,
-    SPACED_THOUSANDS,
     PERCENT,
     PERCENT_BEFORE,
+    POINT,
     RANGE,
+    SPACED_THOUSANDS,
     SYMBOLS,
 )
 from xttsproject.xtts.languages import LANGUAGES, validate_language

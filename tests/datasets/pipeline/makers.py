@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -29,33 +30,48 @@ def write_media(
     codec: str,
     container: str,
     layout: str = "mono",
-    sample_format: str | None = None,
     video: bool = False,
     options: dict[str, str] | None = None,
 ) -> Path:
-    """Encode ``channels`` (shape ``(n,)`` or ``(channels, n)``, -1..1); ``container`` is FFmpeg's format name."""
+    """Encode ``channels`` (shape ``(n,)`` or ``(channels, n)``, -1..1); ``container`` is FFmpeg's format name.
+
+    Sound and picture are muxed second by second, as a camera writes them.
+    """
     planes = np.atleast_2d(channels)
     with av.open(str(path), "w", format=container, options=options or {}) as out:
-        stream = out.add_stream(codec, rate=rate, layout=layout)
-        if sample_format:
-            stream.format = sample_format
-        elif codec in ("vorbis", "opus"):
-            stream.options = {"strict": "experimental"}
-        picture = None
-        if video:
-            picture = out.add_stream("h264", rate=5)
-            picture.width, picture.height, picture.pix_fmt = 64, 48, "yuv420p"
-        stream.open() if hasattr(stream, "open") else None
-        size = stream.codec_context.frame_size or 1024
-        for start in range(0, planes.shape[1], size):
-            block = np.ascontiguousarray(planes[:, start : start + size], dtype=np.float32)
+        sound: Any = out.add_stream(codec, rate=rate, layout=layout)
+        if codec == "vorbis":
+            sound.options = {"strict": "experimental"}
+        picture: Any = _picture(out) if video else None
+        for start in range(0, planes.shape[1], rate):
+            block = np.ascontiguousarray(planes[:, start : start + rate], dtype=np.float32)
             frame = av.AudioFrame.from_ndarray(block, format="fltp", layout=layout)
             frame.sample_rate, frame.pts, frame.time_base = rate, start, Fraction(1, rate)
-            out.mux(stream.encode(frame))
-        out.mux(stream.encode(None))
+            out.mux(sound.encode(frame))
+            if picture is not None:
+                _draw(out, picture, round(block.shape[1] / rate * 5))
+        out.mux(sound.encode(None))
         if picture is not None:
-            for index in range(round(planes.shape[1] / rate * 5)):
-                image = np.full((48, 64, 3), index * 7 % 256, dtype=np.uint8)
-                out.mux(picture.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
             out.mux(picture.encode(None))
     return path
+
+
+def write_silent_film(path: Path, seconds: int) -> Path:
+    """A video without any sound stream."""
+    with av.open(str(path), "w", format="mp4") as out:
+        picture = _picture(out)
+        _draw(out, picture, seconds * 5)
+        out.mux(picture.encode(None))
+    return path
+
+
+def _picture(out: Any) -> Any:
+    picture = out.add_stream("h264", rate=5, options={"preset": "ultrafast"})
+    picture.width, picture.height, picture.pix_fmt = 64, 48, "yuv420p"
+    return picture
+
+
+def _draw(out: Any, picture: Any, frames: int) -> None:
+    for index in range(frames):
+        image = np.full((48, 64, 3), index * 37 % 256, dtype=np.uint8)
+        out.mux(picture.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))

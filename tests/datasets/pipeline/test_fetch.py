@@ -184,7 +184,7 @@ sys.exit("create_connection went through")
 
 def test_the_address_is_checked_at_the_connection_whatever_was_resolved_before(server: MisbehavingServer) -> None:
     """A name that answers with a public address first and a private one at the connection ends here."""
-    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
     ran = subprocess.run(
         [sys.executable, "-c", CONNECT_PAST_RESOLVING, str(server.server_port)],
         env=environment,
