@@ -32,7 +32,7 @@ def datasets_package(**_: Any) -> list[CheckMessage]:
 @register()
 def bundles_present(**_: Any) -> list[CheckMessage]:
     """The models that the settings name are there. Looks at folders only, loads nothing."""
-    missing = []
+    missing: list[CheckMessage] = []
     for variable in ("XTTS_BUNDLE", "WHISPER_BUNDLE"):
         name = getattr(settings, variable)
         if not Path(settings.MODELS_DIR, name, "manifest.json").is_file():

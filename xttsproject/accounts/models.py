@@ -7,6 +7,7 @@ from functools import cached_property
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.http import HttpRequest
 from knox.models import AbstractAuthToken
 
 from xttsproject.accounts.groups import CURATOR, TRAINER
@@ -29,6 +30,12 @@ class User(AbstractUser):
     @property
     def is_trainer(self) -> bool:
         return self.in_group(TRAINER)
+
+
+class SignedInRequest(HttpRequest):
+    """A request past ``login_required``: for annotations only."""
+
+    user: User
 
 
 class ApiToken(AbstractAuthToken):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from django.db import models
 
@@ -20,14 +20,14 @@ class OwnedQuerySet(models.QuerySet[M]):
     editors: str | None = None
     """Name of the group that may change what is shared with the team; None: nobody but the owner."""
 
-    def visible_to(self, user: Any) -> OwnedQuerySet[M]:
+    def visible_to(self, user: Any) -> Self:
         if user.is_superuser:
             return self
         if not user.is_authenticated:
             return self.none()
         return self.filter(self._owned(user) | self._shared())
 
-    def editable_by(self, user: Any) -> OwnedQuerySet[M]:
+    def editable_by(self, user: Any) -> Self:
         if user.is_superuser:
             return self
         if not user.is_authenticated:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from xttsproject.accounts.models import ApiToken
+from xttsproject.accounts.models import ApiToken, SignedInRequest
 from xttsproject.accounts.services import token_create, token_withdraw
 from xttsproject.lib.errors import DomainError
 
@@ -18,7 +18,7 @@ _NEW = "new_api_token"
 
 @login_required
 @require_GET
-def profile(request: HttpRequest) -> HttpResponse:
+def profile(request: SignedInRequest) -> HttpResponse:
     return render(
         request,
         "accounts/profile.html",
@@ -33,7 +33,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
-def create_token(request: HttpRequest) -> HttpResponse:
+def create_token(request: SignedInRequest) -> HttpResponse:
     try:
         _row, token = token_create(user=request.user, name=request.POST.get("name", ""))
     except DomainError as error:
@@ -45,7 +45,7 @@ def create_token(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
-def withdraw_token(request: HttpRequest, key: str) -> HttpResponse:
+def withdraw_token(request: SignedInRequest, key: str) -> HttpResponse:
     try:
         token_withdraw(user=request.user, key=key)
     except DomainError as error:

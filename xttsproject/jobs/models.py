@@ -190,7 +190,8 @@ class Job(models.Model):
         """The object worked on, or None when it is gone."""
         if not self.subject_type:
             return None
-        return apps.get_model(self.subject_type)._default_manager.filter(pk=self.subject_id).first()
+        model: type[models.Model] = apps.get_model(self.subject_type)
+        return model._default_manager.filter(pk=self.subject_id).first()
 
 
 def worker_name() -> str:

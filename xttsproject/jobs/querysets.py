@@ -20,7 +20,9 @@ class JobQuerySet(models.QuerySet["Job"]):
             return self
         return self.filter(owner_id=user.pk)
 
-    editable_by = visible_to
+    def editable_by(self, user: Any) -> JobQuerySet:
+        """Whoever sees a job may cancel and retry it."""
+        return self.visible_to(user)
 
     def active(self) -> JobQuerySet:
         return self.filter(state__in=ACTIVE_STATES)

@@ -52,7 +52,7 @@ class Audio:
 def write_wav(target: Path | BinaryIO, audio: Audio) -> None:
     """Write mono 16-bit PCM whose header carries the audio's own rate. Samples beyond ±1 are clipped."""
     pcm = to_pcm16(audio.samples)
-    with wave.open(target if hasattr(target, "write") else str(target), "wb") as out:  # type: ignore[call-overload]
+    with wave.open(str(target) if isinstance(target, Path) else target, "wb") as out:
         out.setnchannels(1)
         out.setsampwidth(2)
         out.setframerate(audio.sample_rate)
@@ -64,7 +64,7 @@ def read_wav(source: Path | BinaryIO, start: float = 0.0, end: float | None = No
 
     Anything from outside goes through ``datasets.pipeline.decode`` instead.
     """
-    with wave.open(source if hasattr(source, "read") else str(source), "rb") as handle:  # type: ignore[call-overload]
+    with wave.open(str(source) if isinstance(source, Path) else source, "rb") as handle:
         if handle.getsampwidth() != 2:
             raise ValueError(f"16-bit PCM expected, got {8 * handle.getsampwidth()} bits per sample.")
         rate, channels, total = handle.getframerate(), handle.getnchannels(), handle.getnframes()
@@ -80,5 +80,5 @@ def read_wav(source: Path | BinaryIO, start: float = 0.0, end: float | None = No
 
 def to_pcm16(samples: Samples) -> bytes:
     """Little-endian 16-bit PCM. 32767 is the ceiling, so that +1.0 does not wrap to the most negative value."""
-    scaled = np.clip(samples, -1.0, 1.0) * 32767.0
-    return np.rint(scaled).astype("<i2").tobytes()
+    scaled: Samples = np.clip(samples, -1.0, 1.0) * np.float32(32767.0)
+    return bytes(np.rint(scaled).astype("<i2").tobytes())

@@ -1,3 +1,5 @@
+from typing import Any
+
 from rest_framework import serializers
 
 from xttsproject.accounts.models import User
@@ -6,7 +8,7 @@ from xttsproject.accounts.models import User
 class MeSerializer(serializers.ModelSerializer[User]):
     """The person whom the token belongs to."""
 
-    groups = serializers.SlugRelatedField(slug_field="name", many=True, read_only=True)
+    groups: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="name", many=True, read_only=True)
 
     class Meta:
         model = User
