@@ -54,8 +54,9 @@ def _run(spec: TrainSpec) -> int:
             torch.set_num_threads(spec.threads)
         Run(spec, events, control).execute()
     except Cancelled:
-        logger.info("Cancelled.")
-        events.write(ev.CANCELLED)
+        logger.info("Stopped.")
+        if not control.orphaned:
+            events.write(ev.CANCELLED)
         return launch.EXIT_CANCELLED
     except DomainError as error:
         logger.error("%s: %s", error.code, error.message)

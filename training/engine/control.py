@@ -35,6 +35,7 @@ class Control:
         self._exit_code = exit_code
         self._stop = threading.Event()
         self._done = threading.Event()
+        self._orphaned = False
         given = os.environ.get(PARENT_VARIABLE, "")
         # Given by the starter, because it may be gone before the first look at getppid().
         self._parent = int(given) if given.isdigit() else os.getppid()
@@ -50,6 +51,11 @@ class Control:
     def report(self, fraction: float, message: str = "") -> None:
         pass
 
+    @property
+    def orphaned(self) -> bool:
+        """Whether the stop is due to the starter's death: nobody cancelled, the run is to be gone on with."""
+        return self._orphaned
+
     def check(self) -> None:
         if self._stop.is_set():
             raise Cancelled
@@ -60,15 +66,17 @@ class Control:
     def _watch(self) -> None:
         asked_at: float | None = None
         while not self._done.wait(POLL_SECONDS):
-            if os.getppid() != self._parent:
+            if not self._orphaned and os.getppid() != self._parent:
                 logger.error("The process that started this run (%d) is gone: stopping.", self._parent)
-                os._exit(self._exit_code)
+                self._orphaned = True
+                self._stop.set()
             if self._cancel_file.exists():
                 self._stop.set()
             if not self._stop.is_set():
                 continue
             asked_at = asked_at or time.monotonic()
             if time.monotonic() - asked_at > GRACE_SECONDS:
-                logger.warning("Cancelled in the middle of a long operation.")
-                self._on_overdue()
+                logger.warning("Stopped in the middle of a long operation.")
+                if not self._orphaned:
+                    self._on_overdue()
                 os._exit(self._exit_code)

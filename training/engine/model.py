@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from xttsproject.bundles.manifest import open_bundle
 
 from training.engine.dataset import MODEL_RATE, SAMPLES_PER_CODE, Limits
+from xttsproject.bundles.manifest import open_bundle
 from xttsproject.lib.audio import Audio
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.config import XttsConfig, read_config

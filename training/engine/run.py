@@ -124,12 +124,12 @@ class Run:
 
         try:
             train_loss = self._fit.epoch(at, self._progress, on_step)
+            began = time.monotonic()
+            validation = self._fit.validate(self._progress)
         except Cancelled:
-            # Whatever is whole is kept: the run goes on with the very next step.
+            # Whatever is whole is kept: the run goes on with the very next step, or with the validation.
             self._save_state(at, epochs_done=at.epoch - 1)
             raise
-        began = time.monotonic()
-        validation = self._fit.validate(self._progress)
         facts = keep.write_checkpoint(
             self.spec.run_dir,
             lambda folder: lora.save_adapter(folder, self._gpt, self._config),

@@ -74,7 +74,6 @@ def speak_samples(
 ) -> None:
     """Let the bundle with this adapter speak every prompt (but those in ``skip``) and write 24 kHz WAVs."""
     from xttsproject.xtts.engine import XttsEngine
-
     from xttsproject.xtts.types import Sampling
 
     wanted = [index for index in range(len(spec.sample_prompts)) if index not in skip]

@@ -69,7 +69,7 @@ def test_another_text_language_sound_or_model_is_computed_anew(tmp_path: Path, c
     elif change == "model":
         analyser.key = "model-2"
     else:
-        clip = replace(clip, **{change: "de"})
+        clip = replace(clip, text="goodbye") if change == "text" else replace(clip, language="de")
     run([clip], tmp_path / "kept", analyser)
     assert len(analyser.heard) == 2
 
