@@ -90,13 +90,27 @@ def nav_item(context: template.Context, name: str, label: str, count: object = N
         url = ""
     request = context.get("request")
     path = request.path if request else ""
-    return {"url": url, "label": label, "count": count, "current": path == url or (url != "/" and path.startswith(url))}
+    return {"url": url, "label": label, "count": count, "current": path == url or (len(url) > 1 and path.startswith(url))}
+
+
+@register.simple_tag
+def next_step(*, segments: int, pending: int, versions: int, runs: int, voices: int) -> str:
+    """The step of the way that a person with so much behind them takes next; the names are those in home.html."""
+    if voices:
+        return "speech"
+    if runs:
+        return "voice"
+    if versions:
+        return "training"
+    if segments and not pending:
+        return "dataset"
+    return "review" if segments else "recordings"
 
 
 @register.inclusion_tag("_model_notice.html")
-def model_notice(name: str) -> dict[str, Any]:
-    """What must be said where the model in the folder ``name`` of MODELS_DIR speaks or listens."""
+def model_notice(name: str = "") -> dict[str, Any]:
+    """What must be said where the model ``name`` (a folder of MODELS_DIR; else XTTS_BUNDLE) speaks or listens."""
     try:
-        return {"bundle": open_bundle(settings.MODELS_DIR / name)}
+        return {"bundle": open_bundle(settings.MODELS_DIR / (name or settings.XTTS_BUNDLE))}
     except DomainError as error:
         return {"bundle": None, "problem": error.message}

@@ -60,6 +60,8 @@ STAMP = ".stamp"
 
 class Command(BaseCommand):
     help = "Fetch the pages' parts (Bootstrap, icons, waveforms, curves) by npm and copy them to static/vendor/."
+    # Part of the set-up: what later steps bring (models, database) may well be missing yet.
+    requires_system_checks = []
 
     def handle(self, *args: Any, verbosity: int, **options: Any) -> None:
         root = Path(settings.BASE_DIR)
