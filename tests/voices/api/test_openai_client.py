@@ -1,0 +1,116 @@
+"""The official client of OpenAI against the running portal, knowing its address and a token and nothing else."""
+
+from __future__ import annotations
+
+import io
+import wave
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from datasets.pipeline.media import decode_audio
+from voices.models import Synthesis
+from xttsproject.accounts.services import token_create
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+
+@pytest.fixture
+def client_of(live_server: Any) -> Iterator[Callable[[Any], openai.OpenAI]]:
+    made: list[openai.OpenAI] = []
+
+    def make(user: Any) -> openai.OpenAI:
+        _row, token = token_create(user=user, name="test")
+        made.append(openai.OpenAI(base_url=f"{live_server.url}/v1", api_key=token, max_retries=0))
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.close()
+
+
+def test_the_client_speaks_lists_models_and_is_told_what_is_wrong(people, make_voice, client_of, tmp_path: Path):
+    voice = make_voice(people.anna)
+    client = client_of(people.anna)
+
+    # By name, in the format that OpenAI's API has by default.
+    spoken = client.audio.speech.create(model="tiny", voice="Vera", input="Good morning, everybody.")
+    mp3 = tmp_path / "spoken.mp3"
+    spoken.write_to_file(mp3)
+    assert spoken.response.headers["content-type"] == "audio/mpeg"
+    assert decode_audio(mp3, 24_000).seconds > 0.2
+
+    # By id, as WAV, with what the portal adds.
+    spoken = client.audio.speech.create(
+        model="tts-1",
+        voice=str(voice.pk),
+        input="Guten Morgen.",
+        response_format="wav",
+        speed=1.25,
+        instructions="Cheerfully.",
+        extra_body={"language": "de", "seed": 11},
+    )
+    with wave.open(io.BytesIO(spoken.content)) as handle:
+        assert handle.getframerate() == 24_000
+    kept = Synthesis.objects.get(pk=spoken.response.headers["x-synthesis-id"])
+    assert (kept.language, kept.channel, kept.owner) == ("de", "openai", people.anna)
+    assert (kept.sampling["seed"], kept.sampling["speed"]) == (11, 1.25)
+
+    # Read in pieces, as players do.
+    with client.audio.speech.with_streaming_response.create(
+        model="tiny", voice="Vera", input="Good morning.", response_format="pcm"
+    ) as stream:
+        assert len(b"".join(stream.iter_bytes())) > 1000
+
+    models = client.models.list().data
+    assert [(model.id, model.object) for model in models] == [("tiny", "model")]
+    assert client.models.retrieve("tiny").created > 1_500_000_000
+    with pytest.raises(openai.NotFoundError):
+        client.models.retrieve("large")
+    voices = client.get("/audio/voices", cast_to=dict[str, Any])
+    assert [(row["id"], row["name"]) for row in voices["voices"]] == [(str(voice.pk), "Vera")]
+
+
+def test_errors_arrive_as_the_clients_own_exceptions(people, make_voice, client_of, settings):
+    settings.SPEECH_MAX_CHARACTERS = 40
+    make_voice(people.anna)
+    client, stranger = client_of(people.anna), client_of(people.ben)
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.audio.speech.create(model="tiny", voice="Vera", input="x" * 41)
+    assert (caught.value.code, caught.value.param) == ("text_too_long", "input")
+    assert "41" in caught.value.message
+    with pytest.raises(openai.NotFoundError) as missing:
+        stranger.audio.speech.create(model="tiny", voice="Vera", input="Hello.")
+    assert (missing.value.code, missing.value.param) == ("voice_unknown", "voice")
+    with pytest.raises(openai.BadRequestError) as format_:
+        client.audio.speech.create(model="tiny", voice="Vera", input="Hello.", response_format="midi")  # type: ignore[arg-type]
+    assert format_.value.param == "response_format"
+    with pytest.raises(openai.BadRequestError) as streamed:
+        client.audio.speech.create(model="tiny", voice="Vera", input="Hello.", stream_format="sse")
+    assert streamed.value.code == "stream_format_unsupported"
+    with pytest.raises(openai.AuthenticationError):
+        client.with_options(api_key="not-a-token").audio.speech.create(model="tiny", voice="Vera", input="Hello.")
+
+
+def test_two_clients_at_once_get_their_own_speech(people, make_voice, client_of):
+    from concurrent.futures import ThreadPoolExecutor
+
+    make_voice(people.anna, visibility="team")
+    clients = {name: client_of(getattr(people, name)) for name in ("anna", "ben")}
+    texts = {"anna": "The weather is fine today.", "ben": "Nobody knows the trouble I have seen."}
+
+    def speak(name: str) -> bytes:
+        answer = clients[name].audio.speech.create(
+            model="tiny", voice="Vera", input=texts[name], response_format="wav", extra_body={"seed": 4}
+        )
+        return answer.content
+
+    alone = {name: speak(name) for name in texts}
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(speak, ["anna", "ben"] * 2))
+    assert answers == [alone["anna"], alone["ben"]] * 2
+    assert alone["anna"] != alone["ben"]
+    assert Synthesis.objects.filter(owner=people.ben).values_list("text", flat=True).distinct().get() == texts["ben"]
