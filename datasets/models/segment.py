@@ -9,7 +9,7 @@ from django.db import models
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
-from datasets.choices import ReviewStatus
+from datasets.choices import Flag, ReviewStatus
 from datasets.models.source import SourceVideo
 from datasets.querysets import SegmentQuerySet
 
@@ -61,6 +61,16 @@ class Segment(models.Model):
     @property
     def seconds(self) -> float:
         return self.end - self.start
+
+    @property
+    def index_text(self) -> str:
+        """For labels in templates, where numbers and words do not add up."""
+        return str(self.index)
+
+    @property
+    def flag_labels(self) -> list[str]:
+        known = dict(Flag.choices)
+        return [str(known.get(flag, flag)) for flag in self.flags]
 
     @property
     def characters_per_second(self) -> float:

@@ -1,0 +1,140 @@
+"""What people fill in on this app's pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
+
+from datasets.choices import LANGUAGE_CHOICES, ConsentKind
+from datasets.models import Dataset, SourceVideo, Speaker
+from xttsproject.accounts.models import Visibility
+from xttsproject.lib.errors import DomainError
+
+
+class ServiceForm(forms.Form):
+    """A form whose input is judged by a service."""
+
+    def refuse(self, error: DomainError) -> None:
+        """Show a service's complaint at the field it names."""
+        field = error.field if error.field in self.fields else None
+        self.add_error(field, ValidationError(error.message, code=error.code))
+
+
+class ManyFilesInput(forms.FileInput):
+    allow_multiple_selected = True
+
+
+class ManyFilesField(forms.FileField):
+    """One file or several; an empty one is let through for the service to name."""
+
+    widget = ManyFilesInput
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(allow_empty_file=True, **kwargs)
+
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
+        files = data if isinstance(data, list | tuple) else [data]
+        return [super(ManyFilesField, self).clean(file, initial) for file in files or [None]]
+
+
+class SpeakerForm(ServiceForm):
+    name = forms.CharField(max_length=120)
+    consent_kind = forms.ChoiceField(
+        label="Why may this voice be cloned?", choices=ConsentKind.choices, widget=forms.RadioSelect
+    )
+    consent_statement = forms.CharField(
+        label="Consent",
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Who agreed to what, and when. Nothing is recorded, trained or cloned without it.",
+    )
+    consent_evidence = forms.URLField(
+        label="Evidence",
+        required=False,
+        assume_scheme="https",
+        help_text="Where the agreement or the recording's licence can be read, if anywhere.",
+    )
+    notes = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}))
+    visibility = forms.ChoiceField(label="Who sees the speaker", choices=Visibility.choices)
+
+
+class RecordingForm(ServiceForm):
+    """What an upload and a URL have in common; speakers are those that the person sees."""
+
+    speaker = forms.ModelChoiceField(queryset=Speaker.objects.none(), empty_label=None)
+    language = forms.ChoiceField(choices=LANGUAGE_CHOICES, initial="en", help_text="The language that is spoken.")
+    title = forms.CharField(
+        max_length=200, required=False, help_text="Left empty, the file's or the page's own name is taken."
+    )
+    visibility = forms.ChoiceField(label="Who sees the recording", choices=Visibility.choices)
+
+    def __init__(self, *args: Any, user: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        speakers: Any = self.fields["speaker"]
+        speakers.queryset = Speaker.objects.visible_to(user)
+
+
+class UploadForm(RecordingForm):
+    file = ManyFilesField(label="Audio or video files", help_text="Any format; several files are kept apart.")
+    field_order = ("file", "speaker", "language", "title", "visibility")
+
+
+class UrlForm(RecordingForm):
+    url = forms.CharField(
+        label="Address",
+        max_length=2000,
+        widget=forms.URLInput(attrs={"placeholder": "https://"}),
+        help_text="Of a video page or of a media file, on the public internet.",
+    )
+    field_order = ("url", "speaker", "language", "title", "visibility")
+
+
+class RecordingEditForm(ServiceForm):
+    title = forms.CharField(max_length=200)
+    visibility = forms.ChoiceField(label="Who sees the recording", choices=Visibility.choices)
+
+
+class SourcesField(forms.ModelMultipleChoiceField):
+    """Recordings with what speaks for choosing them."""
+
+    widget = forms.CheckboxSelectMultiple
+
+    def label_from_instance(self, obj: Any) -> str:
+        return (
+            f"{obj.title} · {obj.speaker.name} · {obj.get_language_display()} · "
+            f"{obj.approved_count} of {obj.segment_count} segments approved"
+        )
+
+
+class DatasetChoiceForm(ServiceForm):
+    """What can still be changed after a dataset was made."""
+
+    sources = SourcesField(
+        label="Recordings",
+        queryset=SourceVideo.objects.none(),
+        help_text="Of one speaker in one language. Their approved segments are what is trained on.",
+    )
+    validation_share = forms.FloatField(
+        label="Share for validation",
+        initial=0.1,
+        min_value=0.01,
+        max_value=0.5,
+        widget=forms.NumberInput(attrs={"step": "0.01"}),
+        help_text="Speech that is never trained on, to judge by. Whole recordings, if there are several.",
+    )
+    visibility = forms.ChoiceField(label="Who sees the dataset", choices=Visibility.choices)
+
+    def __init__(self, *args: Any, user: Any, dataset: Dataset | None = None, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        rows = SourceVideo.objects.visible_to(user)
+        if dataset is not None:
+            rows = rows.filter(speaker=dataset.speaker_id, language=dataset.language)
+        sources: Any = self.fields["sources"]
+        sources.queryset = SourceVideo.objects.filter(pk__in=rows).with_counts().select_related("speaker")
+
+
+class DatasetForm(DatasetChoiceForm):
+    name = forms.CharField(max_length=120)
+    field_order = ("name", "sources", "validation_share", "visibility")

@@ -1,0 +1,54 @@
+"""One segment: its sound, its text, its review."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from datasets.models import Segment
+from datasets.services.clips import segment_wav
+from datasets.services.segments import segment_edit, segment_review
+from datasets.views.access import editable_or_forbidden
+from xttsproject.http import bytes_response
+from xttsproject.lib.errors import DomainError
+
+
+@login_required
+@require_GET
+def segment_audio(request: HttpRequest, pk: int) -> HttpResponseBase:
+    segment = get_object_or_404(Segment.objects.visible_to(request.user).select_related("source"), pk=pk)
+    try:
+        data = segment_wav(segment=segment)
+    except DomainError as error:
+        raise Http404(error.message) from error
+    return bytes_response(request, data, content_type="audio/wav", file_name=f"segment-{pk}.wav")
+
+
+@login_required
+@require_POST
+def edit(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take the text and, where a button says so, the review; both or neither. htmx gets the row back."""
+    rows = Segment.objects.select_related("source", "reviewer")
+    segment = editable_or_forbidden(rows, request.user, pk)  # type: ignore[arg-type]
+    status, problem, given = request.POST.get("status", ""), "", request.POST.get("text")
+    try:
+        with transaction.atomic():
+            if given is not None:
+                segment = segment_edit(segment=segment, text=given)
+            if status:
+                segment = segment_review(segment=segment, status=status, reviewer=request.user)
+    except DomainError as error:
+        problem = error.message
+        segment = rows.get(pk=pk)
+    if request.headers.get("HX-Request"):
+        # What was typed stays in the box, so that a refusal loses nothing.
+        context = {"segment": segment, "may_edit": True, "problem": problem, "given": given if problem else None}
+        return render(request, "datasets/_segment.html", context)
+    if problem:
+        messages.error(request, problem)
+    return redirect(f"{reverse('datasets:source-detail', args=[segment.source_id])}#segment-{pk}")

@@ -1,0 +1,139 @@
+"""Recordings: the list, and one with its segments."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from datasets.choices import ReviewStatus, SourceState
+from datasets.forms import RecordingEditForm
+from datasets.models import SourceVideo
+from datasets.services.following import latest_job, latest_jobs
+from datasets.services.segments import ReviewOutcome, segments_review
+from datasets.services.sources import source_delete, source_update
+from datasets.services.transcribing import segments_retranscribe
+from datasets.views.access import editable_or_forbidden, may_edit, owned_or_forbidden, owns
+from xttsproject.http import file_response
+from xttsproject.lib.errors import DomainError
+
+PER_PAGE = 20
+SEGMENTS_PER_PAGE = 25
+
+
+@login_required
+@require_GET
+def source_list(request: HttpRequest) -> HttpResponse:
+    rows = SourceVideo.objects.visible_to(request.user).with_counts().select_related("speaker", "owner")
+    page = Paginator(rows.order_by("-created_at"), PER_PAGE).get_page(request.GET.get("page"))
+    jobs = latest_jobs(subjects=list(page), user=request.user)
+    sources = [(source, jobs.get(str(source.pk))) for source in page]
+    any_active = any(job is not None and job.is_active for _source, job in sources)
+    return render(request, "datasets/source_list.html", {"page": page, "sources": sources, "any_active": any_active})
+
+
+@login_required
+@require_GET
+def source_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
+    rows = SourceVideo.objects.with_counts().select_related("speaker", "owner")
+    source = get_object_or_404(rows.visible_to(request.user), pk=pk)
+    status = request.GET.get("status", "")
+    segments = source.segments.select_related("reviewer").order_by("index")
+    if status in ReviewStatus.values:
+        segments = segments.filter(status=status)
+    page = Paginator(segments, SEGMENTS_PER_PAGE).get_page(request.GET.get("page"))
+    for segment in page:
+        # Saves the query for what is known, when the row's template asks for the recording.
+        segment.source = source
+    job = latest_job(subject=source, user=request.user)
+    context = {
+        "source": source,
+        "page": page,
+        "status": status,
+        "statuses": ReviewStatus.choices,
+        "job": job if job is not None and (job.is_active or job.can_retry) else None,
+        "may_edit": may_edit(SourceVideo.objects.all(), request.user, source),
+        "is_owner": owns(source, request.user),
+        "has_master": source.state in (SourceState.SEGMENTED, SourceState.TRANSCRIBING, SourceState.READY)
+        or bool(page.paginator.count),
+    }
+    return render(request, "datasets/source_detail.html", context)
+
+
+@login_required
+@require_GET
+def source_audio(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+    source = get_object_or_404(SourceVideo.objects.visible_to(request.user), pk=pk)
+    return file_response(request, source.master_path, content_type="audio/wav")
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def source_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
+    source = owned_or_forbidden(SourceVideo.objects.all(), request.user, pk)
+    form = RecordingEditForm(request.POST or None, initial={"title": source.title, "visibility": source.visibility})
+    if request.method == "POST" and form.is_valid():
+        try:
+            source_update(source=source, **form.cleaned_data)
+        except DomainError as error:
+            form.refuse(error)
+        else:
+            return redirect("datasets:source-detail", pk)
+    context = {"form": form, "source": source}
+    return render(request, "datasets/source_edit.html", context, status=400 if form.errors else 200)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def delete_source(request: HttpRequest, pk: UUID) -> HttpResponse:
+    source = owned_or_forbidden(SourceVideo.objects.with_counts(), request.user, pk)
+    if request.method == "GET":
+        return render(request, "datasets/source_delete.html", {"source": source, "datasets": source.datasets.all()})
+    source_delete(source=source)
+    messages.success(request, f"“{source.title}” was deleted.")
+    return redirect("datasets:source-list")
+
+
+@login_required
+@require_POST
+def retranscribe(request: HttpRequest, pk: UUID) -> HttpResponse:
+    source = editable_or_forbidden(SourceVideo.objects.all(), request.user, pk)
+    try:
+        _job, count = segments_retranscribe(source=source, owner=request.user)
+    except DomainError as error:
+        messages.error(request, error.message)
+    else:
+        messages.info(request, f"{counted(count)} will be transcribed anew; what people corrected or reviewed stays.")
+    return redirect("datasets:source-detail", pk)
+
+
+@login_required
+@require_POST
+def review_all(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Approve or reject everything of a recording that is still to be reviewed."""
+    source = editable_or_forbidden(SourceVideo.objects.all(), request.user, pk)
+    waiting: Any = source.segments.filter(status=ReviewStatus.PENDING)
+    try:
+        outcome = segments_review(segments=waiting, status=request.POST.get("status", ""), reviewer=request.user)
+    except DomainError as error:
+        messages.error(request, error.message)
+    else:
+        tell_outcome(request, outcome, ReviewStatus(request.POST["status"]))
+    return redirect("datasets:source-detail", pk)
+
+
+def tell_outcome(request: HttpRequest, outcome: ReviewOutcome, status: ReviewStatus) -> None:
+    """Say what was done, and of what was not done, why."""
+    messages.success(request, f"{counted(outcome.changed)}: {status.label.lower()}.")
+    for reason, count in outcome.reasons():
+        messages.warning(request, f"{counted(count)} skipped: {reason}")
+
+
+def counted(count: int) -> str:
+    return "1 segment" if count == 1 else f"{count} segments"

@@ -1,0 +1,55 @@
+"""Speakers."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db.models import Count, Sum
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from datasets.forms import SpeakerForm
+from datasets.models import Speaker
+from datasets.services.speakers import speaker_create, speaker_delete
+from datasets.views.access import owned_or_forbidden
+from xttsproject.lib.errors import DomainError
+
+
+@login_required
+@require_GET
+def speaker_list(request: HttpRequest) -> HttpResponse:
+    speakers = Speaker.objects.visible_to(request.user).select_related("owner", "consent_by")
+    counted = speakers.annotate(source_count=Count("sources"), source_seconds=Sum("sources__seconds"))
+    page = Paginator(counted.order_by("name", "pk"), 25).get_page(request.GET.get("page"))
+    return render(request, "datasets/speaker_list.html", {"page": page})
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def speaker_add(request: HttpRequest) -> HttpResponse:
+    form = SpeakerForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            speaker = speaker_create(owner=request.user, **form.cleaned_data)
+        except DomainError as error:
+            form.refuse(error)
+        else:
+            messages.success(request, f"“{speaker.name}” is on record. Add a recording next.")
+            return redirect(f"{reverse('datasets:source-add')}?speaker={speaker.pk}")
+    return render(request, "datasets/speaker_add.html", {"form": form}, status=400 if form.errors else 200)
+
+
+@login_required
+@require_POST
+def delete_speaker(request: HttpRequest, pk: int) -> HttpResponse:
+    speaker = owned_or_forbidden(Speaker.objects.all(), request.user, pk)
+    try:
+        speaker_delete(speaker=speaker)
+    except DomainError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, f"“{speaker.name}” was deleted.")
+    return redirect("datasets:speaker-list")
