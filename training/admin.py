@@ -1,0 +1,94 @@
+"""The admin of runs and what they made: for looking and listening. Runs are changed on their own pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+
+from training.models import Checkpoint, EpochSample, TrainingRun
+
+
+class LookOnlyAdmin(ModelAdmin):
+    """Shows the rows that the person may see, changes none."""
+
+    actions = None
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        rows: models.QuerySet[Any] = self.model._default_manager.all().visible_to(request.user)
+        return rows
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(TrainingRun)
+class TrainingRunAdmin(LookOnlyAdmin):
+    list_display = ("name", "state", "version", "bundle", "epoch", "epochs_total", "best_loss", "owner", "created_at")
+    list_filter = ("state", "bundle")
+    search_fields = ("name", "owner__username", "version__dataset__name")
+    date_hierarchy = "created_at"
+    readonly_fields = ("page",)
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        return super().get_queryset(request).with_relations().with_best()  # type: ignore[attr-defined,no-any-return]
+
+    @admin.display(description="best validation loss", ordering="best_validation_loss")
+    def best_loss(self, run: Any) -> str:
+        return "–" if run.best_validation_loss is None else f"{run.best_validation_loss:.3f}"
+
+    @admin.display(description="page")
+    def page(self, run: TrainingRun) -> SafeString:
+        return format_html('<a href="{}">curves and checkpoints</a>', reverse("training:run-detail", args=[run.pk]))
+
+
+@admin.register(Checkpoint)
+class CheckpointAdmin(LookOnlyAdmin):
+    list_display = ("run", "epoch", "is_best", "validation_loss", "train_loss", "bytes", "hash_begin", "listen")
+    list_filter = ("is_best",)
+    search_fields = ("run__name", "sha256")
+    readonly_fields = ("listen",)
+    list_select_related = ("run",)
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        return super().get_queryset(request).prefetch_related("samples")
+
+    @admin.display(description="SHA-256")
+    def hash_begin(self, checkpoint: Checkpoint) -> str:
+        return checkpoint.sha256[:12]
+
+    @admin.display(description="samples")
+    def listen(self, checkpoint: Checkpoint) -> SafeString:
+        return format_html_join("", "{}", ((player(sample),) for sample in checkpoint.samples.all()))
+
+
+@admin.register(EpochSample)
+class EpochSampleAdmin(LookOnlyAdmin):
+    list_display = ("run", "epoch", "prompt_index", "text", "seed", "seconds", "listen")
+    search_fields = ("run__name", "text")
+    readonly_fields = ("listen",)
+    list_select_related = ("run",)
+
+    @admin.display(description="audio")
+    def listen(self, sample: EpochSample) -> SafeString:
+        return player(sample)
+
+
+def player(sample: EpochSample) -> SafeString:
+    return format_html(
+        '<audio controls preload="none" src="{}" aria-label="{}" style="height: 2.2rem; max-width: 16rem"></audio>',
+        reverse("training:sample-audio", args=[sample.pk]),
+        str(sample),
+    )

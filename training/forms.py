@@ -1,0 +1,100 @@
+"""The form of a new run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+
+from datasets.models import DatasetVersion
+from training.choices import Precision
+from training.services import RunValues
+from xttsproject.accounts.models import Visibility
+from xttsproject.bundles.manifest import list_bundles
+from xttsproject.lib.errors import DomainError
+
+_DEFAULTS = RunValues()
+
+
+class VersionField(forms.ModelChoiceField):
+    def label_from_instance(self, obj: Any) -> str:
+        return f"{obj} · {obj.clips} clips, {obj.seconds / 60:.1f} min · {obj.dataset.speaker}"
+
+
+class RunForm(forms.Form):
+    """Ranges are checked by the training spec, so that page and API say the same."""
+
+    name = forms.CharField(max_length=120, help_text="How you will find the run and its voices again.")
+    version = VersionField(
+        queryset=DatasetVersion.objects.none(), label="Dataset version", empty_label="Choose a frozen version"
+    )
+    bundle = forms.ChoiceField(label="Model", help_text="The model that is fine-tuned.")
+    epochs = forms.IntegerField(
+        initial=_DEFAULTS.epochs,
+        help_text="Passes over all training clips. Each leaves a checkpoint and a sample, so too many cost only time.",
+    )
+    batch_size = forms.IntegerField(
+        initial=_DEFAULTS.batch_size,
+        help_text="Clips per step. Smaller needs less memory; larger is calmer and faster.",
+    )
+    learning_rate = forms.FloatField(
+        initial=_DEFAULTS.learning_rate,
+        help_text="How far each step goes. Halve it if the validation loss soon rises.",
+        widget=forms.NumberInput(attrs={"step": "any"}),
+    )
+    lora_rank = forms.IntegerField(
+        initial=_DEFAULTS.lora_rank,
+        label="LoRA rank",
+        help_text="Width of the trained adapters. More learns more of the voice, from more speech.",
+    )
+    lora_alpha = forms.FloatField(
+        initial=_DEFAULTS.lora_alpha,
+        label="LoRA alpha",
+        help_text="How strongly the adapters act; twice the rank is usual.",
+        widget=forms.NumberInput(attrs={"step": "any"}),
+    )
+    precision = forms.ChoiceField(choices=Precision.choices, initial=_DEFAULTS.precision)
+    seed = forms.IntegerField(
+        initial=_DEFAULTS.seed, help_text="The same seed gives the same run and the same samples."
+    )
+    prompt = forms.CharField(
+        required=False,
+        max_length=500,
+        label="Sample sentence",
+        help_text="What every checkpoint speaks, in the dataset's language. Empty: a fixed sentence.",
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+    visibility = forms.ChoiceField(
+        choices=Visibility.choices, initial=Visibility.PRIVATE, label="Who may see the run and its checkpoints"
+    )
+
+    def __init__(self, *args: Any, user: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        versions = DatasetVersion.objects.visible_to(user).ready().select_related("dataset__speaker")
+        self._choose("version").queryset = versions.order_by("-created_at")
+        names = [bundle.path.name for bundle in list_bundles(settings.MODELS_DIR) if bundle.kind == "xtts"]
+        # The configured model is offered even where it is missing, so that the refusal can name it.
+        self._choose("bundle").choices = [(name, name) for name in dict.fromkeys((settings.XTTS_BUNDLE, *names))]
+        self.fields["bundle"].initial = settings.XTTS_BUNDLE
+
+    def _choose(self, name: str) -> Any:
+        return self.fields[name]
+
+    def values(self) -> RunValues:
+        chosen = self.cleaned_data
+        return RunValues(
+            epochs=chosen["epochs"],
+            batch_size=chosen["batch_size"],
+            learning_rate=chosen["learning_rate"],
+            lora_rank=chosen["lora_rank"],
+            lora_alpha=chosen["lora_alpha"],
+            precision=chosen["precision"],
+            seed=chosen["seed"],
+            prompts=[chosen["prompt"]] if chosen["prompt"] else [],
+        )
+
+    def refuse(self, error: DomainError) -> None:
+        """Put a service's refusal beside the field that it names."""
+        field = {"prompts": "prompt"}.get(error.field or "", error.field)
+        self.add_error(field if field in self.fields else None, error.message)

@@ -1,0 +1,218 @@
+"""The pages of runs: look up, authorise, call a service, respond."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from training.forms import RunForm
+from training.models import Checkpoint, EpochSample, TrainingRun
+from training.services import (
+    run_cancel,
+    run_create,
+    run_curves,
+    run_delete,
+    run_log_tail,
+    run_preflight,
+    run_resume,
+)
+from xttsproject.http import file_response
+from xttsproject.lib.errors import DomainError
+
+
+@login_required
+@require_GET
+def run_list(request: HttpRequest) -> HttpResponse:
+    runs = TrainingRun.objects.visible_to(request.user).with_relations().with_best().order_by("-created_at")
+    page = Paginator(runs, 20).get_page(request.GET.get("page"))
+    return render(request, "training/run_list.html", {"page": page, "any_active": any(run.is_active for run in page)})
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def run_add(request: HttpRequest) -> HttpResponse:
+    _require_trainer(request)
+    if request.method == "POST":
+        form = RunForm(request.POST, user=request.user)
+        if form.is_valid() and (run := _created(request, form)):
+            return redirect("training:run-detail", run.pk)
+        return render(request, "training/run_add.html", {"form": form}, status=400)
+    return render(request, "training/run_add.html", {"form": RunForm(user=request.user, initial=_initial(request))})
+
+
+@login_required
+@require_GET
+def run_add_preflight(request: HttpRequest) -> HttpResponse:
+    """What the form's values amount to, asked for while it is being filled in."""
+    _require_trainer(request)
+    # The name may come last.
+    form = RunForm({**request.GET.dict(), "name": request.GET.get("name") or "unnamed"}, user=request.user)
+    context: dict[str, Any] = {"form": form, "chosen": bool(request.GET.get("version"))}
+    if form.is_valid():
+        try:
+            context["preflight"] = run_preflight(
+                owner=request.user,
+                version=form.cleaned_data["version"],
+                values=form.values(),
+                bundle=form.cleaned_data["bundle"],
+            )
+        except DomainError as error:
+            context["refusal"] = error.message
+    return render(request, "training/_preflight.html", context)
+
+
+@login_required
+@require_GET
+def run_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
+    run = _visible(request, pk)
+    editable = _editable(request, run)
+    context = {
+        "run": run,
+        "editable": editable,
+        "owned": _owned(request, run),
+        "log": run_log_tail(run=run) if editable else "",
+        **_rows(run),
+    }
+    return render(request, "training/run_detail.html", context)
+
+
+@login_required
+@require_GET
+def run_facts(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The figures of a run at work, exchanged on its page."""
+    return render(request, "training/_facts.html", {"run": _visible(request, pk)})
+
+
+@login_required
+@require_GET
+def run_checkpoints(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The table's rows, fetched by the page when there are new ones."""
+    run = _visible(request, pk)
+    return render(request, "training/_checkpoints.html", {"run": run, **_rows(run)})
+
+
+@login_required
+@require_GET
+def run_curve_points(request: HttpRequest, pk: UUID) -> JsonResponse:
+    """The chart's points; ``rows`` changes with every new checkpoint and sample."""
+    run = _visible(request, pk)
+    rows = f"{run.checkpoints.count()}-{run.samples.count()}"
+    return JsonResponse({**asdict(run_curves(run=run)), "rows": rows, "active": run.is_active})
+
+
+@login_required
+@require_GET
+def run_log(request: HttpRequest, pk: UUID) -> HttpResponse:
+    run = _editable_or_forbidden(request, pk)
+    return HttpResponse(run_log_tail(run=run), content_type="text/plain; charset=utf-8")
+
+
+@login_required
+@require_POST
+def run_cancel_view(request: HttpRequest, pk: UUID) -> HttpResponse:
+    run = _editable_or_forbidden(request, pk)
+    try:
+        run_cancel(run=run)
+    except DomainError as error:
+        messages.error(request, error.message)
+    return redirect("training:run-detail", pk)
+
+
+@login_required
+@require_POST
+def run_resume_view(request: HttpRequest, pk: UUID) -> HttpResponse:
+    run = _editable_or_forbidden(request, pk)
+    _require_trainer(request)
+    try:
+        run_resume(run=run, user=request.user)
+    except DomainError as error:
+        messages.error(request, error.message)
+    return redirect("training:run-detail", pk)
+
+
+@login_required
+@require_POST
+def run_delete_view(request: HttpRequest, pk: UUID) -> HttpResponse:
+    run = _visible(request, pk)
+    if not _owned(request, run):
+        raise PermissionDenied("Only the owner may delete a run.")
+    try:
+        run_delete(run=run, user=request.user)
+    except DomainError as error:
+        messages.error(request, error.message)
+        return redirect("training:run-detail", pk)
+    messages.success(request, f"“{run.name}” was deleted.")
+    return redirect("training:run-list")
+
+
+@login_required
+@require_GET
+def sample_audio(request: HttpRequest, pk: int) -> HttpResponseBase:
+    sample = get_object_or_404(EpochSample.objects.visible_to(request.user).select_related("run"), pk=pk)
+    return file_response(request, sample.audio_path, content_type="audio/wav")
+
+
+def _created(request: HttpRequest, form: RunForm) -> TrainingRun | None:
+    chosen = form.cleaned_data
+    try:
+        return run_create(
+            owner=request.user,
+            version=chosen["version"],
+            name=chosen["name"],
+            values=form.values(),
+            bundle=chosen["bundle"],
+            visibility=chosen["visibility"],
+        )
+    except DomainError as error:
+        form.refuse(error)
+        return None
+
+
+def _initial(request: HttpRequest) -> dict[str, Any]:
+    """``?version=`` preselects; anything that is not a visible version's key is passed over by the form."""
+    try:
+        return {"version": UUID(request.GET["version"])}
+    except (KeyError, ValueError):
+        return {}
+
+
+def _rows(run: TrainingRun) -> dict[str, Any]:
+    """The checkpoints with their samples, and the base model's samples."""
+    checkpoints = list(Checkpoint.objects.filter(run=run).prefetch_related("samples").order_by("epoch"))
+    base = list(EpochSample.objects.filter(run=run, epoch=0).order_by("prompt_index"))
+    rows = f"{len(checkpoints)}-{len(base) + sum(len(checkpoint.samples.all()) for checkpoint in checkpoints)}"
+    return {"checkpoints": checkpoints, "base_samples": base, "rows": rows}
+
+
+def _visible(request: HttpRequest, pk: UUID) -> TrainingRun:
+    runs = TrainingRun.objects.visible_to(request.user).with_relations().with_best()
+    return get_object_or_404(runs, pk=pk)
+
+
+def _editable(request: HttpRequest, run: TrainingRun) -> bool:
+    return TrainingRun.objects.editable_by(request.user).filter(pk=run.pk).exists()
+
+
+def _editable_or_forbidden(request: HttpRequest, pk: UUID) -> TrainingRun:
+    run = _visible(request, pk)
+    if not _editable(request, run):
+        raise PermissionDenied("This run is shared with you to look at, not to change.")
+    return run
+
+
+def _owned(request: HttpRequest, run: TrainingRun) -> bool:
+    return bool(run.owner_id == request.user.pk or request.user.is_superuser)  # type: ignore[union-attr]
+
+
+def _require_trainer(request: HttpRequest) -> None:
+    if not request.user.is_trainer:  # type: ignore[union-attr]
+        raise PermissionDenied("Only trainers may start a run; ask an administrator to add you to the group “trainer”.")
