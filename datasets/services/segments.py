@@ -37,11 +37,9 @@ class ReviewOutcome:
         return Counter(skip.reason for skip in self.skipped).most_common()
 
 
-def segment_problems(*, segment: Segment) -> list[str]:
-    """Why a segment's text cannot be trained on; empty when it can."""
-    if not segment.text.strip():
-        return ["The text is empty."]
-    return check_text(segment.text, segment.source.language)
+def text_problems(*, text: str, language: str) -> list[str]:
+    """Why a text cannot be trained on, each in one sentence; empty when it can."""
+    return check_text(text, language) if text.strip() else ["The text is empty."]
 
 
 def segment_edit(*, segment: Segment, text: str) -> Segment:
@@ -52,7 +50,7 @@ def segment_edit(*, segment: Segment, text: str) -> Segment:
     cleaned = clean_text(text)
     if cleaned == segment.text:
         return segment
-    problems = check_text(cleaned, segment.source.language) if cleaned else ["The text is empty."]
+    problems = text_problems(text=cleaned, language=segment.source.language)
     if problems and segment.status == ReviewStatus.APPROVED:
         raise DomainError(
             "text_unusable",
@@ -90,7 +88,9 @@ def segments_review(*, segments: SegmentQuerySet, status: str, reviewer: Any) ->
             if segment.status == wanted:
                 unchanged += 1
                 continue
-            problems = segment_problems(segment=segment) if wanted == ReviewStatus.APPROVED else []
+            problems: list[str] = []
+            if wanted == ReviewStatus.APPROVED:
+                problems = text_problems(text=segment.text, language=segment.source.language)
             if problems:
                 skipped.append(Skipped(segment.pk, segment.index, segment.source.title, problems[0]))
                 continue

@@ -1,0 +1,5 @@
+from datasets.admin.recordings import SourceVideoAdmin, SpeakerAdmin
+from datasets.admin.segments import SegmentAdmin
+from datasets.admin.versions import DatasetAdmin, DatasetVersionAdmin
+
+__all__ = ["DatasetAdmin", "DatasetVersionAdmin", "SegmentAdmin", "SourceVideoAdmin", "SpeakerAdmin"]

@@ -1,0 +1,81 @@
+"""Speakers and recordings in the admin: mostly for looking."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.decorators import display
+
+from datasets.admin.access import OwnedAdmin
+from datasets.models import SourceVideo, Speaker
+from datasets.services.sources import source_delete
+
+
+@admin.register(Speaker)
+class SpeakerAdmin(OwnedAdmin):
+    """The consent stays as it was given; notes and sharing can be changed."""
+
+    list_display = ("name", "consent_kind", "consent_by", "consent_at", "visibility", "owner")
+    list_filter = ("consent_kind", "visibility")
+    search_fields = ("name", "notes", "consent_statement")
+    list_select_related = ("owner", "consent_by")
+    readonly_fields = (
+        "owner",
+        "name",
+        "consent_kind",
+        "consent_statement",
+        "consent_evidence",
+        "consent_by",
+        "consent_at",
+    )
+
+
+@admin.register(SourceVideo)
+class SourceVideoAdmin(OwnedAdmin):
+    list_display = ("title", "speaker", "language", "state", "seconds", "segments_approved", "owner", "created_at")
+    list_filter = ("state", "language", "origin", ("speaker", admin.RelatedOnlyFieldListFilter))
+    search_fields = ("title", "original_name", "url", "owner__username")
+    list_select_related = ("speaker", "owner")
+    date_hierarchy = "created_at"
+    fields = (
+        "title",
+        "visibility",
+        "owner",
+        "speaker",
+        "language",
+        "state",
+        "error",
+        "origin",
+        "url",
+        "attribution",
+        "original_name",
+        "sha256",
+        "bytes",
+        "container",
+        "audio_codec",
+        "sample_rate",
+        "channels",
+        "has_video",
+        "seconds",
+        "notices",
+        "created_at",
+    )
+    readonly_fields = tuple(name for name in fields if name not in ("title", "visibility"))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: Any = super().get_queryset(request)
+        return rows.with_counts()  # type: ignore[no-any-return]
+
+    @display(description="approved")
+    def segments_approved(self, source: Any) -> str:
+        return f"{source.approved_count} of {source.segment_count}"
+
+    def delete_model(self, request: HttpRequest, obj: SourceVideo) -> None:
+        source_delete(source=obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[SourceVideo]) -> None:
+        for source in queryset:
+            source_delete(source=source)
