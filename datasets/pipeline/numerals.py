@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 from datasets.pipeline.text_tables import MINUS, NO_SPACES, POINT, Forms
@@ -29,8 +30,11 @@ _HINDI_ROWS = (
 _HINDI = tuple(word for row in _HINDI_ROWS for word in row.split())
 
 
-def cardinal(number: int, language: str) -> str:
-    """A whole number in words, without the commas that some languages' libraries put in."""
+def cardinal(number: int, language: str, *, feminine: bool = False) -> str:
+    """A whole number in words, without the commas that some languages' libraries put in.
+
+    ``feminine`` agrees with a feminine noun and is known for Portuguese, below a million.
+    """
     if number < 0:
         gap = "" if language in NO_SPACES else " "
         return MINUS[language] + gap + cardinal(-number, language)
@@ -40,7 +44,11 @@ def cardinal(number: int, language: str) -> str:
         return _hindi(number)
     from num2words import num2words
 
-    return str(num2words(number, lang=_LIBRARY_CODE.get(language, language))).replace(",", "")
+    words = str(num2words(number, lang=_LIBRARY_CODE.get(language, language))).replace(",", "")
+    if feminine and language == "pt" and number < 1_000_000:
+        agreeing = {"um": "uma", "dois": "duas"}
+        words = " ".join(re.sub("entos$", "entas", agreeing.get(word, word)) for word in words.split())
+    return words
 
 
 def year(number: int) -> str:

@@ -90,8 +90,7 @@ def check_text(text: str, language: str) -> list[str]:
 def _portuguese_time(match: Match) -> str:
     hour, minutes = int(match[1]), int(match[2] or 0)
     # Hours are feminine.
-    number = {1: "uma", 2: "duas", 21: "vinte e uma", 22: "vinte e duas"}.get(hour) or cardinal(hour, "pt")
-    words = f"{number} hora{'' if hour == 1 else 's'}"
+    words = f"{cardinal(hour, 'pt', feminine=True)} hora{'' if hour == 1 else 's'}"
     return f"{words} e {cardinal(minutes, 'pt')}" if minutes else words
 
 
@@ -172,7 +171,8 @@ def _amount(
     if fraction and len(fraction) != 2:
         return gap.join((_number(whole, fraction, language), forms[-1]))
     of = "de " if language == "pt" and number and number % 1_000_000 == 0 else ""
-    words = gap.join((cardinal(number, language), of + counted(number, forms)))
+    feminine = language == "pt" and forms[0] == "libra"
+    words = gap.join((cardinal(number, language, feminine=feminine), of + counted(number, forms)))
     cents = int(fraction or 0)
     if not cents:
         return words
@@ -195,7 +195,10 @@ def _percentages(text: str, language: str) -> str:
         form = forms[min(1, len(forms) - 1)] if match["fraction"] else counted(_int(match["whole"]), forms)
         return spoken + ("" if language in NO_SPACES else " ") + form
 
-    return re.sub(rf"(?P<minus>(?<![\w)])-)?{_number_pattern(language)}\s?%", say, text)
+    number = _number_pattern(language)
+    if language == "tr":
+        text = re.sub(rf"(?P<minus>(?<![\w)])-)?%\s?{number}", say, text)
+    return re.sub(rf"(?P<minus>(?<![\w)])-)?{number}\s?%", say, text)
 
 
 def _dashes(text: str, language: str) -> str:

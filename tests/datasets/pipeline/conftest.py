@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from tests.datasets.pipeline.makers import tone, write_media
+from tests.datasets.pipeline.recordings import DemoRecording, rendered_in
 from tests.datasets.pipeline.server import MisbehavingServer, serving
 
 
@@ -29,19 +25,6 @@ def server(tone_wav: Path) -> Iterator[MisbehavingServer]:
         yield running
 
 
-@dataclass(frozen=True)
-class DemoRecording:
-    """The demo's MP4 and what is said in it when."""
-
-    path: Path
-    sentences: list[SimpleNamespace]
-
-
 @pytest.fixture(scope="session")
 def demo_recording(tmp_path_factory: pytest.TempPathFactory) -> DemoRecording:
-    """Made as the demo makes it: by a program of its own."""
-    path = tmp_path_factory.mktemp("demo") / "demo.mp4"
-    root = Path(__file__).resolve().parents[3]
-    subprocess.run([sys.executable, "-m", "xttsproject.demo.recording", str(path)], cwd=root, check=True)
-    sentences = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    return DemoRecording(path, [SimpleNamespace(**sentence) for sentence in sentences])
+    return rendered_in(tmp_path_factory.getbasetemp())

@@ -193,7 +193,9 @@ def test_a_sound_track_shorter_than_the_film_is_no_truncation(tmp_path: Path, ta
     with av.open(str(path), "w", format="matroska") as out:
         sound = out.add_stream("flac", rate=16_000, layout="mono")
         picture = makers._picture(out)
-        frame = av.AudioFrame.from_ndarray((tone(4, 16_000) * 32767).astype(np.int16)[None], format="s16", layout="mono")
+        frame = av.AudioFrame.from_ndarray(
+            (tone(4, 16_000) * 32767).astype(np.int16)[None], format="s16", layout="mono"
+        )
         frame.sample_rate, frame.pts = 16_000, 0
         out.mux(sound.encode(frame))
         out.mux(sound.encode(None))

@@ -11,8 +11,8 @@ import pytest
 from datasets.pipeline.media import MASTER_RATE, decode_audio, decode_to_master
 from datasets.pipeline.segment import find_segments, quietest_point
 from datasets.pipeline.voice_activity import ActivitySettings, speech_probabilities, stretches_from
-from tests.datasets.pipeline.conftest import DemoRecording
 from tests.datasets.pipeline.makers import silence, tone
+from tests.datasets.pipeline.recordings import DemoRecording
 from xttsproject.lib.audio import Audio, write_wav
 from xttsproject.lib.errors import Cancelled, DomainError
 from xttsproject.lib.progress import Callback, Silent
