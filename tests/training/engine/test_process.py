@@ -54,6 +54,7 @@ def started() -> Iterator[list[subprocess.Popen[bytes]]]:
         process.wait()
 
 
+@pytest.mark.slow
 def test_a_run_killed_and_then_cancelled_ends_as_the_uninterrupted_one(
     finished: Finished, make_spec: SpecMaker, tmp_path: Path, started: list[subprocess.Popen[bytes]]
 ) -> None:
