@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -111,8 +112,6 @@ def test_the_same_bytes_again_are_refused_by_the_name_of_what_is_there(
 ) -> None:
     data = (media / "tone.wav").read_bytes()
     first = SourceVideo.objects.get(title="Earlier")
-    import hashlib
-
     SourceVideo.objects.filter(pk=first.pk).update(sha256=hashlib.sha256(data).hexdigest())
     status, code, message = send("other name.wav", data)
     assert code == "duplicate"

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from datasets.choices import SourceState
 from datasets.models import SourceVideo
-from tests.datasets.factories import SpeakerFactory
-from tests.datasets.pipeline.conftest import server, tone_wav  # noqa: F401
-from tests.datasets.pipeline.server import MisbehavingServer
+from tests.datasets.factories import SourceFactory, SpeakerFactory
+from tests.datasets.pipeline.server import MisbehavingServer, serving
 from xttsproject.jobs.choices import JobState
 from xttsproject.jobs.models import Job
 from xttsproject.jobs.tasks import run
+from xttsproject.lib.files import sha256_of
+
+
+@pytest.fixture
+def site(media: Path) -> Iterator[MisbehavingServer]:
+    with serving(media / "tone.wav") as running:
+        yield running
 
 
 @pytest.fixture
 def fetch(people: Any, api_for: Any, settings: Any) -> Any:
+    """Anna gives an address; the fetching job is done. Answers (recording, job)."""
     settings.INGEST_ALLOW_PRIVATE_HOSTS = True
     speaker = SpeakerFactory(owner=people.anna)
 
@@ -26,9 +35,53 @@ def fetch(people: Any, api_for: Any, settings: Any) -> Any:
         answer = api_for(people.anna).post("/api/v1/recordings/", body)
         assert answer.status_code == 201, answer.json()
         assert answer.json()["job"]["kind"] == "datasets.fetch"
-        job = Job.objects.get(pk=answer.json()["job"]["id"])
-        run(str(job.pk))
-        job.refresh_from_db()
-        return SourceVideo.objects.get(pk=answer.json()["id"]), job
+        run(answer.json()["job"]["id"])
+        return SourceVideo.objects.get(pk=answer.json()["id"]), Job.objects.get(pk=answer.json()["job"]["id"])
 
     return start
+
+
+def test_a_fetched_file_is_kept_with_its_facts_and_prepared_next(fetch: Any, site: Any, media: Path) -> None:
+    source, job = fetch(site.address("/speech.wav"))
+    assert job.state == JobState.SUCCEEDED
+    assert source.original_path.read_bytes() == (media / "tone.wav").read_bytes()
+    assert source.sha256 == sha256_of(media / "tone.wav")
+    assert source.title == "speech"
+    assert source.original_name == "speech.wav"
+    assert (source.sample_rate, source.has_video) == (16_000, False)
+    assert source.attribution["url"] == site.address("/speech.wav")
+    assert Job.objects.about(source).get(kind="datasets.prepare").state == JobState.QUEUED
+    # Delivered a second time, it does not fetch again.
+    job.requeue()
+    run(str(job.pk))
+    assert site.asked["/speech.wav"] <= 3
+    assert Job.objects.about(source).filter(kind="datasets.prepare").count() == 1
+
+
+def test_a_page_without_a_recording_fails_with_its_cause_and_no_file(fetch: Any, site: Any) -> None:
+    source, job = fetch(site.address("/page"))
+    assert job.state == JobState.FAILED
+    assert (source.state, source.error_code, source.error) == (SourceState.FAILED, job.error_code, job.error)
+    assert source.error_code == "fetch_failed"
+    assert not source.folder.exists()
+
+
+def test_fetching_what_is_already_there_fails_by_its_name_and_keeps_nothing(
+    fetch: Any, site: Any, media: Path, people: Any
+) -> None:
+    SourceFactory(owner=people.anna, title="The first", sha256=sha256_of(media / "tone.wav"))
+    source, _job = fetch(site.address("/speech.wav"))
+    assert (source.state, source.error_code) == (SourceState.FAILED, "duplicate")
+    assert "“The first”" in source.error
+    assert source.sha256 == ""
+    assert not source.folder.exists()
+
+
+def test_a_failed_fetch_can_be_tried_again(fetch: Any, site: Any, api_for: Any, people: Any) -> None:
+    source, job = fetch(site.address("/missing.wav"))
+    assert source.state == SourceState.FAILED
+    SourceVideo.objects.filter(pk=source.pk).update(url=site.address("/speech.wav"))
+    assert api_for(people.anna).post(f"/api/v1/jobs/{job.pk}/retry/").status_code == 200
+    run(str(job.pk))
+    source.refresh_from_db()
+    assert (source.error, bool(source.sha256)) == ("", True)
