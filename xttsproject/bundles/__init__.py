@@ -1,1 +1,1 @@
-"""Model bundles: folders with a model, its tokenizer, its licence and its hashes. Importing this loads no ML library."""
+"""Model bundles: folders with a model, its tokenizer, its licence, its hashes. Importing it loads no ML library."""

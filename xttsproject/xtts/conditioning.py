@@ -49,7 +49,7 @@ class Conditioning:
 
     @classmethod
     def load(cls, path: Path) -> Conditioning:
-        """Read what :meth:`save` wrote. Raises :class:`DomainError` ``conditioning_missing`` or ``conditioning_damaged``."""
+        """Read what :meth:`save` wrote. Raises :class:`DomainError` ``conditioning_missing`` or ``…_damaged``."""
         try:
             tensors = read_tensors(path)
             return cls(tensors["gpt_cond_latent"], tensors["speaker_embedding"])
@@ -96,12 +96,12 @@ def compute(
     if joined.shape[1] < _SHORTEST_CHUNK * MEL_RATE:
         raise DomainError(
             "reference_too_short",
-            f"The reference clips hold {joined.shape[1] / MEL_RATE:.2f} s of sound; at least {_SHORTEST_CHUNK:g} s are needed.",
+            f"The reference clips hold {joined.shape[1] / MEL_RATE:.2f} s of sound, less than {_SHORTEST_CHUNK:g} s.",
             field="reference_clips",
         )
     chunks = [
         chunk
-        for chunk in joined.split(round(chosen.chunk_seconds * MEL_RATE), dim=1)
+        for chunk in torch.split(joined, round(chosen.chunk_seconds * MEL_RATE), dim=1)
         if chunk.shape[1] >= _SHORTEST_CHUNK * MEL_RATE
     ]
     styles = [engine.style_encoder(conditioning_mel(chunk, engine.mel_stats)) for chunk in chunks]

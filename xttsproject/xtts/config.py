@@ -1,4 +1,4 @@
-"""A bundle's ``config.json``: the released shape, plus optional keys for networks of another size. Loads no ML library."""
+"""A bundle's ``config.json``: the released shape, and optional keys for other sizes. Loads no ML library."""
 
 from __future__ import annotations
 

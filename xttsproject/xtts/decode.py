@@ -20,8 +20,8 @@ from xttsproject.xtts.config import GptShape
 from xttsproject.xtts.sampling import Chooser, Draw
 from xttsproject.xtts.weights import State
 
-# Coqui hands the prefix to generate() as a row of ones, and its repetition penalty takes them for spoken codes: code 1 is
-# weakened from the start. Voices were judged with that, so it is kept.
+# Coqui hands the prefix to generate() as a row of ones, and its repetition penalty takes them for spoken codes: code 1
+# is weakened from the start. Voices were judged with that, so it is kept.
 _PLACEHOLDER_CODE = 1
 
 
@@ -93,7 +93,7 @@ class GptDecoder:
         if len(utterance.tokens) > shape.longest_text:
             raise DomainError(
                 "text_too_long",
-                f"A sentence has {len(utterance.tokens)} tokens, but the model reads at most {shape.longest_text}: split it.",
+                f"A sentence has {len(utterance.tokens)} tokens; the model reads {shape.longest_text}: split it.",
                 field="text",
             )
         tokens = torch.tensor([shape.start_text_token, *utterance.tokens, shape.stop_text_token], device=self._device)
@@ -111,7 +111,7 @@ class GptDecoder:
 
 
 class _Rows:
-    """A batch under way. Rows that are done are dropped once they are half of it, which gives their time to the rest."""
+    """A batch under way. Rows that are done are dropped once they are half of it: their time goes to the rest."""
 
     def __init__(self, decoder: GptDecoder, utterances: Sequence[Utterance], caps: Sequence[int], steps: int):
         self._decoder = decoder
@@ -170,7 +170,7 @@ class _Rows:
         self._which = [self._which[row] for row in rows.tolist()]
 
     def _prefix_mask(self) -> Tensor:
-        """``(batch, 1, length, length)``: the past, but no padding; padding sees itself, for a softmax needs something."""
+        """``(batch, 1, length, length)``: the past, but no padding; padding sees itself: a softmax needs something."""
         place = torch.arange(self._length, device=self._padding.device)
         past = place[:, None] >= place[None, :]
         real = place[None, :] >= self._padding[:, None]

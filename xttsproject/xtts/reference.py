@@ -1,4 +1,4 @@
-"""What the GPT hears of a voice: the conditioning encoder and the perceiver, for inference, reading the released weights.
+"""What the GPT hears of a voice: the conditioning encoder and the perceiver, for inference, from the released weights.
 
 Coqui's conditioning encoder lives in a module that imports transformers; its mathematics is small enough to stand here.
 The perceiver resampler (Alayrac et al., 2022, "Flamingo") is Coqui's class.
@@ -67,7 +67,8 @@ class _AttentionBlock(nn.Module):
         query, key, value = self.qkv(normed).view(batch, self.heads, 3, width // self.heads, frames).unbind(dim=2)
         seen = fn.scaled_dot_product_attention(query.transpose(2, 3), key.transpose(2, 3), value.transpose(2, 3))
         projected: Tensor = self.proj_out(seen.transpose(2, 3).reshape(batch, width, frames))
-        return normed + projected
+        mixed: Tensor = normed + projected
+        return mixed
 
 
 def _groups(width: int) -> int:

@@ -1,4 +1,4 @@
-"""Choosing the next audio code of each sentence in a batch: every sentence its own sampling, every sentence its own luck."""
+"""Choosing the next audio code of each sentence in a batch: each has its own sampling and its own luck."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Draw:
 class Chooser:
     """Draws codes for a batch, identically in law to Hugging Face's order: penalty, temperature, top-k, top-p.
 
-    Every sentence's chance comes from a table of uniform numbers that its own seed filled, so who shares the batch changes
-    nothing, and the result is the same on every device up to rounding.
+    Every sentence's chance comes from a table of uniform numbers that its own seed filled, so who shares the batch
+    changes nothing, and the result is the same on every device up to rounding.
     """
 
     def __init__(self, draws: Sequence[Draw], seeds: Sequence[int], steps: int, heard: Tensor):
@@ -51,7 +51,7 @@ class Chooser:
         rank = torch.arange(self._widest, device=logits.device)
         best = best.masked_fill(rank >= self._top_k, -torch.inf)
         chances = best.softmax(dim=-1)
-        # Nucleus (Holtzman et al., 2020): keep a code while those before it have not yet reached p; the first always stays.
+        # Nucleus (Holtzman et al., 2020): a code stays while those before it have not reached p; the first always.
         before = chances.cumsum(dim=-1) - chances
         chances = chances.masked_fill((before >= self._top_p) & (rank > 0), 0.0).double()
         summed = chances.cumsum(dim=-1)

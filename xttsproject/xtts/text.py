@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -19,9 +20,10 @@ _SHORT = 40
 _CLOSERS = "\"'”’»›)\\]」』）】"
 _SENTENCE_END = re.compile(rf"(?:[.!?…؟]+[{_CLOSERS}]*(?=\s))|(?:[。！？।]+[{_CLOSERS}]*)|\n+")
 _CLAUSE_END = re.compile(rf"(?:[,;:،؛–—]+[{_CLOSERS}]*(?=\s))|(?:[、，；：]+[{_CLOSERS}]*)")
-# What stands before a full stop that ends no sentence: an initial, or a title or short form common in several languages.
+# What stands before a full stop that ends no sentence: an initial, a title, a short form common in several languages.
 _ABBREVIATION = re.compile(
-    r"(?:^|[\s(])(?:[^\W\d_]|mrs?|ms|dra?|prof|st|sra?|srta|mme|mlle|sig|herr|fr|nr|no|vs|etc|e\.g|i\.e|z\.b|bzw|ca|p\.ej|str|ul|tj|np|jr|gen|col|lt|sgt|capt|rev|hon|inc|ltd|co)\.$",
+    r"(?:^|[\s(])(?:[^\W\d_]|mrs?|ms|dra?|prof|st|sra?|srta|mme|mlle|sig|herr|fr|nr|no|vs|etc|e\.g|i\.e|z\.b|bzw|ca"
+    r"|p\.ej|str|ul|tj|np|jr|gen|col|lt|sgt|capt|rev|hon|inc|ltd|co)\.$",
     re.IGNORECASE,
 )
 _QUOTES = '"“”„‟«»‹›「」『』'
@@ -101,7 +103,7 @@ def _cut(sentence: str, code: str, fits: Callable[[str], bool]) -> list[str]:
 
 def _clauses(sentence: str) -> list[str]:
     ends = [0, *(end.end() for end in _CLAUSE_END.finditer(sentence)), len(sentence)]
-    return [sentence[a:b] for a, b in zip(ends, ends[1:], strict=False) if sentence[a:b].strip()]
+    return [sentence[a:b] for a, b in itertools.pairwise(ends) if sentence[a:b].strip()]
 
 
 def _words(clause: str, code: str) -> list[str]:
@@ -122,7 +124,7 @@ def _pack(parts: list[str], fits: Callable[[str], bool]) -> list[str]:
         if not current and not fits(part):
             raise DomainError(
                 "text_unspeakable",
-                f"“{part.strip()[:40]}…” is one word of {len(part.strip())} characters, too long to be spoken; divide it.",
+                f"“{part.strip()[:40]}…” is one word of {len(part.strip())} characters, too long to speak; divide it.",
                 field="text",
             )
         current += part

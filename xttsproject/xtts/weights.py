@@ -60,8 +60,8 @@ def read_tensors(path: Path, prefix: str = "", device: str = "cpu") -> State:
 def apply_adapter(gpt_state: State, adapter_path: Path) -> State:
     """A copy of the GPT's state with a peft LoRA adapter merged into it.
 
-    ``adapter_path`` is a folder with ``adapter_config.json`` and ``adapter_model.safetensors``. Tensors that the adapter
-    replaces whole (peft's ``modules_to_save``) replace them here. The weights are changed by ``scale · B·A``
+    ``adapter_path`` is a folder with ``adapter_config.json`` and ``adapter_model.safetensors``. Tensors
+    that it holds whole (peft's ``modules_to_save``) take the place of the model's. The others are changed by ``scale · B·A``
     (Hu et al., 2021, https://arxiv.org/abs/2106.09685), computed in float32. Raises :class:`DomainError`
     ``adapter_missing``, ``adapter_damaged``, or ``adapter_mismatch`` when it was made for another model.
     """
@@ -94,7 +94,7 @@ def apply_adapter(gpt_state: State, adapter_path: Path) -> State:
 
 
 def model_key(bundle_path: Path, adapter: Path | None) -> str:
-    """A key of the content that speaks: the model file's hash, the adapter's files' hashes, the tokenizer's and config's."""
+    """A key of the content that speaks: the hashes of the model, its config and tokenizer, and the adapter."""
     parts = [_recorded_hash(bundle_path, name) for name in (MODEL_FILE, "config.json", "vocab.json")]
     if adapter is not None:
         parts += [sha256_of(adapter / ADAPTER_FILE), sha256_of(adapter / ADAPTER_CONFIG_FILE)]
@@ -144,5 +144,5 @@ def _require_shape(adapter_path: Path, state: State, name: str, shape: tuple[int
         there = tuple(state[name].shape) if name in state else "nothing"
         raise DomainError(
             "adapter_mismatch",
-            f"The adapter {adapter_path.name} was made for another model: {name} is {tuple(shape)} there, {there} here.",
+            f"The adapter {adapter_path.name} is for another model: {name} is {tuple(shape)} there, {there} here.",
         )

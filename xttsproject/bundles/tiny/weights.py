@@ -18,8 +18,8 @@ Array = npt.NDArray[np.float32]
 def spread(name: str, shape: tuple[int, ...], deviation: float) -> Array:
     """Uniform numbers of this standard deviation around 0, drawn from the name.
 
-    Uniform, because it takes one exact subtraction and one multiplication: normal numbers need logarithms, which processors
-    round differently.
+    Uniform, because it takes one exact subtraction and one multiplication: normal numbers need logarithms, which
+    processors round differently.
     """
     seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
     raw = np.random.Generator(np.random.PCG64(seed)).random(shape, dtype=np.float32)

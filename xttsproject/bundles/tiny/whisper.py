@@ -1,7 +1,7 @@
 """The tiny Whisper bundle: Whisper's architecture in small and random, in CTranslate2's format.
 
-It writes letters, not words: they depend on the sound and on nothing else, and end after a line. What it serves to prove is
-the path: language detection, timestamps, probabilities and word times are computed by the real library.
+It writes letters, not words: they depend on the sound alone, and end after a line. What it serves to prove is the
+path: language detection, timestamps, probabilities and word times are computed by the real library.
 """
 
 from __future__ import annotations
@@ -25,11 +25,16 @@ NOTICE = (
 )
 
 # In the order of the released multilingual models, which the ids depend on.
-_LANGUAGES = (
-    "en zh de es ru ko fr ja pt tr pl ca nl ar sv it id hi fi vi he uk el ms cs ro da hu ta no th ur hr bg lt la mi ml "
-    "cy sk te fa lv bn sr az sl kn et mk br eu is hy ne mn bs kk sq sw gl mr pa si km sn yo so af oc ka be tg sd gu am "
-    "yi lo uz fo ht ps tk nn mt sa lb my bo tl mg as tt haw ln ha ba jw su"
-).split()
+# fmt: off
+_LANGUAGES = [
+    "en", "zh", "de", "es", "ru", "ko", "fr", "ja", "pt", "tr", "pl", "ca", "nl", "ar", "sv", "it", "id", "hi",
+    "fi", "vi", "he", "uk", "el", "ms", "cs", "ro", "da", "hu", "ta", "no", "th", "ur", "hr", "bg", "lt", "la",
+    "mi", "ml", "cy", "sk", "te", "fa", "lv", "bn", "sr", "az", "sl", "kn", "et", "mk", "br", "eu", "is", "hy",
+    "ne", "mn", "bs", "kk", "sq", "sw", "gl", "mr", "pa", "si", "km", "sn", "yo", "so", "af", "oc", "ka", "be",
+    "tg", "sd", "gu", "am", "yi", "lo", "uz", "fo", "ht", "ps", "tk", "nn", "mt", "sa", "lb", "my", "bo", "tl",
+    "mg", "as", "tt", "haw", "ln", "ha", "ba", "jw", "su",
+]
+# fmt: on
 _TASKS = ("translate", "transcribe", "startoflm", "startofprev", "nospeech", "notimestamps")
 _TIMESTAMPS = 1501
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -38,6 +43,7 @@ _MULTILINGUAL = ""
 
 _WIDTH, _HEADS, _MELS = 64, 2, 80
 _SOUND_FRAMES, _TEXT_POSITIONS = 1500, 448
+_FEATURES = {"feature_size": _MELS, "sampling_rate": 16_000, "hop_length": 160}
 
 # How sure the model is of its letters (so that it needs no second attempt), how often a word begins, when a line ends.
 _LETTER_GAIN, _WORD_BIAS, _NEVER = 2.5, 3.0, -60.0
@@ -50,9 +56,7 @@ def build(path: Path) -> Bundle:
         tokens, merges = _vocabulary()
         special = _special_tokens()
         write_json(folder / "tokenizer.json", _tokenizer(tokens, merges, special))
-        write_json(
-            folder / "preprocessor_config.json", {"feature_size": _MELS, "sampling_rate": 16000, "hop_length": 160}
-        )
+        write_json(folder / "preprocessor_config.json", _FEATURES)
         everything = [*tokens, *special]
         spec = _specification(everything)
         spec.validate()

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 NAME = "xtts-tiny"
 NOTICE = (
-    "This is a tiny model made by this project, with random weights: what it speaks is noise. It proves that every step "
-    "from recording to speech works; download XTTS-v2 to hear words."
+    "This is a tiny model made by this project, with random weights: what it speaks is noise. It proves that every "
+    "step from recording to speech works; download XTTS-v2 to hear words."
 )
 _WIDTH = 128
 _SPEAKERS = ("Amber", "Basalt")
