@@ -192,7 +192,9 @@ class MainJob:
     def _speak(self, voice: Json) -> Json:
         began = time.monotonic()
         answer = self.maker.bytes(
-            "POST", "/v1/audio/speech", json={"model": "xtts", "voice": voice["id"], "input": TEXT, "seed": 1}
+            "POST",
+            "/v1/audio/speech",
+            json={"model": "xtts", "voice": voice["id"], "input": TEXT, "seed": 1, "response_format": "wav"},
         )
         took = time.monotonic() - began
         with atomic_path(self.output) as temporary:

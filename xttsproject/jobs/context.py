@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from typing import Any
 
-from django.db import close_old_connections, connection, models
+from django.db import DatabaseError, close_old_connections, connection, models
 
 from xttsproject.jobs.models import Job
 from xttsproject.lib.errors import Cancelled, DomainError
+
+logger = logging.getLogger(__name__)
 
 # Often enough for a page that looks every second, seldom enough not to keep SQLite's one writer busy.
 REPORT_SECONDS = 0.7
@@ -84,7 +87,13 @@ class Heartbeat:
         self._thread.join(timeout=5)
 
     def _run(self) -> None:
-        while not self._done.wait(BEAT_SECONDS):
-            close_old_connections()
-            self._job.beat()
-        connection.close()
+        try:
+            while not self._done.wait(BEAT_SECONDS):
+                close_old_connections()
+                try:
+                    self._job.beat()
+                except DatabaseError as error:
+                    # A busy database must not end the signs of life; the next one may get through.
+                    logger.warning("No sign of life could be written for job %s: %s", self._job.pk, error)
+        finally:
+            connection.close()

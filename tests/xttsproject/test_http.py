@@ -1,0 +1,60 @@
+import pytest
+from django.http import Http404
+from django.test import RequestFactory
+
+from xttsproject.http import file_response
+
+
+@pytest.fixture
+def sound(tmp_path):
+    path = tmp_path / "sound.wav"
+    path.write_bytes(bytes(range(200)))
+    return path
+
+
+def ask(path, stretch=None, **more):
+    headers = {"Range": stretch} if stretch else {}
+    return file_response(RequestFactory().get("/", headers=headers), path, content_type="audio/wav", **more)
+
+
+def body(response):
+    return b"".join(response.streaming_content)
+
+
+def test_a_file_comes_whole_and_says_that_stretches_can_be_asked_for(sound):
+    response = ask(sound)
+    assert (response.status_code, response["Accept-Ranges"], response["Content-Length"]) == (200, "bytes", "200")
+    assert body(response) == bytes(range(200))
+    assert "private" in response["Cache-Control"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "stretch", "first", "last"),
+    [("bytes=10-19", "bytes 10-19/200", 10, 19), ("bytes=190-", "bytes 190-199/200", 190, 199),
+     ("bytes=-5", "bytes 195-199/200", 195, 199), ("bytes=150-900", "bytes 150-199/200", 150, 199)],
+)  # fmt: skip
+def test_a_stretch_is_answered_with_its_place(sound, asked, stretch, first, last):
+    response = ask(sound, asked)
+    assert (response.status_code, response["Content-Range"]) == (206, stretch)
+    assert response["Content-Length"] == str(last - first + 1)
+    assert body(response) == bytes(range(first, last + 1))
+
+
+@pytest.mark.parametrize("asked", ["bytes=200-", "bytes=50-10"])
+def test_a_stretch_outside_the_file_is_refused_with_its_size(sound, asked):
+    response = ask(sound, asked)
+    assert (response.status_code, response["Content-Range"]) == (416, "bytes */200")
+
+
+def test_a_range_that_cannot_be_read_gives_the_whole_file(sound):
+    assert ask(sound, "bytes=0-1,5-6").status_code == 200
+
+
+def test_a_download_has_its_name_letters_included(sound):
+    response = ask(sound, download_name="São João.wav")
+    assert response["Content-Disposition"] == "attachment; filename*=utf-8''S%C3%A3o%20Jo%C3%A3o.wav"
+
+
+def test_a_file_that_vanished_is_not_found(tmp_path):
+    with pytest.raises(Http404):
+        ask(tmp_path / "gone.wav")
