@@ -117,7 +117,8 @@ def _owner_only(path: str, flags: int) -> int:
 SECRET_KEY = _secret_key()
 
 INSTALLED_APPS = [
-    "unfold",
+    # The basic one leaves the admin site to PortalAdminConfig below.
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "unfold.contrib.simple_history",
     "django.contrib.auth",

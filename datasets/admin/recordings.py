@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from unfold.decorators import display
 
 from datasets.admin.access import OwnedAdmin
-from datasets.models import SourceVideo, Speaker
+from datasets.models import Segment, SourceVideo, Speaker
 from datasets.services.sources import source_delete
 
 
@@ -72,6 +72,11 @@ class SourceVideoAdmin(OwnedAdmin):
     @display(description="approved")
     def segments_approved(self, source: Any) -> str:
         return f"{source.approved_count} of {source.segment_count}"
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Segments are not deleted by themselves, but they do go with their recording."""
+        rows, counts, forbidden, protected = super().get_deleted_objects(objs, request)
+        return rows, counts, set(forbidden) - {Segment._meta.verbose_name}, protected
 
     def delete_model(self, request: HttpRequest, obj: SourceVideo) -> None:
         source_delete(source=obj)

@@ -81,7 +81,9 @@ class RecordingViewSet(
     parser_classes = (JSONParser, MultiPartParser, FormParser)
 
     def get_queryset(self) -> SourceVideoQuerySet:
-        return SourceVideo.objects.visible_to(self.request.user).with_counts().select_related("owner")
+        rows = SourceVideo.objects.visible_to(self.request.user).with_counts().select_related("owner")
+        # A query that counts loses the order of its model.
+        return rows.order_by("-created_at")
 
     @extend_schema(
         request={"multipart/form-data": RecordingCreateSerializer, "application/json": RecordingCreateSerializer},
