@@ -33,4 +33,9 @@ class SynthesisQuerySet(models.QuerySet["Synthesis"]):
             return self
         return self.filter(owner_id=user.pk)
 
-    editable_by = visible_to
+    def editable_by(self, user: Any) -> SynthesisQuerySet:
+        return self.visible_to(user)
+
+    def owned_by(self, user: Any) -> SynthesisQuerySet:
+        """One's own alone, for an administrator too."""
+        return self.filter(owner_id=user.pk)

@@ -104,7 +104,7 @@ def test_a_voice_is_seen_by_its_owner_and_once_shared_by_all_and_changed_by_its_
         ben.delete(address),
         ben.post(f"{address}prepare/"),
     ):
-        assert (response.status_code, error_of(response)["code"]) == (403, "forbidden")
+        assert (response.status_code, error_of(response)["type"]) == (403, "permission_error")
     assert anna.delete(address).status_code == 204
     assert not Voice.objects.exists()
 

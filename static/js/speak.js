@@ -1,0 +1,56 @@
+// The page that speaks: counts characters, and shows what went wrong where the speech would stand.
+
+const form = document.querySelector("#speak-form");
+const outcome = document.querySelector("#outcome");
+
+if (form && outcome) {
+  const text = form.querySelector("textarea[name=text]");
+  const counter = document.querySelector("#text-count");
+  const limit = Number(text.dataset.limit);
+
+  const count = () => {
+    // As the server counts: by characters, not by UTF-16 halves.
+    const length = [...text.value.trim()].length;
+    counter.textContent = `${length} of ${limit} characters`;
+    counter.classList.toggle("text-danger", length > limit);
+  };
+  counter.hidden = false;
+  text.addEventListener("input", count);
+  count();
+
+  const say = (sentence) => {
+    const box = document.createElement("div");
+    box.className = "alert alert-danger";
+    box.setAttribute("role", "alert");
+    box.textContent = sentence;
+    outcome.replaceChildren(box);
+  };
+
+  const speaking = document.querySelector("#speaking");
+  form.addEventListener("htmx:beforeRequest", () => {
+    outcome.replaceChildren();
+    speaking.hidden = false;
+  });
+  form.addEventListener("htmx:afterRequest", () => {
+    speaking.hidden = true;
+  });
+  outcome.addEventListener("htmx:beforeSwap", (event) => {
+    // A refused request answers with the reason, which belongs on the page.
+    if (event.detail.xhr.status === 400) {
+      event.detail.shouldSwap = true;
+      event.detail.isError = false;
+    }
+  });
+  form.addEventListener("htmx:sendError", () => say("The portal cannot be reached. Try again in a moment."));
+  form.addEventListener("htmx:responseError", (event) => {
+    say(`The portal could not answer (${event.detail.xhr.status}). Reload the page and try again.`);
+  });
+
+  // Ctrl+Enter speaks.
+  text.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      form.requestSubmit();
+    }
+  });
+}

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import io
+import json
+import wave
+
+import pytest
+from django.urls import reverse
+
+from tests.voices.factories import SynthesisFactory, VoiceFactory
+from voices.models import Synthesis
+from voices.services.runtime import speech_owner, speech_preload
+
+SPEAK = "/speak/"
+HTMX = {"HX-Request": "true"}
+
+
+def text_of(response) -> str:
+    return response.content.decode()
+
+
+def test_the_page_offers_the_voices_that_can_speak(people, page_for):
+    ready = VoiceFactory(owner=people.anna, name="Ready", state="ready")
+    VoiceFactory(owner=people.anna, name="Not yet")
+    VoiceFactory(owner=people.ben, name="Bens", state="ready")
+    page = text_of(page_for(people.anna).get(SPEAK, {"voice": ready.pk}))
+    assert f'<option value="{ready.pk}" selected>Ready</option>' in page
+    assert "Not yet" not in page
+    assert "Bens" not in page
+    assert 'data-limit="5000"' in page
+
+
+def test_without_a_voice_the_page_says_how_to_get_one(people, page_for):
+    page = text_of(page_for(people.anna).get(SPEAK))
+    assert reverse("voices:voice-add") in page
+    assert "<textarea" not in page
+
+
+def test_what_is_spoken_comes_back_as_a_player_with_a_download_and_the_models_notice(people, page_for, make_voice):
+    voice = make_voice(people.anna)
+    client = page_for(people.anna)
+    answer = client.post(SPEAK, {"voice": voice.pk, "text": "Good morning.", "seed": 5}, headers=HTMX)
+    assert answer.status_code == 200
+    synthesis = Synthesis.objects.get()
+    assert (synthesis.channel, synthesis.sampling["seed"], synthesis.text) == ("page", 5, "Good morning.")
+    part = text_of(answer)
+    audio = reverse("voices:synthesis-audio", args=[synthesis.pk])
+    assert f'src="{audio}"' in part
+    assert f'href="{audio}?download"' in part
+    assert "noise" in part
+    assert 'id="history" hx-swap-oob="true"' in part
+    assert "<html" not in part
+
+    sound = b"".join(client.get(audio).streaming_content)
+    with wave.open(io.BytesIO(sound)) as handle:
+        assert handle.getframerate() == 24_000
+    stretch = client.get(audio, headers={"Range": "bytes=-10"})
+    assert (stretch.status_code, b"".join(stretch.streaming_content)) == (206, sound[-10:])
+    saved = client.get(audio, {"download": ""})
+    assert 'filename="vera-good-morning.wav"' in saved["Content-Disposition"]
+
+
+def test_without_scripts_the_whole_page_comes_back(people, page_for, make_voice):
+    voice = make_voice(people.anna)
+    page = text_of(page_for(people.anna).post(SPEAK, {"voice": voice.pk, "text": "Good morning."}))
+    assert "<html" in page
+    assert f'data-spoken="{Synthesis.objects.get().pk}"' in page
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"text": "  "}, "Text: "),
+        ({"text": "x" * 41}, "41 characters, but 40"),
+        ({"text": "§§§"}, "no letters"),
+        ({"speed": "9"}, "Speed: "),
+        ({"language": "tlh"}, "Language: "),
+    ],
+)
+def test_what_cannot_be_spoken_is_said_where_the_speech_would_stand(
+    people, page_for, make_voice, settings, changes, said
+):
+    settings.SPEECH_MAX_CHARACTERS = 40
+    voice = make_voice(people.anna)
+    answer = page_for(people.anna).post(SPEAK, {"voice": voice.pk, "text": "Good morning.", **changes}, headers=HTMX)
+    assert answer.status_code == 400
+    assert said in text_of(answer)
+    assert not Synthesis.objects.exists()
+
+
+def test_a_voice_of_another_does_not_speak(people, page_for):
+    voice = VoiceFactory(owner=people.anna, state="ready")
+    answer = page_for(people.ben).post(SPEAK, {"voice": voice.pk, "text": "Good morning."}, headers=HTMX)
+    assert answer.status_code == 400
+    assert "Voice: " in text_of(answer)
+
+
+def test_the_history_is_ones_own_even_for_an_administrator(people, page_for):
+    mine = SynthesisFactory(owner=people.anna, text="What I said.")
+    theirs = SynthesisFactory(owner=people.ben, text="What ben said.")
+    page = text_of(page_for(people.anna).get(SPEAK))
+    assert "What I said." in page
+    assert "What ben said." not in page
+    assert "What I said." not in text_of(page_for(people.root).get(SPEAK))
+    anna = page_for(people.anna)
+    assert anna.get(reverse("voices:synthesis-audio", args=[mine.pk])).status_code == 200
+    for address in (
+        reverse("voices:synthesis-audio", args=[theirs.pk]),
+        reverse("voices:synthesis-delete", args=[theirs.pk]),
+    ):
+        assert anna.get(address).status_code in (404, 405)
+        assert anna.post(address).status_code in (404, 405)
+    assert Synthesis.objects.filter(pk=theirs.pk).exists()
+
+
+def test_a_synthesis_is_deleted_with_its_sound(people, page_for, django_capture_on_commit_callbacks):
+    synthesis = SynthesisFactory(owner=people.anna)
+    with django_capture_on_commit_callbacks(execute=True):
+        page_for(people.anna).post(reverse("voices:synthesis-delete", args=[synthesis.pk]))
+    assert not Synthesis.objects.exists()
+    assert not synthesis.audio_path.exists()
+
+
+def test_the_history_takes_as_many_queries_for_many_as_for_one(people, page_for, django_assert_max_num_queries):
+    for _ in range(9):
+        SynthesisFactory(owner=people.anna)
+    client = page_for(people.anna)
+    with django_assert_max_num_queries(8):
+        client.get(SPEAK)
+
+
+def test_strangers_are_asked_to_sign_in(db, client):
+    for address in (SPEAK, reverse("voices:voice-list"), reverse("voices:voice-add")):
+        assert client.get(address).status_code == 302
+        assert "login" in client.get(address).url
+
+
+def test_readyz_tells_what_is_loaded(db, client, speaking):
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert (answer.json()["ready"], answer.json()["speech"]["state"]) == (True, "unloaded")
+
+
+def test_readyz_says_no_without_a_model_and_keeps_paths_to_itself(db, client, settings, tmp_path):
+    settings.MODELS_DIR = tmp_path
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["speech"]["error"]) == (503, "model_missing")
+    assert str(tmp_path) not in json.dumps(answer.json())
+
+
+def test_a_preloaded_model_is_waited_for_and_then_ready(db, client, settings, speaking):
+    settings.SPEECH_PRELOAD = True
+    assert client.get("/readyz").status_code == 503
+    speech_preload()
+    # The same line: what is asked for next comes after the loading.
+    from voices.engine.requests import ModelChoice
+
+    speech_owner().submit(ModelChoice(speaking)).wait(60)
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["speech"]["state"], answer.json()["speech"]["models"]) == (
+        200,
+        "ready",
+        1,
+    )
+
+
+def test_nothing_is_loaded_ahead_unless_asked_for(settings, speaking):
+    settings.SPEECH_PRELOAD = False
+    speech_preload()
+    assert speech_owner().status().waiting == 0
+    assert speech_owner().status().state == "unloaded"

@@ -1,0 +1,89 @@
+"""The admin of voices and of what they said: for looking, listening and deleting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from datasets.admin.access import OwnedAdmin
+from voices.models import Synthesis, Voice
+from voices.services import synthesis_delete, voice_delete
+
+
+class LookAndDeleteAdmin(OwnedAdmin):
+    """Voices and speech are made where the engine is; rows are deleted with their files."""
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        self.remove(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: Iterable[Any]) -> None:
+        for row in queryset:
+            self.remove(row)
+
+    def remove(self, row: Any) -> None:
+        """Delete one row through its service."""
+        raise NotImplementedError
+
+
+@admin.register(Voice)
+class VoiceAdmin(LookAndDeleteAdmin):
+    list_display = ("name", "speaker", "checkpoint", "bundle", "language", "state", "visibility", "owner", "created_at")
+    list_filter = ("state", "language", "bundle", "visibility")
+    search_fields = ("name", "speaker__name", "owner__username")
+    list_select_related = ("speaker", "checkpoint__run", "owner")
+    readonly_fields = ("clips",)
+
+    @admin.display(description="reference clips")
+    def clips(self, voice: Voice) -> SafeString:
+        players = ((_player("voices:clip-audio", clip.name, voice.pk, clip.index),) for clip in voice.clips.all())
+        return format_html_join("", "{}", players)
+
+    def remove(self, row: Voice) -> None:
+        voice_delete(voice=row)
+
+
+@admin.register(Synthesis)
+class SynthesisAdmin(LookAndDeleteAdmin):
+    list_display = (
+        "beginning",
+        "voice_name",
+        "language",
+        "seconds",
+        "elapsed",
+        "channel",
+        "owner",
+        "created_at",
+        "listen",
+    )
+    list_filter = ("channel", "language", "bundle")
+    search_fields = ("text", "voice_name", "owner__username")
+    list_select_related = ("owner",)
+    date_hierarchy = "created_at"
+    readonly_fields = ("listen",)
+
+    @admin.display(description="text")
+    def beginning(self, synthesis: Synthesis) -> str:
+        return str(synthesis)
+
+    @admin.display(description="speech")
+    def listen(self, synthesis: Synthesis) -> SafeString:
+        return _player("voices:synthesis-audio", str(synthesis), synthesis.pk)
+
+    def remove(self, row: Synthesis) -> None:
+        synthesis_delete(synthesis=row)
+
+
+def _player(name: str, label: str, *args: Any) -> SafeString:
+    return format_html(
+        '<audio controls preload="none" src="{}" aria-label="{}"></audio>', reverse(name, args=args), label
+    )

@@ -1,0 +1,90 @@
+"""What people fill in on this app's pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+
+from datasets.choices import LANGUAGE_CHOICES
+from datasets.forms import ManyFilesField, ServiceForm
+from datasets.models import Speaker
+from training.models import Checkpoint
+from voices.models import Voice
+from xttsproject.accounts.models import Visibility
+
+
+class CheckpointChoice(forms.ModelChoiceField):
+    def label_from_instance(self, obj: Any) -> str:
+        return f"{obj.run.name}, epoch {obj.epoch}{' (best)' if obj.is_best else ''}"
+
+
+class VoiceForm(ServiceForm):
+    """Speaker and language follow from the checkpoint; without one they are asked for."""
+
+    name = forms.CharField(max_length=120)
+    checkpoint = CheckpointChoice(
+        queryset=Checkpoint.objects.none(), required=False, empty_label="Base model", label="Model that speaks"
+    )
+    speaker = forms.ModelChoiceField(
+        queryset=Speaker.objects.none(),
+        required=False,
+        empty_label="The checkpoint's speaker",
+        help_text="Whose voice it is. Their recorded consent is what allows cloning it.",
+    )
+    language = forms.ChoiceField(
+        choices=[("", "The checkpoint's language"), *LANGUAGE_CHOICES],
+        required=False,
+        help_text="What the voice speaks unless another language is asked for.",
+    )
+    clips = ManyFilesField(
+        label="Reference clips of your own",
+        required=False,
+        help_text="1 to 20 audio or video files, a second or longer each and three seconds or more together; half a "
+        "minute of clean speech is best. Left empty, the clips of the checkpoint's dataset shown below are used.",
+    )
+    visibility = forms.ChoiceField(label="Who may use the voice", choices=Visibility.choices)
+
+    def __init__(self, *args: Any, user: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        checkpoints: Any = self.fields["checkpoint"]
+        checkpoints.queryset = (
+            Checkpoint.objects.visible_to(user)
+            .select_related("run__version__dataset__speaker")
+            .order_by("-run__created_at", "epoch")
+        )
+        speakers: Any = self.fields["speaker"]
+        speakers.queryset = Speaker.objects.visible_to(user)
+
+
+class SpeakForm(ServiceForm):
+    """The text and who speaks it; what is left empty comes from the voice, then from the model."""
+
+    voice = forms.ModelChoiceField(queryset=Voice.objects.none(), empty_label=None)
+    text = forms.CharField(widget=forms.Textarea(attrs={"rows": 5}), strip=True)
+    language = forms.ChoiceField(choices=[("", "The voice's own"), *LANGUAGE_CHOICES], required=False)
+    speed = forms.FloatField(required=False, min_value=0.25, max_value=4.0, help_text="1 is natural, 2 twice as fast.")
+    seed = forms.IntegerField(
+        required=False, min_value=0, help_text="The same seed speaks the same way again. Empty: another one each time."
+    )
+    temperature = forms.FloatField(
+        required=False, min_value=0.01, max_value=2.0, help_text="Lower is steadier, higher livelier; 0.75 is usual."
+    )
+    top_p = forms.FloatField(label="Top p", required=False, min_value=0.01, max_value=1.0)
+    top_k = forms.IntegerField(label="Top k", required=False, min_value=0, max_value=1024)
+    repetition_penalty = forms.FloatField(required=False, min_value=1.0, max_value=50.0)
+
+    MORE = ("speed", "seed", "temperature", "top_p", "top_k", "repetition_penalty")
+
+    def __init__(self, *args: Any, user: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        voices: Any = self.fields["voice"]
+        voices.queryset = Voice.objects.visible_to(user).ready().select_related("checkpoint__run", "owner")
+        # For the counter beside it. No maxlength: cutting a pasted text off unseen would be worse than refusing it.
+        self.fields["text"].widget.attrs["data-limit"] = settings.SPEECH_MAX_CHARACTERS
+
+    @property
+    def more(self) -> list[forms.BoundField]:
+        """The fields that stand under "More"."""
+        return [self[name] for name in self.MORE]

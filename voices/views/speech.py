@@ -1,0 +1,118 @@
+"""The page that speaks, and what one has had spoken."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.text import slugify
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from voices.choices import Channel
+from voices.clients import hung_up
+from voices.forms import SpeakForm
+from voices.models import Synthesis, Voice
+from voices.services import speech_make, synthesis_delete
+from xttsproject.http import file_response
+from xttsproject.lib.errors import Cancelled, DomainError
+
+_HISTORY = 10
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def speak(request: HttpRequest) -> HttpResponse:
+    """``?voice=<id>`` chooses the voice. A post by htmx is answered with the outcome alone, any other with the page."""
+    sent = request.method == "POST"
+    form = (
+        SpeakForm(request.POST, user=request.user) if sent else SpeakForm(user=request.user, initial=_initial(request))
+    )
+    outcome: dict[str, Any] = {}
+    if sent:
+        try:
+            outcome = _speak(request, form)
+        except Cancelled:
+            # Nobody is there to read it.
+            return HttpResponse(status=499)
+    spoken = bool(outcome.get("synthesis"))
+    partial = sent and bool(getattr(request, "htmx", False))
+    return render(
+        request,
+        "voices/_outcome.html" if partial else "voices/speak.html",
+        {
+            "form": form,
+            "limit": settings.SPEECH_MAX_CHARACTERS,
+            "page": _history(request),
+            "partial": partial,
+            "any_voice": spoken or Voice.objects.visible_to(request.user).ready().exists(),
+            **outcome,
+        },
+        status=400 if sent and not spoken else 200,
+    )
+
+
+@login_required
+@require_GET
+def synthesis_audio(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+    """The WAV; ``?download`` has the browser save it."""
+    synthesis = get_object_or_404(Synthesis.objects.visible_to(request.user), pk=pk)
+    name = slugify(f"{synthesis.voice_name} {synthesis.text[:40]}") or str(synthesis.pk)
+    return file_response(
+        request,
+        synthesis.audio_path,
+        content_type="audio/wav",
+        download_name=f"{name}.wav" if "download" in request.GET else None,
+    )
+
+
+@login_required
+@require_POST
+def delete_synthesis(request: HttpRequest, pk: UUID) -> HttpResponse:
+    synthesis_delete(synthesis=get_object_or_404(Synthesis.objects.editable_by(request.user), pk=pk))
+    messages.success(request, "The speech was deleted.")
+    return redirect(reverse("voices:speak"))
+
+
+def _speak(request: HttpRequest, form: SpeakForm) -> dict[str, Any]:
+    if not form.is_valid():
+        return {"problems": _problems(form)}
+    values = form.cleaned_data
+    try:
+        synthesis = speech_make(
+            user=request.user,
+            voice=values["voice"],
+            text=values["text"],
+            language=values["language"],
+            sampling={name: values[name] for name in SpeakForm.MORE},
+            channel=Channel.PAGE,
+            gone=hung_up(request),
+        )
+    except DomainError as error:
+        form.refuse(error)
+        return {"problems": [error.message]}
+    return {"synthesis": synthesis}
+
+
+def _problems(form: SpeakForm) -> list[str]:
+    """Every complaint with the field it is about, as the outcome shows them."""
+    return [
+        str(problem) if field == "__all__" else f"{form[field].label}: {problem}"
+        for field, problems in form.errors.items()
+        for problem in problems
+    ]
+
+
+def _initial(request: HttpRequest) -> dict[str, Any]:
+    return {"voice": request.GET.get("voice"), "text": request.GET.get("text", "")}
+
+
+def _history(request: HttpRequest) -> Any:
+    # An administrator sees everybody's in the admin; this page is about oneself.
+    return Paginator(Synthesis.objects.owned_by(request.user), _HISTORY).get_page(request.GET.get("page"))
