@@ -87,7 +87,7 @@ def test_a_recording_deleted_while_it_is_cut_leaves_no_file(
     source: SourceVideo, people: Any, data_root: Path, django_capture_on_commit_callbacks: Any
 ) -> None:
     job = job_start(kind="datasets.prepare", title="Prepare", owner=people.anna, subject=source)
-    deleted = []
+    deleted: list[str] = []
 
     def delete_once(fraction: float, message: str) -> None:
         if not deleted:
