@@ -64,3 +64,13 @@ document.addEventListener(
   },
   true,
 );
+
+// A live part that was sent elsewhere (the session has ended): the whole page goes there, not the part.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { xhr, pathInfo } = event.detail;
+  const answered = xhr.responseURL && new URL(xhr.responseURL).pathname;
+  if (answered && answered !== pathInfo.requestPath.split("?")[0] && answered.startsWith("/accounts/")) {
+    event.preventDefault();
+    window.location.reload();
+  }
+});

@@ -9,7 +9,7 @@ from django import template
 from django.conf import settings
 from django.forms import BoundField
 from django.forms import widgets as form_widgets
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -82,15 +82,20 @@ def sort_of(field: BoundField) -> str:
 
 
 @register.inclusion_tag("_nav_item.html", takes_context=True)
-def nav_item(context: template.Context, name: str, label: str, count: object = None) -> dict[str, Any]:
-    """One entry of the navigation bar; the one whose address the page's address begins with is marked as current."""
-    try:
-        url = reverse(name)
-    except NoReverseMatch:
-        url = ""
+def nav_item(context: template.Context, name: str, label: str, count: object = None, also: str = "") -> dict[str, Any]:
+    """One entry of the navigation bar.
+
+    It is marked as current on the page it leads to, on the pages below that address, and on those whose view's
+    name begins with ``also``.
+    """
+    url = reverse(name)
     request = context.get("request")
     path = request.path if request else ""
-    return {"url": url, "label": label, "count": count, "current": path == url or (len(url) > 1 and path.startswith(url))}
+    match = request.resolver_match if request else None
+    current = path == url or (url != "/" and path.startswith(url))
+    if also and match is not None:
+        current = current or match.view_name.startswith(also)
+    return {"url": url, "label": label, "count": count, "current": current}
 
 
 @register.simple_tag
