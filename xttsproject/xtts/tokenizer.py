@@ -39,8 +39,10 @@ class Tokenizer:
                 f"{known.name} needs the Python package {' and '.join(known.requires)}, which is not installed here.",
                 field="language",
             )
+        # Python lowers the Turkish İ to an i and a combining dot, which no vocabulary of XTTS knows.
+        lowered = text.strip().replace("İ", "i").lower()
         try:
-            return str(self._coqui.preprocess_text(text.strip().lower(), code.split("-")[0]))
+            return str(self._coqui.preprocess_text(lowered, code.split("-")[0]))
         except Exception as error:  # num2words and the rules in front of it raise many kinds for odd numbers
             raise DomainError(
                 "text_unspeakable", f"“{shorten(text)}” cannot be read as {known.name} ({error}).", field="text"

@@ -60,10 +60,10 @@ def read_tensors(path: Path, prefix: str = "", device: str = "cpu") -> State:
 def apply_adapter(gpt_state: State, adapter_path: Path) -> State:
     """A copy of the GPT's state with a peft LoRA adapter merged into it.
 
-    ``adapter_path`` is a folder with ``adapter_config.json`` and ``adapter_model.safetensors``. Tensors
-    that it holds whole (peft's ``modules_to_save``) take the place of the model's. The others are changed by ``scale · B·A``
-    (Hu et al., 2021, https://arxiv.org/abs/2106.09685), computed in float32. Raises :class:`DomainError`
-    ``adapter_missing``, ``adapter_damaged``, or ``adapter_mismatch`` when it was made for another model.
+    ``adapter_path`` is a folder with ``adapter_config.json`` and ``adapter_model.safetensors``. Tensors that it holds
+    whole (peft's ``modules_to_save``) take the place of the model's; the others change by ``scale · B·A`` (Hu et al.,
+    2021, https://arxiv.org/abs/2106.09685), computed in float32. Raises :class:`DomainError` ``adapter_missing``,
+    ``adapter_damaged``, or ``adapter_mismatch`` when it was made for another model.
     """
     settings = _adapter_settings(adapter_path)
     factors: dict[str, dict[str, Tensor]] = {}

@@ -75,7 +75,7 @@ def build(path: Path) -> Bundle:
 
 
 def _vocabulary() -> tuple[list[str], list[tuple[str, str]]]:
-    """Every byte, and a few pairs: letters that begin a word, and what Whisper's decoding looks up with a space before."""
+    """Every byte, and a few pairs: letters that begin a word, and what faster-whisper looks up with a space before."""
     from tokenizers.pre_tokenizers import ByteLevel
 
     space = "Ġ"
