@@ -57,7 +57,8 @@ class TrainingRunAdmin(LookOnlyAdmin):
 @admin.register(Checkpoint)
 class CheckpointAdmin(LookOnlyAdmin):
     list_display = ("run", "epoch", "is_best", "validation_loss", "train_loss", "bytes", "hash_begin", "listen")
-    list_filter = ("is_best",)
+    # Only runs that the person may see are offered.
+    list_filter = ("is_best", ("run", admin.RelatedOnlyFieldListFilter))
     search_fields = ("run__name", "sha256")
     readonly_fields = ("listen",)
     list_select_related = ("run",)

@@ -22,7 +22,7 @@ from training.api.serializers import (
 )
 from training.models import Checkpoint, EpochSample, TrainingRun
 from training.querysets import CheckpointQuerySet, EpochSampleQuerySet, TrainingRunQuerySet
-from training.services import run_cancel, run_create, run_curves, run_delete, run_resume
+from training.services import run_cancel, run_create, run_curves, run_delete, run_resume, trainer_require
 from xttsproject.http import file_response
 
 _BINARY = OpenApiResponse(OpenApiTypes.BINARY, description="The file; byte ranges are answered.")
@@ -51,8 +51,8 @@ class TrainingRunViewSet(
     @extend_schema(request=TrainingRunCreateSerializer, responses={201: TrainingRunSerializer})
     def create(self, request: Request) -> Response:
         """Check the values and start a run on the gpu queue; follow it here or by its ``job``."""
-        if not request.user.is_trainer:  # type: ignore[union-attr]
-            raise PermissionDenied
+        # Before the values are looked at: what a person may not do at all needs no other answer.
+        trainer_require(user=request.user)
         given = TrainingRunCreateSerializer(data=request.data, context=self.get_serializer_context())
         given.is_valid(raise_exception=True)
         run = run_create(
@@ -66,7 +66,8 @@ class TrainingRunViewSet(
         return Response(self._shown(run), status=201)
 
     def perform_destroy(self, instance: TrainingRun) -> None:
-        self._require_editable(instance)
+        if instance.owner_id != self.request.user.pk and not self.request.user.is_superuser:
+            raise PermissionDenied
         run_delete(run=instance, user=self.request.user)
 
     @extend_schema(request=None, responses=TrainingRunSerializer)

@@ -10,6 +10,7 @@ from training.services.runs import (
     run_log_tail,
     run_preflight,
     run_resume,
+    trainer_require,
 )
 from training.services.spec import RunValues
 
@@ -27,4 +28,5 @@ __all__ = [
     "run_log_tail",
     "run_preflight",
     "run_resume",
+    "trainer_require",
 ]

@@ -99,7 +99,7 @@ def run_cancel(*, run: TrainingRun) -> None:
 
 def run_resume(*, run: TrainingRun, user: Any) -> Job:
     """Go on from the last checkpoint of a stopped run. DomainErrors ``forbidden``, ``run_not_resumable``."""
-    _check_trainer(user)
+    trainer_require(user=user)
     with transaction.atomic():
         if not run.requeue():
             raise DomainError(
@@ -110,7 +110,7 @@ def run_resume(*, run: TrainingRun, user: Any) -> Job:
 
 
 def run_delete(*, run: TrainingRun, user: Any) -> None:
-    """Remove a run with its checkpoints, samples and files. DomainErrors ``run_active``, ``run_in_use``."""
+    """Remove a run with its checkpoints, samples and files. DomainErrors ``run_active``, ``in_use``."""
     folder = run.folder
     with transaction.atomic():
         current = TrainingRun.objects.select_for_update().get(pk=run.pk)
@@ -120,7 +120,7 @@ def run_delete(*, run: TrainingRun, user: Any) -> None:
         try:
             current.delete()
         except models.ProtectedError as error:
-            raise DomainError("run_in_use", _in_use(run, error, user)) from error
+            raise DomainError("in_use", _in_use(run, error, user)) from error
         transaction.on_commit(lambda: storage.remove_tree(folder))
 
 
@@ -153,7 +153,7 @@ def _check(
     owner: Any, version: DatasetVersion, values: RunValues, bundle_name: str
 ) -> tuple[Preflight, dict[str, Any], str]:
     """The preflight, the values that the row keeps, and the bundle's name."""
-    _check_trainer(owner)
+    trainer_require(user=owner)
     if not DatasetVersion.objects.visible_to(owner).filter(pk=version.pk).exists():
         raise DomainError(
             "version_unknown", "There is no such dataset version, or you may not see it.", field="version"
@@ -182,7 +182,8 @@ def _check(
     return preflight, spec_values(spec), bundle_name
 
 
-def _check_trainer(user: Any) -> None:
+def trainer_require(*, user: Any) -> None:
+    """DomainError ``forbidden`` unless the person may start and resume runs."""
     if not user.is_trainer:
         raise DomainError(
             "forbidden", "Only trainers may start a run; ask an administrator to add you to the group “trainer”."

@@ -1,0 +1,250 @@
+"""Runs are checked before they start, stop when told to, and leave nothing behind when deleted."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from datasets.choices import VersionState
+from tests.training.factories import CheckpointFactory, RunFactory, VersionFactory, frozen_version
+from training.choices import RunState
+from training.models import Checkpoint, EpochSample, TrainingRun
+from training.services import (
+    RunValues,
+    run_cancel,
+    run_create,
+    run_delete,
+    run_ended,
+    run_log_tail,
+    run_preflight,
+    run_resume,
+)
+from training.services.execution import PROCESS, end_previous, process_started
+from training.services.spec import spec_of
+from xttsproject.jobs.choices import JobState
+from xttsproject.jobs.models import Job
+from xttsproject.lib.errors import DomainError
+from xttsproject.lib.files import write_json
+
+pytestmark = pytest.mark.django_db
+
+
+def refused(call: Any, **arguments: Any) -> DomainError:
+    with pytest.raises(DomainError) as caught:
+        call(**arguments)
+    return caught.value
+
+
+# --- starting -----------------------------------------------------------------------------------------------------
+
+
+def test_a_run_waits_on_the_gpu_queue_with_its_checked_values(tiny: Path, people: Any) -> None:
+    version = frozen_version(people.tom)
+    run = run_create(owner=people.tom, version=version, name=" Evening ", values=RunValues(epochs=4, batch_size=2))
+    assert (run.name, run.state, run.bundle, run.epochs_total) == ("Evening", RunState.QUEUED, "tiny", 4)
+    assert run.job is not None
+    assert (run.job.kind, run.job.queue, run.job.state) == ("training.run", "gpu", JobState.QUEUED)
+    assert run.spec["epochs"] == 4
+    assert run.spec["sample_prompts"][0]["language"] == "en"
+    # Paths belong to the machine, not to the row.
+    assert str(version.folder) not in str(run.spec)
+    spec = spec_of(run=run)
+    assert spec.run_dir == run.folder
+    assert spec.manifest == version.manifest_path
+    assert spec.bundle == tiny
+    assert all(clip.is_file() for clip in spec.reference_clips)
+
+
+def test_the_preflight_says_what_the_run_will_do(tiny: Path, people: Any) -> None:
+    version = frozen_version(people.tom, clips=7)
+    found = run_preflight(owner=people.tom, version=version, values=RunValues(epochs=3, batch_size=2, accumulation=2))
+    assert (found.clips_train, found.clips_validation) == (version.clips_train, version.clips_validation)
+    # Six training clips: three batches, two steps.
+    assert version.clips_train == 6
+    assert (found.steps_per_epoch, found.steps_total) == (2, 6)
+    assert Job.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"epochs": 0}, "epochs"),
+        ({"batch_size": -1}, "batch_size"),
+        ({"learning_rate": 0.0}, "learning_rate"),
+        ({"lora_rank": 0}, "lora_rank"),
+        ({"lora_alpha": 0.0}, "lora_alpha"),
+        ({"precision": "fp8"}, "precision"),
+        ({"seed": -1}, "seed"),
+        ({"schedule": "sawtooth"}, "schedule"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_its_field(tiny: Path, people: Any, values: dict[str, Any], field: str) -> None:
+    version = frozen_version(people.tom, clips=2)
+    error = refused(run_create, owner=people.tom, version=version, name="Run", values=RunValues(**values))
+    assert (error.code, error.field) == ("spec_invalid", field)
+    assert repr(values[field]) in error.message
+    assert not TrainingRun.objects.exists()
+
+
+def test_only_trainers_start_runs(tiny: Path, people: Any) -> None:
+    version = frozen_version(people.anna, clips=2)
+    assert refused(run_create, owner=people.anna, version=version, name="Run").code == "forbidden"
+    assert run_create(owner=people.root, version=version, name="Run").owner == people.root
+
+
+def test_a_version_must_be_visible_ready_and_whole(tiny: Path, people: Any) -> None:
+    hidden = frozen_version(people.ben, clips=2)
+    error = refused(run_create, owner=people.tom, version=hidden, name="Run")
+    assert (error.code, error.field) == ("version_unknown", "version")
+    freezing = VersionFactory(owner=people.tom, state=VersionState.FREEZING)
+    assert refused(run_create, owner=people.tom, version=freezing, name="Run").code == "version_not_ready"
+    vanished = VersionFactory(owner=people.tom)
+    assert refused(run_create, owner=people.tom, version=vanished, name="Run").code == "version_damaged"
+
+
+def test_a_model_must_be_there_and_speak_the_language(tiny: Path, people: Any) -> None:
+    version = frozen_version(people.tom, clips=2)
+    assert refused(run_create, owner=people.tom, version=version, name="R", bundle="gone").code == "model_missing"
+    error = refused(run_create, owner=people.tom, version=version, name="R", bundle="../tiny")
+    assert (error.code, error.field) == ("bundle_unsuitable", "bundle")
+
+
+def test_a_language_that_the_model_lacks_is_refused(tiny: Path, people: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    from xttsproject.xtts.config import read_config
+
+    version = frozen_version(people.tom, clips=2)
+    config = replace(read_config(tiny), languages=("de",))
+    monkeypatch.setattr("training.services.spec.read_config", lambda path: config)
+    error = refused(run_create, owner=people.tom, version=version, name="Run")
+    assert (error.code, error.field) == ("language_unsupported", "version")
+
+
+def test_a_run_needs_a_name(tiny: Path, people: Any) -> None:
+    version = frozen_version(people.tom, clips=2)
+    assert refused(run_create, owner=people.tom, version=version, name="  ").field == "name"
+
+
+# --- stopping and going on ----------------------------------------------------------------------------------------
+
+
+def test_a_waiting_run_is_cancelled_at_once_and_can_be_resumed(tiny: Path, people: Any) -> None:
+    run = run_create(owner=people.tom, version=frozen_version(people.tom, clips=2), name="Run")
+    first = run.job
+    run_cancel(run=run)
+    assert run.state == RunState.CANCELLED
+    assert refused(run_cancel, run=run).code == "run_ended"
+    job = run_resume(run=run, user=people.tom)
+    assert (run.state, run.job, job == first) == (RunState.QUEUED, job, False)
+    assert refused(run_resume, run=run, user=people.tom).code == "run_not_resumable"
+
+
+def test_resuming_is_for_trainers(people: Any) -> None:
+    run = RunFactory(owner=people.anna, state=RunState.FAILED)
+    assert refused(run_resume, run=run, user=people.anna).code == "forbidden"
+    assert run.state == RunState.FAILED
+
+
+def test_a_job_that_ended_badly_ends_its_run(people: Any) -> None:
+    run = RunFactory(owner=people.tom, state=RunState.RUNNING)
+    run_ended(run, "failed", "The worker was lost.")
+    assert (run.state, run.error) == (RunState.FAILED, "The worker was lost.")
+    # A run that has said how it ended keeps its word.
+    run_ended(run, "failed", "Something else.")
+    assert run.error == "The worker was lost."
+
+
+def test_a_run_that_finished_before_its_worker_died_is_not_trained_again(tiny: Path, people: Any, work: Any) -> None:
+    run = run_create(owner=people.tom, version=frozen_version(people.tom, clips=2), name="Run")
+    TrainingRun.objects.filter(pk=run.pk).update(state=RunState.SUCCEEDED)
+    assert work() == ["succeeded"]
+    assert not (run.folder / "spec.json").exists()
+
+
+def test_a_version_that_vanished_fails_the_run_with_the_cause(tiny: Path, people: Any, work: Any) -> None:
+    version = frozen_version(people.tom, clips=2)
+    run = run_create(owner=people.tom, version=version, name="Run")
+    version.manifest_path.unlink()
+    assert work() == ["failed"]
+    run.refresh_from_db()
+    assert (run.state, run.error_code) == (RunState.FAILED, "version_damaged")
+    assert run.job is not None
+    assert run.job.error == run.error
+
+
+# --- deleting -----------------------------------------------------------------------------------------------------
+
+
+def test_deleting_takes_rows_and_files(people: Any, django_capture_on_commit_callbacks: Any) -> None:
+    run = RunFactory(owner=people.tom)
+    CheckpointFactory(run=run).folder.mkdir(parents=True)
+    folder = run.folder
+    with django_capture_on_commit_callbacks(execute=True):
+        run_delete(run=run, user=people.tom)
+    assert not TrainingRun.objects.exists()
+    assert not Checkpoint.objects.exists()
+    assert not EpochSample.objects.exists()
+    assert not folder.exists()
+
+
+def test_a_run_at_work_is_not_deleted(people: Any) -> None:
+    run = RunFactory(owner=people.tom, state=RunState.RUNNING)
+    assert refused(run_delete, run=run, user=people.tom).code == "run_active"
+
+
+def test_a_run_whose_checkpoint_speaks_is_not_deleted(people: Any) -> None:
+    run = RunFactory(owner=people.tom)
+    run.folder.mkdir(parents=True)
+    checkpoint = CheckpointFactory(run=run)
+    # The voices stand above this app; all it knows of them is that rows point at its checkpoints.
+    voice: Any = Checkpoint._meta.get_field("voices").related_model
+    speaker = run.version.dataset.speaker
+    fields = {"speaker": speaker, "checkpoint": checkpoint, "bundle": "tiny", "language": "en"}
+    voice.objects.create(owner=people.tom, name="Grandfather", **fields)
+    voice.objects.create(owner=people.ben, name="Hidden", **fields)
+    error = refused(run_delete, run=run, user=people.tom)
+    assert error.code == "in_use"
+    assert "Grandfather" in error.message
+    assert "Hidden" not in error.message
+    assert Checkpoint.objects.filter(pk=checkpoint.pk).exists()
+    assert run.folder.exists()
+
+
+# --- the process --------------------------------------------------------------------------------------------------
+
+
+def test_a_process_of_an_earlier_attempt_is_ended(tmp_path: Path) -> None:
+    import socket
+
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+    try:
+        kept = {"host": socket.gethostname(), "pid": process.pid, "started": process_started(process.pid)}
+        # One whose number was given to another process meanwhile is left alone.
+        write_json(tmp_path / PROCESS, {**kept, "started": "1"})
+        end_previous(tmp_path)
+        assert process.poll() is None
+        write_json(tmp_path / PROCESS, kept)
+        end_previous(tmp_path)
+        time.sleep(0.05)
+        assert process.poll() is not None
+        assert not (tmp_path / PROCESS).exists()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_the_log_tail_begins_with_a_whole_line(people: Any) -> None:
+    run = RunFactory(owner=people.tom)
+    assert run_log_tail(run=run) == ""
+    run.folder.mkdir(parents=True)
+    lines = [f"line {number}" for number in range(2000)]
+    (run.folder / "train.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    tail = run_log_tail(run=run).splitlines()
+    assert tail == lines[-len(tail) :]
+    assert 100 < len(tail) < 2000
