@@ -90,7 +90,7 @@ class PortalProcesses:
             try:
                 if session.get(f"{self.address}/healthz", timeout=2).ok:
                     return
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):
                 pass
             time.sleep(0.2)
         raise StartError(f"The portal did not answer within {START_SECONDS} s:\n{self.tail()}")
