@@ -12,7 +12,7 @@ from django.db import IntegrityError, models, transaction
 from datasets.choices import ReviewStatus, VersionState
 from datasets.models import Dataset, DatasetVersion, Segment
 from datasets.pipeline.manifest import Item, freeze, split_by_source
-from datasets.pipeline.text import check_text
+from datasets.pipeline.text import check_text, normalise
 from datasets.services.following import failure_code
 from xttsproject import storage
 from xttsproject.jobs.choices import JobState
@@ -172,7 +172,8 @@ def _item(segment: Segment) -> Item:
         master=source.master_path,
         start=segment.start,
         end=segment.end,
-        text=segment.text,
+        # Spoken out, since the model learns from letters and sounds what is between them.
+        text=normalise(segment.text, source.language),
         language=source.language,
         speaker=source.speaker.name,
     )

@@ -56,6 +56,8 @@ def test_whole_recordings_are_held_out_and_every_clip_is_there(dataset: Any, sou
         assert clip.sample_rate == 22_050
         assert clip.seconds == pytest.approx(row["seconds"], abs=0.001)
         assert (row["speaker"], row["language"]) == ("Anna", "en")
+    # Texts as they are spoken: the number is a word.
+    assert {row["text"] for row in rows} >= {"This is sentence number one.", "This is sentence number six."}
 
 
 def test_what_is_not_taken_is_listed_with_its_reason(dataset: Any, sources: Any, work: Any, people: Any) -> None:

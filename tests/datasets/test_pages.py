@@ -209,7 +209,7 @@ def test_the_way_from_recordings_to_a_version(people: Any, page_for: Any, work: 
     version.refresh_from_db()
     html = page.get(url("version-detail", version.pk)).content.decode()
     assert version.content_hash in html
-    assert "This is sentence number 1." in html
+    assert "This is sentence number one." in html
     manifest = page.get(url("version-manifest", version.pk))
     assert b"".join(manifest.streaming_content) == version.manifest_path.read_bytes()
     assert "first-v1.jsonl" in manifest.headers["Content-Disposition"]
