@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.messages import get_messages
@@ -12,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from xttsproject.accounts.models import ApiToken
+from xttsproject.accounts.models import ApiToken, User
 from xttsproject.accounts.services import token_create
 from xttsproject.jobs import registry
 from xttsproject.jobs.choices import JobState, Queue
@@ -33,13 +34,11 @@ def models_dir(settings, tmp_path):
     settings.MODELS_DIR = tmp_path / "models"
 
 
-def job_of(owner, **facts):
-    return Job.objects.create(
-        **{"kind": "test.work", "queue": Queue.CPU, "title": "Some work", "owner": owner, **facts}
-    )
+def job_of(owner: User, title: str = "Some work", **facts: Any) -> Job:
+    return Job.objects.create(kind="test.work", queue=Queue.CPU, title=title, owner=owner, **facts)
 
 
-def text_of(response):
+def text_of(response: Any) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
 
 
@@ -159,12 +158,12 @@ def test_models_show_licence_notice_and_which_is_in_use(page_for, people, settin
 # --- Tokens -------------------------------------------------------------------------------------------------------
 
 
-def token_on(page):
+def token_on(page: Any) -> str | None:
     found = re.search(r'id="token-value" value="([0-9a-f]+)"', page.content.decode())
-    return found and found.group(1)
+    return found.group(1) if found else None
 
 
-def me(token):
+def me(token: str) -> Any:
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
     return client.get("/api/v1/me/")

@@ -59,7 +59,7 @@ class Everything(forms.Form):
     token = forms.CharField(widget=forms.HiddenInput)
 
 
-def rendered(form, **more):
+def rendered(form: forms.Form, **more: str) -> str:
     request = RequestFactory().get("/")
     return Template('{% include "_form.html" %}').render(Context({"form": form, "request": request, **more}))
 
@@ -141,7 +141,7 @@ def test_the_next_step_follows_from_what_is_done(behind, step):
     assert next_step(**{"segments": 0, "pending": 0, "versions": 0, "runs": 0, "voices": 0, **behind}) == step
 
 
-def notice(name):
+def notice(name: str) -> str:
     return Template("{% load portal %}{% model_notice name %}").render(Context({"name": name}))
 
 
