@@ -38,7 +38,9 @@ class ReviewForm(forms.ModelForm):
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "cols": 40, "spellcheck": "true"}),
     )
     status = forms.ChoiceField(
-        choices=ReviewStatus.choices, show_hidden_initial=True, widget=UnfoldAdminSelectWidget(attrs={"class": "w-32"})
+        choices=ReviewStatus.choices,
+        show_hidden_initial=True,
+        widget=UnfoldAdminSelectWidget(attrs={"style": "min-width: 9rem"}),
     )
 
     class Meta:

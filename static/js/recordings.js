@@ -27,8 +27,11 @@ function row(list, name) {
       track.setAttribute("aria-valuenow", String(percent));
       note.textContent = percent < 100 ? `${percent} %` : "Looking at the file…";
     },
-    done(text) {
-      note.textContent = text;
+    done(text, address) {
+      const link = document.createElement("a");
+      link.href = address;
+      link.textContent = text;
+      note.replaceChildren(link);
       bar.classList.add("bg-success");
     },
     failed(text) {
@@ -81,13 +84,15 @@ async function upload(event) {
     try {
       const recording = await send(form.dataset.api, fields.get("csrfmiddlewaretoken"), data, line.progress);
       made.push(recording);
-      line.done("Uploaded.");
+      line.done(`Uploaded as “${recording.title}”`, `${form.dataset.list}${recording.id}/`);
     } catch (error) {
       line.failed(error.message);
     }
   }
   window.removeEventListener("beforeunload", ask);
   button.disabled = false;
+  // What is done is not sent a second time.
+  form.elements.namedItem("file").value = "";
   if (made.length === files.length) {
     window.location.assign(made.length === 1 ? `${form.dataset.list}${made[0].id}/` : form.dataset.list);
   }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,13 @@ def test_a_shared_recording_can_be_read_but_not_changed(people: Any, page_for: A
     assert segment.text != "By ben."
 
 
+def test_the_page_holds_each_text_in_a_box_for_those_who_may_change_it(people: Any, page_for: Any) -> None:
+    source = reviewed_source(people.anna, segments=2)
+    html = page_for(people.anna).get(url("source-detail", source.pk)).content.decode()
+    boxes = re.findall(r"<textarea[^>]*>(.*?)</textarea>", html, re.DOTALL)
+    assert boxes == ["This is sentence number 1.", "This is sentence number 2."]
+
+
 def test_htmx_gets_the_row_back_corrected_and_approved(people: Any, page_for: Any) -> None:
     segment = reviewed_source(people.anna, segments=1, status=ReviewStatus.PENDING).segments.get()
     answer = page_for(people.anna).post(
@@ -161,7 +169,7 @@ def test_a_refused_review_keeps_what_was_typed_on_the_page(people: Any, page_for
     )
     html = answer.content.decode()
     assert "limit for English is 250" in html
-    assert typed in html
+    assert re.findall(r"<textarea[^>]*>(.*?)</textarea>", html, re.DOTALL) == [typed]
     before = segment.text
     segment.refresh_from_db()
     assert (segment.text, segment.status) == (before, ReviewStatus.PENDING)
