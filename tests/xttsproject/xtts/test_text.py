@@ -28,7 +28,7 @@ def test_a_text_is_cut_at_sentence_ends() -> None:
 
 
 def test_neither_abbreviations_nor_initials_nor_numbers_end_a_sentence() -> None:
-    text = "Dr. Smith and J. R. Miller, e.g. on Mondays, paid 3.50 to Prof. Jones, who lives at no. 10 of this very street."
+    text = "Dr. Smith and J. R. Miller, e.g. on Mondays, paid 3.50 to Prof. Jones, who lives at no. 10 of this street."
     assert plan(text, "en", measure) == [text]
 
 

@@ -54,11 +54,11 @@ def test_an_unknown_language_is_named() -> None:
 
 def test_types_languages_and_text_load_no_ml_library() -> None:
     code = (
-        "import sys, xttsproject.xtts.types, xttsproject.xtts.languages, xttsproject.xtts.text, xttsproject.xtts.config, "
-        "xttsproject.bundles.manifest, xttsproject.bundles.catalog, xttsproject.bundles.download, "
-        "xttsproject.bundles.tiny.xtts, xttsproject.bundles.tiny.whisper\n"
-        "print([m for m in ('torch', 'TTS', 'transformers', 'safetensors', 'huggingface_hub', 'ctranslate2', 'tokenizers') "
-        "if m in sys.modules])"
+        "import sys, xttsproject.xtts.types, xttsproject.xtts.languages, xttsproject.xtts.text\n"
+        "import xttsproject.xtts.config, xttsproject.bundles.manifest, xttsproject.bundles.catalog\n"
+        "import xttsproject.bundles.download, xttsproject.bundles.tiny.xtts, xttsproject.bundles.tiny.whisper\n"
+        "heavy = ('torch', 'TTS', 'transformers', 'safetensors', 'huggingface_hub', 'ctranslate2', 'tokenizers')\n"
+        "print([name for name in heavy if name in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
