@@ -14,7 +14,7 @@ DOUBTFUL = 0.6
 
 def player(segment: Segment) -> SafeString:
     return format_html(
-        '<audio controls preload="none" src="{}" aria-label="Segment {}" style="width:15rem;max-width:none"></audio>',
+        '<audio controls preload="none" src="{}" aria-label="Segment {}" style="width:12rem;max-width:none"></audio>',
         reverse("datasets:segment-audio", args=[segment.pk]),
         segment.index,
     )

@@ -35,7 +35,7 @@ class ReviewForm(forms.ModelForm):
         required=False,
         strip=True,
         show_hidden_initial=True,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "cols": 40, "spellcheck": "true"}),
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "spellcheck": "true", "style": "min-width: 20rem"}),
     )
     status = forms.ChoiceField(
         choices=ReviewStatus.choices,
