@@ -96,6 +96,7 @@ class Job(models.Model):
             mine=True,
             state=JobState.SUCCEEDED,
             progress=1.0,
+            message="",  # it said what was being done; nothing is any more
             result=result or {},
             finished_at=timezone.now(),
         )
