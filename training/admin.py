@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -47,7 +48,7 @@ class TrainingRunAdmin(LookOnlyAdmin):
 
     @admin.display(description="best validation loss", ordering="best_validation_loss")
     def best_loss(self, run: Any) -> str:
-        return "–" if run.best_validation_loss is None else f"{run.best_validation_loss:.3f}"
+        return figure(run.best_validation_loss)
 
     @admin.display(description="page")
     def page(self, run: TrainingRun) -> SafeString:
@@ -56,7 +57,7 @@ class TrainingRunAdmin(LookOnlyAdmin):
 
 @admin.register(Checkpoint)
 class CheckpointAdmin(LookOnlyAdmin):
-    list_display = ("run", "epoch", "is_best", "validation_loss", "train_loss", "bytes", "hash_begin", "listen")
+    list_display = ("run", "epoch", "is_best", "listen", "validation", "training", "size", "hash_begin")
     # Only runs that the person may see are offered.
     list_filter = ("is_best", ("run", admin.RelatedOnlyFieldListFilter))
     search_fields = ("run__name", "sha256")
@@ -65,6 +66,18 @@ class CheckpointAdmin(LookOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         return super().get_queryset(request).prefetch_related("samples")
+
+    @admin.display(description="validation loss", ordering="validation_loss")
+    def validation(self, checkpoint: Checkpoint) -> str:
+        return figure(checkpoint.validation_loss)
+
+    @admin.display(description="training loss", ordering="train_loss")
+    def training(self, checkpoint: Checkpoint) -> str:
+        return figure(checkpoint.train_loss)
+
+    @admin.display(description="size", ordering="bytes")
+    def size(self, checkpoint: Checkpoint) -> str:
+        return filesizeformat(checkpoint.bytes)
 
     @admin.display(description="SHA-256")
     def hash_begin(self, checkpoint: Checkpoint) -> str:
@@ -85,6 +98,10 @@ class EpochSampleAdmin(LookOnlyAdmin):
     @admin.display(description="audio")
     def listen(self, sample: EpochSample) -> SafeString:
         return player(sample)
+
+
+def figure(loss: float | None) -> str:
+    return "–" if loss is None else f"{loss:.3f}"
 
 
 def player(sample: EpochSample) -> SafeString:

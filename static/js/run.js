@@ -51,7 +51,7 @@ function options() {
         size: 64,
         show: !narrow,
         grid: { show: false },
-        values: (_, ticks) => ticks.map((tick) => tick.toExponential(0)),
+        values: (_, ticks) => ticks.map((tick) => (tick === 0 ? "0" : tick.toExponential(1))),
       },
     ],
     series: [
@@ -134,5 +134,5 @@ async function poll() {
 }
 
 document.addEventListener("portal:theme", () => latest && draw(latest, true));
-new ResizeObserver(() => plot && plot.width !== size().width && plot.setSize(size())).observe(chart);
+new ResizeObserver(() => plot && plot.width !== size().width && draw(latest, true)).observe(chart);
 await poll();

@@ -24,7 +24,7 @@ from training.services import (
     run_preflight,
     run_resume,
 )
-from training.services.execution import PROCESS, end_previous, process_started
+from training.services.execution import PROCESS, _fraction, end_previous, process_started
 from training.services.spec import spec_of
 from xttsproject.jobs.choices import JobState
 from xttsproject.jobs.models import Job
@@ -176,6 +176,21 @@ def test_a_version_that_vanished_fails_the_run_with_the_cause(tiny: Path, people
     assert (run.state, run.error_code) == (RunState.FAILED, "version_damaged")
     assert run.job is not None
     assert run.job.error == run.error
+
+
+def test_the_jobs_progress_and_expected_time_follow_the_steps(people: Any) -> None:
+    """Half a minute of start-up, then 2 s a step: after 10 of 30 steps 50 s are behind the job and 40 s ahead."""
+    run = RunFactory(owner=people.tom, state=RunState.RUNNING, steps_total=30, step=10)
+    run.timed_from, run.timed_from_step, run.seconds_per_step = 1032.0, 1, 2.0
+    assert _fraction(run, began=1000.0) == pytest.approx(50 / 90)
+    # Resumed: what earlier attempts did is not this one's.
+    run.timed_from_step, run.step, run.seconds_per_step = 20, 21, 2.0
+    assert _fraction(run, began=1000.0) == pytest.approx(34 / 52)
+    run.step = 30
+    assert _fraction(run, began=1000.0) == 0.99
+    run.timed_from = run.seconds_per_step = None
+    run.facts = {"features": {"done": 5, "total": 10}}
+    assert 0 < _fraction(run, began=1000.0) < 0.03
 
 
 # --- deleting -----------------------------------------------------------------------------------------------------

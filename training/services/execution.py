@@ -49,7 +49,7 @@ def run_execute(*, run: TrainingRun, progress: Progress) -> None:
     try:
         run_ingest_events(run=run)
         progress.check()
-        progress.report(run.progress, "starting the training process")
+        progress.report(0.0, "starting the training process")
         _train(run, progress)
     except Cancelled:
         run.mark_cancelled()
@@ -64,10 +64,11 @@ def run_execute(*, run: TrainingRun, progress: Progress) -> None:
 
 
 def _train(run: TrainingRun, progress: Progress) -> None:
+    began = time.time()
     process = launch.start(spec_of(run=run))
     try:
         _remember(run.folder, process.pid)
-        final, cancelled = _follow(run, process, progress)
+        final, cancelled = _follow(run, process, progress, began)
     finally:
         _end(process)
         (run.folder / PROCESS).unlink(missing_ok=True)
@@ -90,9 +91,12 @@ def _train(run: TrainingRun, progress: Progress) -> None:
     raise TrainingBroke(f"The training process ended with code {code} and said nothing; its log may tell why.")
 
 
-def _follow(run: TrainingRun, process: subprocess.Popen[bytes], progress: Progress) -> tuple[ev.Event | None, bool]:
+def _follow(
+    run: TrainingRun, process: subprocess.Popen[bytes], progress: Progress, began: float
+) -> tuple[ev.Event | None, bool]:
     """Until the process ends: events to rows, progress to the job, a cancel to the process.
 
+    ``began`` is when the process was started, in seconds since the epoch.
     Returns the last event that this process wrote, and whether it was asked to stop.
     """
     asked: float | None = None
@@ -113,17 +117,24 @@ def _follow(run: TrainingRun, process: subprocess.Popen[bytes], progress: Progre
             due = time.monotonic() + INGEST_SECONDS
             events = run_ingest_events(run=run)
             last = events[-1] if events else last
-            progress.report(_fraction(run), _message(run))
+            progress.report(_fraction(run, began), _message(run))
         if ended:
             return last, asked is not None
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=POLL_SECONDS)
 
 
-def _fraction(run: TrainingRun) -> float:
-    """Computing features counts for a little, so that a first start is seen to move."""
-    if run.step:
-        return FEATURES_SHARE + (1 - FEATURES_SHARE) * run.progress
+def _fraction(run: TrainingRun, began: float) -> float:
+    """The share of this attempt's time that is behind it, reckoned from the steps.
+
+    The job's expected time follows from it: right for a slow start and for a run that goes on from its middle alike.
+    It moves with the steps alone. Before two of them are known, computing features counts for a little.
+    """
+    if run.timed_from is not None and run.seconds_per_step is not None:
+        behind = run.timed_from - began + run.seconds_per_step * (run.step - run.timed_from_step)
+        ahead = run.seconds_per_step * max(run.steps_total - run.step, 0)
+        # The last samples are still to be spoken when the last step is done.
+        return max(FEATURES_SHARE, min(behind / max(behind + ahead, 1e-9), 0.99))
     features = run.facts.get("features") or {"done": 0, "total": 1}
     return FEATURES_SHARE * int(features["done"]) / max(1, int(features["total"]))
 
@@ -134,18 +145,7 @@ def _message(run: TrainingRun) -> str:
     if not run.step:
         features = run.facts.get("features")
         return f"audio codes: {features['done']} of {features['total']} clips" if features else "loading the model"
-    text = f"epoch {run.epoch} of {run.epochs_total}, step {run.step} of {run.steps_total}"
-    if run.remaining is not None:
-        text += f", about {_in_words(run.remaining.total_seconds())} left"
-    return text
-
-
-def _in_words(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+    return f"epoch {run.epoch} of {run.epochs_total}, step {run.step} of {run.steps_total}"
 
 
 # --- the process ------------------------------------------------------------------------------------------------
