@@ -30,11 +30,11 @@ class VoiceForm(ServiceForm):
     speaker = forms.ModelChoiceField(
         queryset=Speaker.objects.none(),
         required=False,
-        empty_label="The checkpoint's speaker",
+        empty_label="The one the checkpoint was trained on",
         help_text="Whose voice it is. Their recorded consent is what allows cloning it.",
     )
     language = forms.ChoiceField(
-        choices=[("", "The checkpoint's language"), *LANGUAGE_CHOICES],
+        choices=[("", "The one the checkpoint was trained on"), *LANGUAGE_CHOICES],
         required=False,
         help_text="What the voice speaks unless another language is asked for.",
     )

@@ -14,7 +14,7 @@ from datasets.choices import ReviewStatus, VersionState
 from datasets.models import Dataset, DatasetVersion
 from tests.datasets.factories import SegmentFactory as AnySegmentFactory
 from tests.datasets.factories import SourceFactory as AnySourceFactory
-from tests.datasets.factories import SpeakerFactory
+from tests.datasets.factories import SpeakerFactory as SpeakerFactory
 from training.choices import RunState
 from training.models import Checkpoint, TrainingRun
 from voices.choices import Channel

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import uuid
 import wave
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,13 +30,13 @@ from xttsproject.lib.errors import DomainError
 SAID = "The weather is fine today."
 
 
-def speak(user, voice, **changes):
-    fields = {"text": SAID, "sampling": {"seed": 7}, "channel": Channel.API, **changes}
+def speak(user: Any, voice: Voice, **changes: Any) -> Synthesis:
+    fields: dict[str, Any] = {"text": SAID, "sampling": {"seed": 7}, "channel": Channel.API, **changes}
     return speech_make(user=user, voice=voice, **fields)
 
 
 def nothing_is_left() -> bool:
-    voices = Path(storage.voice_dir("x")).parent
+    voices = storage.voice_dir(uuid.uuid4()).parent
     return not Voice.objects.exists() and not (voices.is_dir() and list(voices.iterdir()))
 
 
@@ -165,7 +166,7 @@ def test_an_upload_that_is_no_sound_is_refused_by_the_name_its_owner_knows(peopl
     ],
 )
 def test_what_a_voice_needs_is_asked_for_and_nothing_is_left(people, speaking, clip, changes, code):
-    fields = {
+    fields: dict[str, Any] = {
         "name": "Vera",
         "speaker": SpeakerFactory(owner=people.anna),
         "language": "en",

@@ -224,12 +224,12 @@ class SpeechOwner:
 
     def _unload(self) -> None:
         with self._lock:
-            had = bool(self._engines)
+            if not self._engines:
+                return
             self._engines.clear()
-        if had:
-            give_back_memory()
             self._set_state(OwnerState.UNLOADED)
-            logger.info("Speech models left memory")
+        give_back_memory()
+        logger.info("Speech models left memory")
 
     def _set_state(self, state: OwnerState) -> None:
         with self._lock:

@@ -76,6 +76,14 @@ class Ticket:
             raise self._error
         return self._speech
 
+    @property
+    def done(self) -> bool:
+        return self._done.is_set()
+
+    @property
+    def failed(self) -> bool:
+        return self._error is not None
+
     def abandon(self) -> None:
         """Nobody waits any more: work not begun is skipped, work under way stops at its next step."""
         self._abandoned.set()

@@ -8,7 +8,7 @@ import threading
 from django.conf import settings
 
 from voices.engine.owner import OwnerSettings, OwnerState, OwnerStatus, SpeechOwner
-from voices.engine.requests import ModelChoice
+from voices.engine.requests import ModelChoice, Ticket
 from xttsproject import storage
 from xttsproject.bundles.manifest import Bundle, open_bundle
 from xttsproject.lib.errors import DomainError
@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 _lock = threading.Lock()
 _owner: SpeechOwner | None = None
+_preload: Ticket | None = None
 
 
 def speech_owner() -> SpeechOwner:
@@ -36,9 +37,9 @@ def speech_owner() -> SpeechOwner:
 
 def speech_owner_close() -> None:
     """End the owner and free its models; the next call of :func:`speech_owner` makes another."""
-    global _owner
+    global _owner, _preload
     with _lock:
-        closing, _owner = _owner, None
+        closing, _owner, _preload = _owner, None, None
     if closing is not None:
         closing.close()
 
@@ -50,10 +51,11 @@ def speech_status() -> OwnerStatus | None:
 
 def speech_preload() -> None:
     """Load the configured model in the background when SPEECH_PRELOAD asks for it; the web process calls this."""
+    global _preload
     if not settings.SPEECH_PRELOAD:
         return
     try:
-        speech_owner().submit(ModelChoice(storage.bundle_dir(settings.XTTS_BUNDLE)))
+        _preload = speech_owner().submit(ModelChoice(storage.bundle_dir(settings.XTTS_BUNDLE)))
     except DomainError as error:
         logger.error("Speech was not loaded at the start: %s", error.message)
 
@@ -61,8 +63,8 @@ def speech_preload() -> None:
 def readiness() -> tuple[bool, dict[str, object]]:
     """Whether this process can answer a request for speech, and the facts for ``/readyz``.
 
-    It can with the configured model loaded, or there to be loaded on demand. While SPEECH_PRELOAD is still loading it
-    says no, so that a balancer waits.
+    It can with the configured model loaded, or there to be loaded on demand, as after an idle time. It says no while
+    SPEECH_PRELOAD is still loading, so that a balancer waits, and when that failed, until a model has been loaded.
     """
     status = speech_status()
     facts: dict[str, object] = {
@@ -80,8 +82,9 @@ def readiness() -> tuple[bool, dict[str, object]]:
     except DomainError as error:
         # Its message holds a path of this machine, and anybody may ask.
         return False, {**facts, "error": error.code}
-    loading = status is not None and status.state == OwnerState.LOADING
-    return not (settings.SPEECH_PRELOAD and (loading or (status is None or not status.models))), facts
+    waited_for = _preload is not None and not _preload.done
+    in_vain = _preload is not None and _preload.failed and not facts["models"]
+    return not (waited_for or in_vain), facts
 
 
 def bundle_of(name: str) -> Bundle | None:

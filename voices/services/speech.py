@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
@@ -115,6 +116,8 @@ def _sampling(voice: Voice, given: Mapping[str, Any]) -> Sampling:
     """The voice's defaults, overridden by what was given."""
     values = {name: value for name, value in voice.defaults.items() if name in SAMPLING_FIELDS}
     values.update({name: value for name, value in given.items() if name in SAMPLING_FIELDS and value is not None})
+    # Drawn here rather than by the engine: nine digits can be read out, typed, and pass through JavaScript unharmed.
+    values.setdefault("seed", secrets.randbelow(1_000_000_000))
     return Sampling(**values)
 
 

@@ -106,7 +106,8 @@ def test_two_clients_at_once_get_their_own_speech(people, make_voice, client_of)
         answer = clients[name].audio.speech.create(
             model="tiny", voice="Vera", input=texts[name], response_format="wav", extra_body={"seed": 4}
         )
-        return answer.content
+        content: bytes = answer.content
+        return content
 
     alone = {name: speak(name) for name in texts}
     with ThreadPoolExecutor(4) as pool:

@@ -2,21 +2,25 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import wave
+from typing import Any
 
 import pytest
 from django.urls import reverse
 
 from tests.voices.factories import SynthesisFactory, VoiceFactory
+from voices.engine.requests import ModelChoice
 from voices.models import Synthesis
 from voices.services.runtime import speech_owner, speech_preload
+from xttsproject.lib.errors import DomainError
 
 SPEAK = "/speak/"
 HTMX = {"HX-Request": "true"}
 
 
-def text_of(response) -> str:
-    return response.content.decode()
+def text_of(response: Any) -> str:
+    return str(response.content.decode())
 
 
 def test_the_page_offers_the_voices_that_can_speak(people, page_for):
@@ -148,20 +152,27 @@ def test_readyz_says_no_without_a_model_and_keeps_paths_to_itself(db, client, se
     assert str(tmp_path) not in json.dumps(answer.json())
 
 
-def test_a_preloaded_model_is_waited_for_and_then_ready(db, client, settings, speaking):
-    settings.SPEECH_PRELOAD = True
-    assert client.get("/readyz").status_code == 503
+def test_a_preloaded_model_is_waited_for_and_then_stays_ready_even_when_it_left_memory(db, client, settings, speaking):
+    settings.SPEECH_PRELOAD, settings.SPEECH_IDLE_UNLOAD = True, 0.5
     speech_preload()
+    assert client.get("/readyz").status_code == 503
     # The same line: what is asked for next comes after the loading.
-    from voices.engine.requests import ModelChoice
-
     speech_owner().submit(ModelChoice(speaking)).wait(60)
     answer = client.get("/readyz")
-    assert (answer.status_code, answer.json()["speech"]["state"], answer.json()["speech"]["models"]) == (
-        200,
-        "ready",
-        1,
-    )
+    assert (answer.status_code, answer.json()["speech"]["models"]) == (200, 1)
+    ends = time.monotonic() + 20
+    while speech_owner().status().models and time.monotonic() < ends:
+        time.sleep(0.05)
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["speech"]["state"]) == (200, "unloaded")
+
+
+def test_a_preload_that_failed_is_not_ready(db, client, settings, speaking):
+    settings.SPEECH_PRELOAD, settings.DEVICE = True, "no-such-device"
+    speech_preload()
+    with pytest.raises(DomainError):
+        speech_owner().submit(ModelChoice(speaking)).wait(60)
+    assert client.get("/readyz").status_code == 503
 
 
 def test_nothing_is_loaded_ahead_unless_asked_for(settings, speaking):

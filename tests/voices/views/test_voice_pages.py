@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
@@ -8,8 +10,8 @@ from voices.engine.encoding import FORMATS, encode
 from voices.models import Voice
 
 
-def text_of(response) -> str:
-    return response.content.decode()
+def text_of(response: Any) -> str:
+    return str(response.content.decode())
 
 
 def test_the_list_shows_ones_own_and_shared_voices(people, page_for):
