@@ -9,6 +9,7 @@ from typing import Any
 from django.db import IntegrityError, models, transaction
 
 from datasets.models import Dataset, SourceVideo, Speaker
+from datasets.services.following import stop_jobs
 from xttsproject import storage
 from xttsproject.accounts.models import Visibility
 from xttsproject.lib.errors import DomainError
@@ -76,9 +77,12 @@ def dataset_update(
 
 def dataset_delete(*, dataset: Dataset) -> None:
     """Delete a dataset and its versions. DomainError ``in_use`` while a training run stands on one of them."""
-    folders = [version.folder for version in dataset.versions.all()]
+    versions = list(dataset.versions.all())
+    folders = [version.folder for version in versions]
     try:
         with transaction.atomic():
+            for version in versions:
+                stop_jobs(subject=version)
             dataset.delete()
             for folder in folders:
                 transaction.on_commit(partial(storage.remove_tree, folder))

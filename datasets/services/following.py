@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
 from django.db import models
 
 from xttsproject.jobs.models import Job
+from xttsproject.jobs.services import job_cancel
+from xttsproject.lib.errors import DomainError
 
 
 def latest_jobs(*, subjects: Sequence[models.Model], user: Any) -> dict[str, Job]:
@@ -26,6 +29,14 @@ def latest_jobs(*, subjects: Sequence[models.Model], user: Any) -> dict[str, Job
 
 def latest_job(*, subject: models.Model, user: Any) -> Job | None:
     return Job.objects.about(subject).filter(pk__in=Job.objects.visible_to(user)).first()
+
+
+def stop_jobs(*, subject: models.Model) -> None:
+    """Cancel whatever waits or runs for ``subject``, which is about to be deleted."""
+    for job in Job.objects.about(subject).active():
+        # One that ended a moment ago needs no stopping.
+        with contextlib.suppress(DomainError):
+            job_cancel(job=job)
 
 
 def failure_code(*, subject: models.Model, state: str) -> str:

@@ -89,6 +89,9 @@ def version_build(*, version: DatasetVersion, progress: Progress) -> None:
                 seconds_validation=frozen.validation_seconds,
                 left_out=list(selection.left_out),
             )
+    except DatasetVersion.DoesNotExist:
+        storage.remove_tree(version.folder)
+        raise DomainError("subject_gone", f"“{version}” was deleted while it was being frozen.") from None
     except IntegrityError:
         storage.remove_tree(version.folder)
         same = version.dataset.versions.get(content_hash=frozen.hash)

@@ -9,12 +9,10 @@ from django.db import transaction
 
 from datasets.choices import SourceState
 from datasets.models import SourceVideo
-from datasets.services.following import failure_code
+from datasets.services.following import failure_code, stop_jobs
 from datasets.services.names import TITLE_LENGTH
 from xttsproject import storage
 from xttsproject.jobs.choices import JobState
-from xttsproject.jobs.models import Job
-from xttsproject.jobs.services import job_cancel
 from xttsproject.lib.errors import Cancelled, DomainError
 
 
@@ -37,10 +35,7 @@ def source_delete(*, source: SourceVideo) -> None:
     """
     folder = source.folder
     with transaction.atomic():
-        for job in Job.objects.about(source).active():
-            # One that ended a moment ago needs no stopping.
-            with contextlib.suppress(DomainError):
-                job_cancel(job=job)
+        stop_jobs(subject=source)
         source.delete()
         transaction.on_commit(lambda: storage.remove_tree(folder))
 

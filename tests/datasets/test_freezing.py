@@ -11,14 +11,16 @@ import pytest
 from datasets.choices import ReviewStatus, VersionState
 from datasets.models import DatasetVersion, SourceVideo
 from datasets.services.datasets import dataset_create, dataset_delete
-from datasets.services.freezing import version_freeze
+from datasets.services.freezing import version_build, version_freeze
 from datasets.services.segments import segment_edit
 from datasets.services.sources import source_delete
 from tests.datasets.factories import DatasetFactory, SourceFactory, SpeakerFactory, reviewed_source
+from xttsproject.jobs.choices import JobState
 from xttsproject.jobs.models import Job
 from xttsproject.jobs.services import job_cancel
 from xttsproject.lib.audio import read_wav
 from xttsproject.lib.errors import DomainError
+from xttsproject.lib.progress import Callback
 
 
 @pytest.fixture
@@ -180,3 +182,24 @@ def test_deleting_a_dataset_removes_its_clips(dataset: Any, work: Any, django_ca
     with django_capture_on_commit_callbacks(execute=True):
         dataset_delete(dataset=dataset)
     assert not version.folder.exists()
+
+
+def test_a_dataset_deleted_while_it_is_frozen_leaves_no_file(
+    dataset: Any, django_capture_on_commit_callbacks: Any, data_root: Path
+) -> None:
+    version, job = version_freeze(dataset=dataset, owner=dataset.owner)
+    deleted: list[str] = []
+
+    def delete_once(_: float, message: str) -> None:
+        if not deleted:
+            deleted.append(message)
+            with django_capture_on_commit_callbacks(execute=True):
+                dataset_delete(dataset=type(dataset).objects.get(pk=dataset.pk))
+
+    with pytest.raises(DomainError) as caught:
+        version_build(version=version, progress=Callback(delete_once))
+    assert deleted
+    assert caught.value.code == "subject_gone"
+    assert list((data_root / "media" / "datasets").iterdir()) == []
+    job.refresh_from_db()
+    assert job.state == JobState.CANCELLED
