@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from csp.constants import NONE, SELF
+from django.templatetags.static import static
 
 from xttsproject.lib.env import Environment
 
@@ -347,6 +348,23 @@ UNFOLD = {
     "SITE_TITLE": "XTTS voice portal",
     "SITE_HEADER": "Voice portal",
     "SITE_URL": "/",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("img/mark.svg")}],
+    # The portal's own green instead of the theme's purple.
+    "COLORS": {
+        "primary": {
+            "50": "#effaf7",
+            "100": "#d3f2ea",
+            "200": "#a8e4d6",
+            "300": "#74cfbc",
+            "400": "#45b29d",
+            "500": "#2a9683",
+            "600": "#0f766e",
+            "700": "#115e59",
+            "800": "#134e4a",
+            "900": "#153f3c",
+            "950": "#042f2e",
+        }
+    },
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
 }

@@ -90,6 +90,7 @@ def _environment() -> dict[str, str]:
         "MODELS_DIR": str(ROOT / "var" / "models"),
         "DATABASE_URL": "",
         "REDIS_URL": "",
+        "SPEECH_PRELOAD": "true",
         "XTTS_BUNDLE": "tiny",
         "WHISPER_BUNDLE": "tiny-whisper",
         "HTTPS": "false",

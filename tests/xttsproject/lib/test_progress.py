@@ -5,7 +5,7 @@ from xttsproject.lib.progress import Callback, Part
 
 
 def test_a_part_reports_its_stretch_of_the_whole():
-    seen = []
+    seen: list[object] = []
     part = Part(Callback(lambda fraction, message: seen.append((fraction, message))), 0.2, 0.6)
     part.report(0.5, "half")
     part.report(7.0, "too much")

@@ -8,7 +8,9 @@ from xttsproject.accounts.models import User
 class MeSerializer(serializers.ModelSerializer[User]):
     """The person whom the token belongs to."""
 
-    groups: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="name", many=True, read_only=True)
+    groups: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
+        slug_field="name", many=True, read_only=True
+    )
 
     class Meta:
         model = User
