@@ -181,9 +181,9 @@ class XttsEngine:
         """The decoder's sound of one sentence: latents ``(codes, width)`` to samples at :attr:`sample_rate`."""
         stretched = latents.to(self.device, torch.float32).unsqueeze(0)
         if speed != 1.0:
-            stretched = fn.interpolate(stretched.transpose(1, 2), scale_factor=1.0 / speed, mode="linear").transpose(
-                1, 2
-            )
+            # At least one frame must be left of the shortest sentence.
+            scale = max(1.0 / speed, 1.0 / stretched.shape[1])
+            stretched = fn.interpolate(stretched.transpose(1, 2), scale_factor=scale, mode="linear").transpose(1, 2)
         half = (
             torch.autocast(self.device.type, dtype=torch.bfloat16)
             if self.precision == "bf16"

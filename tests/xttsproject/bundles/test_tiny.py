@@ -75,8 +75,8 @@ def test_its_tokenizer_has_the_released_tokens(tiny_whisper_bundle: Path) -> Non
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(tiny_whisper_bundle / "tokenizer.json"))
-    first, last = tokenizer.token_to_id("<|0.00|>"), tokenizer.token_to_id("<|30.00|>")
-    assert last - first == 1500
-    assert tokenizer.token_to_id("<|notimestamps|>") == first - 1
+    ids = tokenizer.get_vocab()
+    assert ids["<|30.00|>"] - ids["<|0.00|>"] == 1500
+    assert ids["<|notimestamps|>"] == ids["<|0.00|>"] - 1
     for text in (" hello there", "Olá, João!", "日本語"):
         assert tokenizer.decode(tokenizer.encode(text).ids) == text

@@ -183,5 +183,5 @@ def test_wrong_devices_precisions_and_folders_are_named(tiny_bundle: Path, tmp_p
         ({"bundle_path": tiny_bundle, "precision": "fp8"}, "precision_unknown"),
     ):
         with pytest.raises(DomainError) as caught:
-            XttsEngine.load(**arguments)  # type: ignore[arg-type]
+            XttsEngine.load(**arguments)
         assert caught.value.code == code
