@@ -185,3 +185,9 @@ def test_wrong_devices_precisions_and_folders_are_named(tiny_bundle: Path, tmp_p
         with pytest.raises(DomainError) as caught:
             XttsEngine.load(**arguments)
         assert caught.value.code == code
+
+
+def test_the_shortest_sentence_sounds_at_the_highest_speed(engine: XttsEngine, voice: Conditioning) -> None:
+    import torch
+
+    assert len(engine.render(torch.randn(1, engine.config.gpt.width), voice, speed=4.0)) > 0
