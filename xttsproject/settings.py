@@ -84,7 +84,7 @@ MODEL_HUB_URL = env.url(
 XTTS_BUNDLE = env.text("XTTS_BUNDLE", "tiny", "The XTTS bundle in MODELS_DIR that speaks and is fine-tuned.")
 WHISPER_BUNDLE = env.text("WHISPER_BUNDLE", "tiny-whisper", "The Whisper bundle in MODELS_DIR that transcribes.")
 DEVICE = env.text("DEVICE", "auto", "Device of the models: auto, cpu, cuda or cuda:N.")
-SPEECH_PRECISION = env.text("SPEECH_PRECISION", "fp32", "Precision of speech.", choices=("fp32", "bf16", "fp16"))
+SPEECH_PRECISION = env.text("SPEECH_PRECISION", "fp32", "Precision of speech.", choices=("fp32", "bf16"))
 WHISPER_COMPUTE_TYPE = env.text("WHISPER_COMPUTE_TYPE", "default", "CTranslate2 compute type, such as int8 or float16.")
 SPEECH_PRELOAD = env.boolean("SPEECH_PRELOAD", False, "Load the speech model when the portal starts.")
 SPEECH_IDLE_UNLOAD = env.integer(
@@ -157,6 +157,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "xttsproject.middleware.UploadLimitMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

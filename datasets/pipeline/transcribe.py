@@ -55,7 +55,8 @@ class Transcriber:
     ) -> Transcriber:
         """Load a CTranslate2 folder (``model.bin``, ``config.json``, ``tokenizer.json``…); never from a hub.
 
-        ``device``: "cpu", "cuda" or "auto"; ``compute_type`` as CTranslate2 names them ("int8", "float16", "default").
+        ``device``: "cpu", "cuda", "cuda:N" or "auto"; ``compute_type`` as CTranslate2 names them ("int8", "float16",
+        "default").
         Raises DomainError ``model_missing`` or ``model_damaged``.
         """
         bundle_path = Path(bundle_path)
@@ -67,9 +68,15 @@ class Transcriber:
             )
         from faster_whisper import WhisperModel
 
+        kind, _colon, index = device.partition(":")
         try:
             model = WhisperModel(
-                str(bundle_path), device=device, compute_type=compute_type, cpu_threads=threads, local_files_only=True
+                str(bundle_path),
+                device=kind,
+                device_index=int(index or 0),
+                compute_type=compute_type,
+                cpu_threads=threads,
+                local_files_only=True,
             )
         except (RuntimeError, ValueError, OSError) as error:
             raise DomainError(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from datasets.pipeline.text import normalise
 from training.engine.checkpoint import SAMPLES
 from training.engine.spec import TrainSpec
 from xttsproject.lib.audio import Audio, read_wav, write_wav
@@ -86,7 +87,8 @@ def speak_samples(
     for index in wanted:
         prompt = spec.sample_prompts[index]
         progress.check()
-        speech = engine.speak(prompt.text, prompt.language, conditioning, Sampling(seed=prompt.seed), progress)
+        text = normalise(prompt.text, prompt.language)  # as users' speech and the training texts are
+        speech = engine.speak(text, prompt.language, conditioning, Sampling(seed=prompt.seed), progress)
         relative = sample_path(epoch, index)
         with atomic_path(spec.run_dir / relative) as temporary:
             write_wav(temporary, speech.audio)

@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from datasets.pipeline.text import normalise
 from voices.choices import Channel, VoiceState
 from voices.engine.requests import ModelChoice, SpeechRequest
 from voices.models import Synthesis, Voice
@@ -56,7 +57,8 @@ def speech_make(
             model=ModelChoice(voice.bundle_path, voice.adapter_path),
             model_key=voice.model_key,
             conditioning=voice.conditioning_path,
-            text=text,
+            # As in the frozen datasets: the model hears numbers and signs as the words they are spoken as.
+            text=normalise(text, language),
             language=language,
             sampling=wanted,
         )

@@ -16,6 +16,8 @@ _PERMISSIONS = {
         "training.view_trainingrun",
         "training.view_checkpoint",
         "training.view_epochsample",
+        "voices.view_voice",
+        "voices.view_synthesis",
     ),
 }
 

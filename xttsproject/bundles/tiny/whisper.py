@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xttsproject.bundles.manifest import Bundle, open_bundle, write_manifest
+from xttsproject.bundles.tiny import TINY_WHISPER
 from xttsproject.bundles.tiny.weights import Array, spread
 from xttsproject.lib.files import atomic_directory, write_json
 
 if TYPE_CHECKING:
     from ctranslate2.specs import WhisperSpec
 
-NAME = "whisper-tiny-random"
 NOTICE = (
     "This is a tiny model made by this project, with random weights: what it writes is noise, to be corrected by hand. "
     "It proves that every step works; download a Whisper model to get real transcripts."
@@ -64,7 +64,7 @@ def build(path: Path) -> Bundle:
         spec.save(str(folder))
         write_manifest(
             folder,
-            name=NAME,
+            name=TINY_WHISPER,
             kind="whisper",
             licence="MIT",
             licence_url="",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xttsproject.bundles.manifest import Bundle, open_bundle, write_manifest
+from xttsproject.bundles.tiny import TINY_XTTS
 from xttsproject.bundles.tiny.vocabulary import vocabulary
 from xttsproject.bundles.tiny.weights import tensor
 from xttsproject.lib.files import atomic_directory, write_json
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from xttsproject.xtts.config import GptShape
     from xttsproject.xtts.weights import State
 
-NAME = "xtts-tiny"
 NOTICE = (
     "This is a tiny model made by this project, with random weights: what it speaks is noise. It proves that every "
     "step from recording to speech works; download XTTS-v2 to hear words."
@@ -90,7 +90,13 @@ def build(path: Path) -> Bundle:
         save_file(_sorted(_dvae(build_dvae(config))), folder / DVAE_FILE)
         save_file(_sorted(_speakers()), folder / SPEAKERS_FILE)
         write_manifest(
-            folder, name=NAME, kind="xtts", licence="MIT", licence_url="", notice=NOTICE, source="built by this project"
+            folder,
+            name=TINY_XTTS,
+            kind="xtts",
+            licence="MIT",
+            licence_url="",
+            notice=NOTICE,
+            source="built by this project",
         )
     return open_bundle(path)
 

@@ -36,16 +36,6 @@ PARTS: dict[str, tuple[str, dict[str, str]]] = {
             "LICENSE": "LICENSE",
         },
     ),
-    "wavesurfer": (
-        "wavesurfer.js",
-        {
-            "wavesurfer.esm.js": "dist/wavesurfer.esm.js",
-            "plugins/hover.esm.js": "dist/plugins/hover.esm.js",
-            "plugins/regions.esm.js": "dist/plugins/regions.esm.js",
-            "plugins/timeline.esm.js": "dist/plugins/timeline.esm.js",
-            "LICENSE": "LICENSE",
-        },
-    ),
     "uplot": (
         "uplot",
         {"uPlot.esm.js": "dist/uPlot.esm.js", "uPlot.min.css": "dist/uPlot.min.css", "LICENSE": "LICENSE"},
