@@ -24,6 +24,8 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
+import psutil
+
 from datasets.pipeline.fetch_guard import is_public
 from datasets.pipeline.wording import bytes_words, duration_words
 from xttsproject.lib.errors import DomainError
@@ -38,17 +40,19 @@ _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH
 class FetchLimits:
     """``max_bytes`` of the file, ``max_seconds`` of sound, ``timeout`` in seconds for everything together.
 
-    ``attempts`` in all after passing faults, the first pause ``backoff`` seconds, then twice as long each time.
+    ``max_memory`` bytes may be resident in the fetching process and what it starts; a recording is written as it comes,
+    so only a page that blows up needs more. ``attempts`` in all after passing faults, the first pause ``backoff`` seconds, then twice as long each time.
     """
 
     max_bytes: int
     max_seconds: float
     timeout: float
+    max_memory: int = 1024**3
     attempts: int = 3
     backoff: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("max_bytes", "max_seconds", "timeout", "attempts"):
+        for name in ("max_bytes", "max_seconds", "timeout", "max_memory", "attempts"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}.")
         if self.backoff < 0:
@@ -171,6 +175,7 @@ def _watch(request: dict[str, Any], folder: Path, limits: FetchLimits, progress:
                     field="url",
                 )
             _check_folder(folder, limits)
+            _check_memory(child.pid, request["url"], limits)
             try:
                 line = lines.get(timeout=_TICK)
             except queue.Empty:
@@ -244,6 +249,22 @@ def _check_folder(folder: Path, limits: FetchLimits) -> None:
         raise DomainError(
             "too_large",
             f"The recording is larger than the limit of {bytes_words(limits.max_bytes)}; choose a shorter one.",
+            field="url",
+        )
+
+
+def _check_memory(pid: int, url: str, limits: FetchLimits) -> None:
+    resident = 0
+    with contextlib.suppress(psutil.Error):
+        child = psutil.Process(pid)
+        for process in (child, *child.children(recursive=True)):
+            with contextlib.suppress(psutil.Error):
+                resident += process.memory_info().rss
+    if resident > limits.max_memory:
+        raise DomainError(
+            "fetch_failed",
+            f"Fetching {url} took more than {bytes_words(limits.max_memory)} of memory and was stopped; give the "
+            "address of the recording itself.",
             field="url",
         )
 

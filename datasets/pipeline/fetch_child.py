@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any, TextIO
 
+from datasets.pipeline.fetch_bounds import FETCHABLE, PageBudget, PageTooLarge, bound_memory, refuse_program
 from datasets.pipeline.fetch_guard import Guard, TooManyBytes
 from datasets.pipeline.wording import bytes_words, duration_words
 from xttsproject.lib.errors import DomainError
@@ -28,19 +29,22 @@ def main() -> int:
     # Whatever a library prints must not end up between the lines.
     sys.stdout = sys.stderr
     _die_with_parent()
+    bound_memory()
     hosts = frozenset(host.lower() for host in request["private_hosts"])
     guard = Guard(request["allow_private"], request["max_bytes"] + OVERHEAD_BYTES, hosts)
     guard.install()
     # Its connections are made by a C library, past the guard. None in this table means: not to be imported.
     sys.modules["curl_cffi"] = None  # type: ignore[assignment]
     try:
-        _say(lines, {"done": _fetch_patiently(request, guard, lines)})
+        pages = PageBudget()
+        pages.install()
+        _say(lines, {"done": _fetch_patiently(request, guard, pages, lines)})
     except DomainError as error:
         _say(lines, {"error": {"code": error.code, "message": error.message, "permanent": error.permanent}})
     return 0
 
 
-def _fetch_patiently(request: dict[str, Any], guard: Guard, lines: TextIO) -> dict[str, Any]:
+def _fetch_patiently(request: dict[str, Any], guard: Guard, pages: PageBudget, lines: TextIO) -> dict[str, Any]:
     """Try again after passing faults, waiting twice as long each time; the parent ends it all when time is up."""
     attempts = request["attempts"]
     for attempt in range(attempts):
@@ -53,7 +57,7 @@ def _fetch_patiently(request: dict[str, Any], guard: Guard, lines: TextIO) -> di
             _say(lines, {"progress": 0.0, "message": f"trying again in {wait:.0f} s: {error.message}"})
             time.sleep(wait)
             guard.refused = guard.unresolved = None
-            guard.received = 0
+            guard.received = pages.received = 0
     raise AssertionError("attempts is at least 1")
 
 
@@ -70,7 +74,7 @@ def _fetch(request: dict[str, Any], guard: Guard, lines: TextIO) -> dict[str, An
 
     options: dict[str, Any] = {
         # One file, since joining two needs an FFmpeg program; sound alone where it is offered.
-        "format": "bestaudio/best",
+        "format": f"bestaudio{FETCHABLE}/best{FETCHABLE}",
         "outtmpl": {"default": str(Path(request["folder"]) / "source.%(ext)s")},
         "progress_hooks": [hook],
         "noplaylist": True,
@@ -101,6 +105,7 @@ def _fetch(request: dict[str, Any], guard: Guard, lines: TextIO) -> dict[str, An
             info = downloader.extract_info(url, download=False, process=True)
             info = _single(downloader, info, url)
             limits.check(info)
+            refuse_program(info, url)
             info = downloader.process_ie_result(info, download=True)
             path = Path(info["requested_downloads"][0]["filepath"])
     except DomainError:
@@ -169,6 +174,12 @@ def _explained(error: Exception, url: str, guard: Guard, request: dict[str, Any]
     for cause in chain:
         if isinstance(cause, DomainError):
             return cause
+    if any(isinstance(cause, PageTooLarge | MemoryError) for cause in chain):
+        return DomainError(
+            "fetch_failed",
+            f"What stands at {url} is too large for a page and is no recording; give the address of the recording.",
+            field="url",
+        )
     if guard.exceeded or any(isinstance(cause, TooManyBytes) for cause in chain):
         return _too_large(request)
     if guard.refused:
@@ -197,6 +208,9 @@ def _explained(error: Exception, url: str, guard: Guard, request: dict[str, Any]
             return DomainError("fetch_failed", message, permanent=False, field="url")
         if isinstance(cause, GeoRestrictedError):
             return DomainError("fetch_failed", f"{url} is not available in this server's country.", field="url")
+    if "Requested format is not available" in str(chain[0]):
+        message = f"{url} offers the recording only in ways that are not fetched here, such as RTMP."
+        return DomainError("fetch_failed", message, field="url")
     passing = any(isinstance(cause, TransportError | ConnectionError) for cause in chain)
     reason = _reason(chain[0])
     return DomainError("fetch_failed", f"{url} could not be fetched: {reason}", permanent=not passing, field="url")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -62,6 +63,21 @@ class _Handler(BaseHTTPRequestHandler):
     def answer_embedding(self) -> None:
         body = f'<html><body><video src="{self.server.address("/speech.wav")}"></video></body></html>'
         self._send(body.encode(), "text/html")
+
+    def answer_bomb(self) -> None:
+        """A page of 300 MB that travels as 300 kB."""
+        packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+        body = packer.compress(b"<!doctype html><html><body>")
+        body += b"".join(packer.compress(b"<p>" + b" " * 999_997) for _ in range(300)) + packer.flush()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def answer_program(self) -> None:
+        self._send(b'<html><body><video src="rtmp://127.0.0.1/live/talk"></video></body></html>', "text/html")
 
     def answer_private(self) -> None:
         self.send_response(302)

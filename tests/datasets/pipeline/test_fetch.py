@@ -102,7 +102,56 @@ def test_a_file_over_the_limit_is_stopped_with_and_without_a_stated_size(
 
 
 def test_an_endless_page_is_stopped_too(server: MisbehavingServer, target: Path) -> None:
-    assert refusal(server.address("/endlesspage"), target, allow_private=True).code == "too_large"
+    error = refusal(server.address("/endlesspage"), target, allow_private=True)
+
+    assert (error.code, error.permanent) == ("fetch_failed", True)
+    assert "too large for a page" in error.message
+
+
+def test_a_page_that_unpacks_to_a_thousand_times_its_size_is_given_up_at_once(
+    server: MisbehavingServer, target: Path
+) -> None:
+    roomy = FetchLimits(max_bytes=4 * 1024**3, max_seconds=60, timeout=120, attempts=1)
+    began = time.monotonic()
+    error = refusal(server.address("/bomb"), target, roomy, allow_private=True)
+
+    assert error.code == "fetch_failed"
+    assert "too large for a page" in error.message
+    assert time.monotonic() - began < 20
+
+
+def test_a_fetch_that_needs_too_much_memory_is_ended(server: MisbehavingServer, target: Path) -> None:
+    meagre = FetchLimits(max_bytes=2_000_000, max_seconds=60, timeout=60, max_memory=20_000_000, attempts=1)
+    error = refusal(server.address("/slow.wav"), target, meagre, allow_private=True)
+
+    assert (error.code, error.permanent) == ("fetch_failed", True)
+    assert "20 MB of memory" in error.message
+
+
+def test_no_program_is_started_to_fetch(
+    server: MisbehavingServer, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    program = programs / "rtmpdump"
+    program.write_text(f"#!/bin/sh\necho started >> {tmp_path}/started\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
+    error = refusal(server.address("/program"), target, allow_private=True)
+
+    assert error.code == "fetch_failed"
+    assert "RTMP" in error.message
+    assert not (tmp_path / "started").exists()
+
+
+def test_memory_is_bounded_before_anything_is_fetched() -> None:
+    asking = (
+        "from datasets.pipeline.fetch_bounds import bound_memory; bound_memory(); import yt_dlp; bytearray(3 << 30)"
+    )
+    ran = subprocess.run([sys.executable, "-c", asking], capture_output=True, text=True, timeout=60)
+
+    assert ran.returncode == 1
+    assert "MemoryError" in ran.stderr
 
 
 def test_a_slow_server_runs_into_the_time_limit(server: MisbehavingServer, target: Path) -> None:
