@@ -24,6 +24,12 @@ class OwnedAdmin(ModelAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Asked of rows that did not come through ``get_queryset`` too, such as those of a history."""
+        if not super().has_view_permission(request, obj):
+            return False
+        return obj is None or self._rows().visible_to(request.user).filter(pk=obj.pk).exists()
+
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         if not super().has_change_permission(request, obj):
             return False
@@ -35,8 +41,10 @@ class OwnedAdmin(ModelAdmin):
         return obj is None or request.user.is_superuser or obj.owner_id == request.user.pk
 
     def editable(self, request: HttpRequest) -> QuerySet[Any]:
-        manager: Any = self.model._default_manager
-        return manager.editable_by(request.user)  # type: ignore[no-any-return]
+        return self._rows().editable_by(request.user)  # type: ignore[no-any-return]
+
+    def _rows(self) -> Any:
+        return self.model._default_manager
 
 
 class ReadOnlyAdmin(OwnedAdmin):

@@ -6,9 +6,10 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from simple_history.admin import SimpleHistoryAdmin
@@ -127,6 +128,34 @@ class SegmentAdmin(SimpleHistoryAdmin, OwnedAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # A segment goes with its recording; one that is no good is rejected, which keeps its history.
         return False
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        self._shown_or_404(request, unquote(object_id))
+        answer: HttpResponse = super().history_view(request, object_id, extra_context)
+        return answer
+
+    def history_form_view(
+        self, request: HttpRequest, object_id: str, version_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """A former state, for looking: what it said is corrected or reviewed again like anything else."""
+        self._shown_or_404(request, object_id)
+        if not version_id.isdecimal():
+            raise Http404
+        if request.method == "POST":
+            raise PermissionDenied
+        answer: HttpResponse = super().history_form_view(request, object_id, version_id, extra_context)
+        return answer
+
+    def revert_disabled(self, request: HttpRequest, obj: Any = None) -> bool:
+        # A form that holds the former text differs in nothing from its own state, so it would save nothing.
+        return True
+
+    def _shown_or_404(self, request: HttpRequest, object_id: str) -> None:
+        """The history itself knows neither owners nor sharing."""
+        if self.get_object(request, object_id) is None:
+            raise Http404
 
     def save_model(self, request: HttpRequest, obj: Segment, form: Any, change: bool) -> None:
         """Only what was changed, and through the services, as everywhere."""

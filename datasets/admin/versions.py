@@ -19,6 +19,8 @@ class DatasetAdmin(ReadOnlyAdmin):
     list_filter = ("language", "visibility")
     search_fields = ("name", "speaker__name", "owner__username")
     list_select_related = ("speaker", "owner")
+    # Some of them may be private to others.
+    exclude = ("sources",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: Any = super().get_queryset(request)
@@ -42,6 +44,8 @@ class DatasetVersionAdmin(ReadOnlyAdmin):
     search_fields = ("dataset__name", "content_hash")
     list_select_related = ("dataset", "created_by")
     date_hierarchy = "created_at"
+    # Told on the version's page, to each person what they may see.
+    exclude = ("left_out",)
 
     @display(description="minutes")
     def minutes(self, version: DatasetVersion) -> str:

@@ -45,7 +45,8 @@ class Segment(models.Model):
     )
     reviewed_at = models.DateTimeField(null=True, blank=True)
 
-    history = HistoricalRecords(excluded_fields=["words", "quality"])
+    # What was said in a recording goes with it: no copy of a deleted transcript stays.
+    history = HistoricalRecords(excluded_fields=["words", "quality"], cascade_delete_history=True)
     objects = SegmentQuerySet.as_manager()
 
     class Meta:
