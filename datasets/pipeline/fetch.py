@@ -41,7 +41,8 @@ class FetchLimits:
     """``max_bytes`` of the file, ``max_seconds`` of sound, ``timeout`` in seconds for everything together.
 
     ``max_memory`` bytes may be resident in the fetching process and what it starts; a recording is written as it comes,
-    so only a page that blows up needs more. ``attempts`` in all after passing faults, the first pause ``backoff`` seconds, then twice as long each time.
+    so only a page that blows up needs more. ``attempts`` in all after passing faults, the first pause ``backoff``
+    seconds, then twice as long each time.
     """
 
     max_bytes: int
