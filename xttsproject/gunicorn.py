@@ -9,7 +9,7 @@ worker_class = "gthread"
 threads = int(os.environ.get("WEB_THREADS", "16"))
 # Speaking a long text may take minutes; the thread answers when it is done.
 timeout = 0
-graceful_timeout = 10
+graceful_timeout = 3
 keepalive = 5
 accesslog = None
 errorlog = "-"

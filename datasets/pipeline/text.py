@@ -253,5 +253,7 @@ def _spacing(text: str) -> str:
     text = re.sub(r"\s+([.,;:!?])", r"\1", text)
     text = re.sub(r"([!?])[!?.]+", r"\1", text)
     text = re.sub(r"(?:,\s*)+(?=[.,;:!?])", "", text)
+    # An opening bracket has become a comma; after another mark it is no pause of its own.
+    text = re.sub(r"([.;:!?])(?:\s*,)+", r"\1", text)
     text = re.sub(r"^[\s,;:]+|[\s,]+$", "", text)
     return text.strip()

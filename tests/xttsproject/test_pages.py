@@ -226,7 +226,7 @@ def test_the_list_of_jobs_refreshes_only_while_one_is_active(page_for, people):
     anna = page_for(people.anna)
     job = job_of(people.anna)
     assert 'hx-trigger="every 2s"' in anna.get(reverse("jobs:list")).content.decode()
-    job.mark_cancelled()
+    assert job.request_cancel()
     assert "hx-trigger" not in anna.get(reverse("jobs:list")).content.decode()
 
 
@@ -279,7 +279,8 @@ def test_a_watched_strip_asks_for_the_whole_page_when_the_job_has_ended(page_for
     anna, job = page_for(people.anna), job_of(people.anna)
     strip = reverse("jobs:strip", args=[job.pk])
     assert "HX-Refresh" not in anna.get(strip, {"watched": "1"}).headers
-    job.fail("not_media", "“notes.pdf” is no recording.")
+    assert job.claim()
+    assert job.fail("not_media", "“notes.pdf” is no recording.")
     page = anna.get(strip, {"watched": "1"})
     assert page.headers["HX-Refresh"] == "true"
     assert "“notes.pdf” is no recording. not_media" in text_of(page)

@@ -7,6 +7,7 @@ API client would. Run again, it finds what is there already, speaks once more an
 from __future__ import annotations
 
 import argparse
+import contextlib
 import fcntl
 import json
 import os
@@ -32,7 +33,8 @@ def main() -> int:
     if arguments.audio and not arguments.audio.is_file():
         print(f"There is no file {arguments.audio}; give AUDIO the path of a recording.", file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
 
     DATA.mkdir(parents=True, exist_ok=True)
     with open(DATA / "lock", "w") as lock:
@@ -42,16 +44,16 @@ def main() -> int:
             print("The demo is running already in this folder. Stop that one first (Ctrl-C there).", file=sys.stderr)
             return 2
         try:
-            return _demo(arguments.audio, arguments.once)
+            return _demo(arguments.audio, arguments.once, lock.fileno())
         except KeyboardInterrupt:
-            print("\nStopped.")
+            print("Stopped.")
             return 130
         except (StartError, StageError, ApiError, JobEnded, subprocess.CalledProcessError) as error:
             print(f"\nThe demo failed. {error}", file=sys.stderr)
             return 1
 
 
-def _demo(audio: Path | None, once: bool) -> int:
+def _demo(audio: Path | None, once: bool, lock: int) -> int:
     began = time.monotonic()
     environment = _environment()
     _say("Setting up (database, models, page parts)")
@@ -59,7 +61,7 @@ def _demo(audio: Path | None, once: bool) -> int:
     people = json.loads(_manage(environment, "demo_people"))
     recording = Recording(audio) if audio else _synthetic(environment)
 
-    with PortalProcesses(ROOT, environment, DATA / "portal.log", free_port(8000)) as portal:
+    with PortalProcesses(ROOT, environment, DATA / "portal.log", free_port(8000), keep=(lock,)) as portal:
         _say(f"The portal serves at {portal.address} ({time.monotonic() - began:.0f} s)\n")
         try:
             spoken = MainJob(
@@ -120,6 +122,11 @@ def _synthetic(environment: dict[str, str]) -> Recording:
 
 
 def _interrupt(*_: object) -> None:
+    # Once is enough: a second Ctrl-C must not break off the orderly end that the first has begun.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    with contextlib.suppress(OSError):  # a terminal that was closed takes no more words
+        print("\nStopping…", flush=True)
     raise KeyboardInterrupt
 
 

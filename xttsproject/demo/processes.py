@@ -25,8 +25,9 @@ class StartError(Exception):
 class PortalProcesses:
     """honcho with the Procfile's processes. Leaving the block ends every one of them."""
 
-    def __init__(self, root: Path, environment: dict[str, str], log: Path, port: int):
-        self._root, self._log = root, log
+    def __init__(self, root: Path, environment: dict[str, str], log: Path, port: int, *, keep: tuple[int, ...] = ()):
+        """``keep``: open files that the manager holds too, such as a lock that must outlive a killed starter."""
+        self._root, self._log, self._keep = root, log, keep
         self.address = f"http://127.0.0.1:{port}"
         self._environment = {**environment, "BIND": f"127.0.0.1:{port}"}
         self._manager: subprocess.Popen[bytes] | None = None
@@ -43,6 +44,7 @@ class PortalProcesses:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
+                pass_fds=self._keep,
             )
         try:
             self._wait_until_up()

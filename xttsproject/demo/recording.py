@@ -165,6 +165,8 @@ def main(arguments: list[str]) -> int:
     target = Path(arguments[0])
     try:
         samples, rate, spoken = render()
+    except KeyboardInterrupt:
+        return 130
     except ModuleNotFoundError as error:
         sys.stderr.write(f"The package {error.name} is missing; install the extra “demo” of this project.\n")
         return 1

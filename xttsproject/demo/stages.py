@@ -154,9 +154,9 @@ class MainJob:
         if run["state"] != "succeeded":
             raise StageError(f"The run “{label}” is {run['state']}: {run['error']}")
         before, after = run["base_validation_loss"], run["best_validation_loss"]
-        run["told"] = f"{run['epochs_total']} epochs, {run['steps_total']} steps, validation loss " + (
-            f"{before:.3f} → {after:.3f}" if before is not None else f"{after:.3f}"
-        )
+        # A single clip leaves nothing to validate on.
+        losses = f"training loss {run['loss']:.3f}" if after is None else f"validation loss {before:.3f} → {after:.3f}"
+        run["told"] = f"{run['epochs_total']} epochs, {run['steps_total']} steps, {losses}"
         return dict(run)
 
     def _checkpoint(self, run: Json) -> Json:
@@ -167,9 +167,9 @@ class MainJob:
             sound = self.maker.bytes("GET", sample["audio"]).content
             if sound[:4] != b"RIFF":
                 raise StageError(f"The sample of epoch {sample['epoch']} is no WAV file.")
-        best = next(row for row in checkpoints if row["is_best"])
+        best = next((row for row in checkpoints if row["is_best"]), checkpoints[-1])
         best["told"] = (
-            f"{len(checkpoints)} beside the base model, best: epoch {best['epoch']} ({best['bytes'] / 1e6:.2f} MB)"
+            f"{len(checkpoints)} beside the base model, taken: epoch {best['epoch']} ({best['bytes'] / 1e6:.2f} MB)"
         )
         return dict(best)
 

@@ -18,5 +18,9 @@ class JobAdmin(ModelAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
+    def has_delete_permission(self, request: HttpRequest, obj: Job | None = None) -> bool:
+        # What is under way is cancelled first; its subject would wait for a job that is gone.
+        return super().has_delete_permission(request, obj) and not (obj and obj.is_active)
+
     def has_change_permission(self, request: HttpRequest, obj: Job | None = None) -> bool:
         return False

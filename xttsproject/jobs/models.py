@@ -50,6 +50,7 @@ class Job(models.Model):
     worker = models.CharField(max_length=120, blank=True, help_text="host:process")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     queued_at = models.DateTimeField(default=timezone.now, editable=False)
+    sent_at = models.DateTimeField(null=True, blank=True, help_text="When its message reached the broker.")
     started_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -58,6 +59,13 @@ class Job(models.Model):
 
     class Meta:
         ordering = ("-created_at",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=("kind", "subject_type", "subject_id"),
+                condition=models.Q(state__in=ACTIVE_STATES) & ~models.Q(subject_id=""),
+                name="one_active_job_per_subject",
+            )
+        ]
         indexes = [
             models.Index(fields=("subject_type", "subject_id")),
             models.Index(fields=("queue", "state", "queued_at")),
@@ -102,8 +110,10 @@ class Job(models.Model):
         )
 
     def fail(self, code: str, message: str, *, unexpected: bool = False) -> bool:
+        """The worker that claimed the job gives up; a worker that lost it can no longer say so."""
         return self._move(
-            ACTIVE_STATES,
+            (JobState.RUNNING,),
+            mine=True,
             state=JobState.FAILED,
             error_code=code,
             error=message,
@@ -112,8 +122,8 @@ class Job(models.Model):
         )
 
     def mark_cancelled(self) -> bool:
-        """The work has stopped (or never began)."""
-        return self._move(ACTIVE_STATES, state=JobState.CANCELLED, finished_at=timezone.now())
+        """Its worker has stopped the work."""
+        return self._move((JobState.RUNNING,), mine=True, state=JobState.CANCELLED, finished_at=timezone.now())
 
     def request_cancel(self) -> bool:
         """A queued job ends at once; a running one is told, and ends at its next check."""
@@ -122,27 +132,40 @@ class Job(models.Model):
         return self._move((JobState.RUNNING,), cancel_requested=True)
 
     def requeue(self) -> bool:
-        """Back to the queue: a retry of an ended job, or a job whose worker died."""
-        return self._move(
-            (JobState.RUNNING, JobState.FAILED, JobState.CANCELLED),
-            state=JobState.QUEUED,
-            progress=0.0,
-            message="",
-            error="",
-            error_code="",
-            unexpected=False,
-            cancel_requested=False,
-            worker="",
-            queued_at=timezone.now(),
-            started_at=None,
-            finished_at=None,
-            heartbeat_at=None,
-        )
+        """A failed or cancelled job is to be tried again."""
+        return self._move((JobState.FAILED, JobState.CANCELLED), **_fresh())
 
-    def _move(self, allowed: tuple[JobState, ...], *, mine: bool = False, **changes: Any) -> bool:
+    def take_back(self, *, give_up: tuple[str, str] | None = None) -> bool:
+        """Take a running job from the worker that died with it, as this row was read.
+
+        It goes back to the queue; or it is cancelled, if that was asked for; or it fails with ``give_up`` (code and
+        sentence). False if the worker has ended it meanwhile, or another has claimed it since.
+        """
+        changes: dict[str, Any] = _fresh()
+        if self.cancel_requested:
+            changes = {"state": JobState.CANCELLED, "finished_at": timezone.now()}
+        elif give_up is not None:
+            code, message = give_up
+            changes = {"state": JobState.FAILED, "finished_at": timezone.now(), "unexpected": True}
+            changes |= {"error_code": code, "error": message}
+        return self._move((JobState.RUNNING,), held_by=self.worker, at_attempt=self.attempt, **changes)
+
+    def _move(
+        self,
+        allowed: tuple[JobState, ...],
+        *,
+        mine: bool = False,
+        held_by: str | None = None,
+        at_attempt: int | None = None,
+        **changes: Any,
+    ) -> bool:
         rows = Job.objects.filter(pk=self.pk, state__in=allowed)
         if mine:
-            rows = rows.filter(worker=worker_name())
+            held_by = worker_name()
+        if held_by is not None:
+            rows = rows.filter(worker=held_by)
+        if at_attempt is not None:
+            rows = rows.filter(attempt=at_attempt)
         moved = bool(rows.update(**changes))
         self.refresh_from_db()
         return moved
@@ -184,7 +207,8 @@ class Job(models.Model):
         """1 for the next one to start; None when not waiting."""
         if self.state != JobState.QUEUED:
             return None
-        return Job.objects.ahead_of(self).count() + 1
+        ahead: int | None = getattr(self, "jobs_ahead", None)
+        return (Job.objects.ahead_of(self).count() if ahead is None else ahead) + 1
 
     @property
     def subject(self) -> models.Model | None:
@@ -193,6 +217,25 @@ class Job(models.Model):
             return None
         model: type[models.Model] = apps.get_model(self.subject_type)
         return model._default_manager.filter(pk=self.subject_id).first()
+
+
+def _fresh() -> dict[str, Any]:
+    """The columns of a job that waits to be started, whatever happened to it before."""
+    return {
+        "state": JobState.QUEUED,
+        "progress": 0.0,
+        "message": "",
+        "error": "",
+        "error_code": "",
+        "unexpected": False,
+        "cancel_requested": False,
+        "worker": "",
+        "queued_at": timezone.now(),
+        "sent_at": None,
+        "started_at": None,
+        "finished_at": None,
+        "heartbeat_at": None,
+    }
 
 
 def worker_name() -> str:

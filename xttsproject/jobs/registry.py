@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from xttsproject.jobs.context import JobContext
 
 Handler = Callable[["JobContext"], dict[str, Any] | None]
+MayRetry = Callable[[models.Model, Any], None]
 Ended = Callable[[models.Model, str, str], None]
 
 
@@ -21,6 +22,7 @@ Ended = Callable[[models.Model, str, str], None]
 class JobKind:
     """``handler`` does the work. ``ended`` hears of a failure or cancellation: (subject, state, message).
 
+    ``may_retry`` raises where a person (subject, user) may not start the work again, although the job is theirs.
     ``max_attempts`` bounds how often a job whose worker died is started again.
     """
 
@@ -28,6 +30,7 @@ class JobKind:
     queue: Queue
     handler: Handler
     ended: Ended | None
+    may_retry: MayRetry | None
     max_attempts: int
 
 
@@ -35,7 +38,12 @@ _kinds: dict[str, JobKind] = {}
 
 
 def job_kind(
-    name: str, *, queue: Queue, ended: Ended | None = None, max_attempts: int = 3
+    name: str,
+    *,
+    queue: Queue,
+    ended: Ended | None = None,
+    may_retry: MayRetry | None = None,
+    max_attempts: int = 3,
 ) -> Callable[[Handler], Handler]:
     """Register the decorated function as the handler of jobs of this kind.
 
@@ -45,7 +53,7 @@ def job_kind(
     def register(handler: Handler) -> Handler:
         if name in _kinds and _kinds[name].handler is not handler:
             raise ValueError(f"Two handlers for jobs of kind {name!r}.")
-        _kinds[name] = JobKind(name, queue, handler, ended, max_attempts)
+        _kinds[name] = JobKind(name, queue, handler, ended, may_retry, max_attempts)
         return handler
 
     return register

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
 from xttsproject.jobs.choices import JobState
@@ -29,20 +29,24 @@ def job_start(
 
     One active job of a kind per subject: asking again while it waits or runs returns that one.
     """
+    about = {
+        "subject_type": f"{subject._meta.app_label}.{subject._meta.model_name}" if subject is not None else "",
+        "subject_id": str(subject.pk) if subject is not None else "",
+    }
     with transaction.atomic():
-        if subject is not None:
-            active = Job.objects.about(subject).active().filter(kind=kind).first()
-            if active is not None:
-                return active
-        job = Job.objects.create(
-            kind=kind,
-            queue=get_kind(kind).queue,
-            title=title[:200],
-            owner=owner,
-            subject_type=f"{subject._meta.app_label}.{subject._meta.model_name}" if subject is not None else "",
-            subject_id=str(subject.pk) if subject is not None else "",
-            arguments=arguments or {},
-        )
+        try:
+            with transaction.atomic():
+                job = Job.objects.create(
+                    kind=kind,
+                    queue=get_kind(kind).queue,
+                    title=title[:200],
+                    owner=owner,
+                    arguments=arguments or {},
+                    **about,
+                )
+        except IntegrityError:
+            # The database allows one active job of a kind per subject.
+            return Job.objects.active().get(kind=kind, **about)
         transaction.on_commit(lambda: job_send(job=job))
     return job
 
@@ -53,6 +57,7 @@ def job_send(*, job: Job) -> None:
 
     # Positional, because django-q takes some keyword names for itself.
     async_task(RUN, str(job.pk), cluster=job.queue, task_name=job.kind)
+    Job.objects.filter(pk=job.pk).update(sent_at=timezone.now())
 
 
 def job_cancel(*, job: Job) -> None:
@@ -63,16 +68,26 @@ def job_cancel(*, job: Job) -> None:
         job_tell_subject(job=job)
 
 
-def job_retry(*, job: Job) -> None:
-    """Queue a failed or cancelled job again. DomainError ``job_not_retryable`` in any other state."""
-    with transaction.atomic():
-        if not job.can_retry or not job.requeue():
-            raise DomainError(
-                "job_not_retryable",
-                f"“{job.title}” is {job.get_state_display().lower()}; "
-                "only a failed or cancelled job can be tried again.",
-            )
-        transaction.on_commit(lambda: job_send(job=job))
+def job_retry(*, job: Job, user: Any) -> None:
+    """Queue a failed or cancelled job again.
+
+    DomainErrors: ``job_not_retryable`` in any other state, ``job_active`` while the same work is waiting or running
+    as another job, and what the kind's ``may_retry`` says of this person.
+    """
+    kind, subject = get_kind(job.kind), job.subject
+    if kind.may_retry is not None and subject is not None:
+        kind.may_retry(subject, user)
+    try:
+        with transaction.atomic():
+            if not job.can_retry or not job.requeue():
+                raise DomainError(
+                    "job_not_retryable",
+                    f"“{job.title}” is {job.get_state_display().lower()}; "
+                    "only a failed or cancelled job can be tried again.",
+                )
+            transaction.on_commit(lambda: job_send(job=job))
+    except IntegrityError:
+        raise DomainError("job_active", f"“{job.title}” is already under way as another job.") from None
 
 
 def job_tell_subject(*, job: Job) -> None:
@@ -83,30 +98,34 @@ def job_tell_subject(*, job: Job) -> None:
 
 
 def jobs_rescue() -> int:
-    """Give jobs whose worker died to another; fail those that died too often. Returns how many were found.
+    """Give jobs whose worker died to another, and send those whose message was lost. Returns how many there were.
 
-    A worker on this machine is known to be dead when its process is gone; one elsewhere when it has been
-    silent for JOB_LOST_SECONDS.
+    A worker on this machine is known to be dead when its process is gone; one elsewhere when it has been silent for
+    JOB_LOST_SECONDS. A job that has lost too many workers fails.
     """
-    silent = Job.objects.silent_since(timezone.now() - timedelta(seconds=settings.JOB_LOST_SECONDS))
+    long_ago = timezone.now() - timedelta(seconds=settings.JOB_LOST_SECONDS)
     here = Job.objects.filter(state=JobState.RUNNING, worker__startswith=f"{socket.gethostname()}:")
-    lost = {job.pk: job for job in silent} | {job.pk: job for job in here if not _alive(job.worker)}
+    lost = {job.pk: job for job in Job.objects.silent_since(long_ago)}
+    lost |= {job.pk: job for job in here if not _alive(job.worker)}
     for job in lost.values():
-        if job.cancel_requested:
-            job.mark_cancelled()
-            job_tell_subject(job=job)
-        elif job.attempt >= get_kind(job.kind).max_attempts:
-            job.fail(
+        give_up = None
+        if job.attempt >= get_kind(job.kind).max_attempts:
+            give_up = (
                 "worker_lost",
                 f"“{job.title}” lost its worker {job.attempt} times, so it was not started again. "
                 "Look at the worker's log for a crash or too little memory, then retry.",
-                unexpected=True,
             )
-            job_tell_subject(job=job)
-        elif job.requeue():
+        if not job.take_back(give_up=give_up):
+            continue
+        if job.state == JobState.QUEUED:
             logger.warning("Job %s (%s) lost its worker; queued again.", job.pk, job.kind)
             job_send(job=job)
-    return len(lost)
+        else:
+            job_tell_subject(job=job)
+    unsent = list(Job.objects.unsent_since(long_ago))
+    for job in unsent:
+        job_send(job=job)
+    return len(lost) + len(unsent)
 
 
 def jobs_resend(*, queue: str) -> int:

@@ -9,7 +9,7 @@ from django.db import close_old_connections
 from xttsproject.jobs.context import Heartbeat, JobContext, LostClaim
 from xttsproject.jobs.models import Job
 from xttsproject.jobs.registry import get_kind
-from xttsproject.jobs.services import job_tell_subject, jobs_rescue
+from xttsproject.jobs.services import job_tell_subject
 from xttsproject.lib.errors import Cancelled, DomainError
 
 logger = logging.getLogger(__name__)
@@ -41,16 +41,11 @@ def run(job_id: str) -> str:
         )
     except BaseException:
         # SystemExit is how django-q ends a task that ran too long.
-        job.fail("timeout", f"“{job.title}” was stopped because it ran longer than JOB_TIMEOUT_HOURS allows.")
-        job_tell_subject(job=job)
+        if job.fail("timeout", f"“{job.title}” was stopped because it ran longer than JOB_TIMEOUT_HOURS allows."):
+            job_tell_subject(job=job)
         raise
     finally:
         close_old_connections()
     if not job.is_active and job.state != "succeeded":
         job_tell_subject(job=job)
     return job.state
-
-
-def rescue() -> int:
-    """Scheduled every minute on the cpu cluster."""
-    return jobs_rescue()

@@ -20,7 +20,7 @@ from xttsproject.lib.errors import DomainError
 @login_required
 @require_GET
 def job_list(request: HttpRequest) -> HttpResponse:
-    page = Paginator(Job.objects.visible_to(request.user), 30).get_page(request.GET.get("page"))
+    page = Paginator(Job.objects.visible_to(request.user).with_places(), 30).get_page(request.GET.get("page"))
     return render(request, "jobs/list.html", {"page": page, "any_active": any(job.is_active for job in page)})
 
 
@@ -55,7 +55,7 @@ def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
 def retry(request: HttpRequest, pk: UUID) -> HttpResponse:
     job = get_object_or_404(Job.objects.editable_by(request.user), pk=pk)
     try:
-        job_retry(job=job)
+        job_retry(job=job, user=request.user)
     except DomainError as error:
         messages.error(request, error.message)
     else:

@@ -79,6 +79,9 @@ def read_wav(source: Path | BinaryIO, start: float = 0.0, end: float | None = No
 
 
 def to_pcm16(samples: Samples) -> bytes:
-    """Little-endian 16-bit PCM. 32767 is the ceiling, so that +1.0 does not wrap to the most negative value."""
-    scaled: Samples = np.clip(samples, -1.0, 1.0) * np.float32(32767.0)
-    return bytes(np.rint(scaled).astype("<i2").tobytes())
+    """Little-endian 16-bit PCM, on the scale of :func:`read_wav`: what was read is written back to the bit.
+
+    +1.0 has no place on that scale and becomes the step below, instead of wrapping to the most negative value.
+    """
+    scaled = np.rint(samples * np.float32(32768.0))
+    return bytes(np.clip(scaled, -32768, 32767).astype("<i2").tobytes())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from datasets.pipeline.text import check_text, normalise
@@ -131,6 +131,7 @@ def test_every_language_says_numbers_money_and_percentages_without_digits(langua
     assert not any(character.isdigit() or character in "$€£%" for character in spoken)
 
 
+@example(".[0", "ar")
 @given(st.text(max_size=60), st.sampled_from(sorted(LANGUAGES)))
 def test_any_text_at_all_is_normalised_and_stays_so(text: str, language: str) -> None:
     once = normalise(text, language)

@@ -154,10 +154,10 @@ def test_a_failed_job_is_tried_again_and_a_running_one_is_not(kind, people):
     job = start(people.anna)
     run(str(job.pk))
     job.refresh_from_db()
-    job_retry(job=job)
+    job_retry(job=job, user=people.anna)
     assert (job.state, job.error, job.progress) == (JobState.QUEUED, "", 0.0)
     with pytest.raises(DomainError, match="only a failed or cancelled job"):
-        job_retry(job=job)
+        job_retry(job=job, user=people.anna)
     assert run(str(job.pk)) == JobState.SUCCEEDED
 
 
@@ -229,6 +229,104 @@ def test_a_worker_that_lost_its_job_cannot_finish_it(kind, people):
     run(str(job.pk))
     job.refresh_from_db()
     assert (job.state, job.worker, job.result) == ("running", "elsewhere:1", {})
+
+
+def test_a_worker_that_stumbles_after_losing_its_job_does_not_fail_the_other_worker(kind, people):
+    def handler(context):
+        running(context.job, "elsewhere:1")
+        raise DomainError("stumbled", "The first worker stumbled.")
+
+    heard = kind(handler)
+    job = start(people.anna, subject=people.anna)
+    run(str(job.pk))
+    job.refresh_from_db()
+    assert (job.state, job.worker, job.error) == ("running", "elsewhere:1", "")
+    assert heard == []
+
+
+@pytest.mark.parametrize("ended", ["failed", "cancelled", "succeeded"])
+def test_a_job_that_ended_between_the_look_and_the_rescue_stays_ended(kind, people, dead_process, ended):
+    kind(lambda context: None)
+    job = start(people.anna)
+    running(job, f"{worker_name().rpartition(':')[0]}:{dead_process}")
+    seen = Job.objects.get(pk=job.pk)
+    Job.objects.filter(pk=job.pk).update(state=ended)
+    assert not seen.take_back()
+    assert Job.objects.get(pk=job.pk).state == ended
+
+
+def test_a_job_that_another_worker_has_claimed_since_is_not_taken_from_it(kind, people, dead_process):
+    kind(lambda context: None)
+    job = start(people.anna)
+    running(job, f"{worker_name().rpartition(':')[0]}:{dead_process}")
+    seen = Job.objects.get(pk=job.pk)
+    assert Job.objects.get(pk=job.pk).take_back()
+    assert Job.objects.get(pk=job.pk).claim()
+    assert not seen.take_back()
+    assert Job.objects.get(pk=job.pk).worker == worker_name()
+
+
+def test_a_lost_job_whose_cancel_was_asked_for_ends_cancelled(kind, people, dead_process):
+    heard = kind(lambda context: None)
+    job = start(people.anna, subject=people.anna)
+    running(job, f"{worker_name().rpartition(':')[0]}:{dead_process}")
+    job_cancel(job=job)
+    jobs_rescue()
+    job.refresh_from_db()
+    assert job.state == JobState.CANCELLED
+    assert heard[0][1] == "cancelled"
+
+
+def test_a_job_whose_message_never_reached_the_broker_is_sent_by_the_rescue(kind, people, settings):
+    kind(lambda context: None)
+    job = start(people.anna)
+    assert jobs_rescue() == 0, "it may still be sent when its transaction commits"
+    earlier = timezone.now() - timedelta(seconds=settings.JOB_LOST_SECONDS + 5)
+    Job.objects.filter(pk=job.pk).update(queued_at=earlier)
+    assert jobs_rescue() == 1
+    assert OrmQ.objects.count() == 1
+    assert jobs_rescue() == 0
+
+
+def test_an_old_job_is_not_tried_again_beside_one_that_does_the_same_work(kind, people):
+    def fail(context):
+        raise DomainError("down", "The network was down.")
+
+    kind(fail)
+    first = start(people.anna, subject=people.anna)
+    run(str(first.pk))
+    first.refresh_from_db()
+    second = start(people.anna, subject=people.anna)
+    with pytest.raises(DomainError, match="already under way"):
+        job_retry(job=first, user=people.anna)
+    assert list(Job.objects.active()) == [second]
+
+
+def test_the_kind_decides_who_may_try_again(kind, people):
+    def fail(context):
+        raise DomainError("down", "The network was down.")
+
+    def only_ben(subject, user):
+        if user != people.ben:
+            raise DomainError("forbidden", "Only Ben may.")
+
+    kind(fail, may_retry=only_ben)
+    job = start(people.anna, subject=people.anna)
+    run(str(job.pk))
+    job.refresh_from_db()
+    with pytest.raises(DomainError, match="Only Ben"):
+        job_retry(job=job, user=people.anna)
+    job_retry(job=job, user=people.ben)
+    assert job.state == JobState.QUEUED
+
+
+def test_a_list_of_waiting_jobs_knows_their_places_in_one_query(kind, people, django_assert_num_queries):
+    kind(lambda context: None)
+    for person in (people.anna, people.ben, people.cora):
+        start(people.anna, subject=person)
+    with django_assert_num_queries(1):
+        places = [job.queue_position for job in Job.objects.order_by("queued_at").with_places()]
+    assert places == [1, 2, 3]
 
 
 def test_waiting_jobs_are_sent_again_when_their_cluster_starts(kind, people):

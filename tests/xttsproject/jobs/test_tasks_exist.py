@@ -1,9 +1,7 @@
 """A wrong dotted path would fail only in the worker, so every name is resolved here."""
 
-import pytest
 from django.conf import settings
 from django.utils.module_loading import import_string
-from django_q.models import Schedule
 
 from xttsproject.jobs.registry import all_kinds
 from xttsproject.jobs.services import RUN
@@ -11,14 +9,6 @@ from xttsproject.jobs.services import RUN
 
 def test_the_task_that_runs_jobs_exists():
     assert callable(import_string(RUN))
-
-
-@pytest.mark.django_db
-def test_every_scheduled_function_exists():
-    paths = list(Schedule.objects.values_list("func", flat=True))
-    assert "xttsproject.jobs.tasks.rescue" in paths
-    for path in paths:
-        assert callable(import_string(path))
 
 
 def test_every_kind_of_job_has_a_cluster_that_serves_its_queue():

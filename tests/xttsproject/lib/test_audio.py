@@ -45,7 +45,13 @@ def test_a_stretch_is_read_without_the_rest(tmp_path):
 
 def test_full_scale_does_not_wrap_around():
     pcm = np.frombuffer(to_pcm16(np.array([1.0, -1.0, 2.0, -2.0], dtype=np.float32)), dtype="<i2")
-    assert pcm.tolist() == [32767, -32767, 32767, -32767]
+    assert pcm.tolist() == [32767, -32768, 32767, -32768]
+
+
+def test_sixteen_bit_sound_survives_reading_and_writing_to_the_bit(tmp_path):
+    steps = np.arange(-32768, 32768, dtype=np.int16).astype(np.float32) / 32768
+    write_wav(tmp_path / "all.wav", Audio(steps, 24_000))
+    assert np.array_equal(read_wav(tmp_path / "all.wav").samples, steps)
 
 
 def test_resampling_keeps_length_and_pitch():

@@ -21,7 +21,7 @@ class JobViewSet(viewsets.ReadOnlyModelViewSet[Job]):
     ordering_fields = ("created_at", "finished_at")
 
     def get_queryset(self) -> JobQuerySet:
-        return Job.objects.visible_to(self.request.user)
+        return Job.objects.visible_to(self.request.user).with_places()
 
     @extend_schema(request=None, responses=JobSerializer)
     @action(detail=True, methods=["post"])
@@ -36,5 +36,5 @@ class JobViewSet(viewsets.ReadOnlyModelViewSet[Job]):
     def retry(self, request: Request, pk: Any = None) -> Response:
         """Queue a failed or cancelled job again."""
         job = self.get_object()
-        job_retry(job=job)
+        job_retry(job=job, user=request.user)
         return Response(self.get_serializer(job).data)
