@@ -146,6 +146,16 @@ def test_a_sent_form_starts_the_run(tiny: Path, people: Any, page_for: Any) -> N
     assert page_for(people.tom).get(f"/runs/{run.pk}/").status_code == 200
 
 
+def test_a_second_click_leads_to_the_name_and_not_to_a_second_run(tiny: Path, people: Any, page_for: Any) -> None:
+    version = frozen_version(people.tom, clips=2)
+    page = page_for(people.tom)
+    page.post("/runs/new/", form_of(version))
+    response = page.post("/runs/new/", form_of(version))
+    assert response.status_code == 400
+    assert "“Evening”" in str(response.context["form"].errors["name"])
+    assert TrainingRun.objects.count() == 1
+
+
 def test_a_wrong_value_stays_in_the_form_with_its_reason(tiny: Path, people: Any, page_for: Any) -> None:
     version = frozen_version(people.tom, clips=2)
     response = page_for(people.tom).post("/runs/new/", form_of(version, lora_rank=0))
@@ -184,6 +194,18 @@ def test_cancel_resume_and_delete_by_button(tiny: Path, people: Any, page_for: A
     page.post(f"{address}cancel/")
     assert page.post(f"{address}delete/").headers["Location"] == "/runs/"
     assert not TrainingRun.objects.exists()
+
+
+def test_a_run_whose_job_is_gone_offers_every_way_on(people: Any, page_for: Any) -> None:
+    run = RunFactory(owner=people.tom, state=RunState.RUNNING)
+    html = page_for(people.tom).get(f"/runs/{run.pk}/").content.decode()
+    assert "The job of this run is gone" in html
+    for verb in ("cancel", "resume", "delete"):
+        assert f'action="/runs/{run.pk}/{verb}/"' in html
+    page_for(people.tom).post(f"/runs/{run.pk}/cancel/")
+    html = page_for(people.tom).get(f"/runs/{run.pk}/").content.decode()
+    assert "The job of this run is gone" not in html
+    assert f'action="/runs/{run.pk}/cancel/"' not in html
 
 
 def test_the_chart_learns_of_new_rows(people: Any, page_for: Any, trained: TrainingRun) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 
 from datasets.choices import VersionState
 from tests.training.factories import CheckpointFactory, RunFactory, VersionFactory, frozen_version
 from training.choices import RunState
+from training.engine.spec import LoraSpec, TrainSpec
 from training.models import Checkpoint, EpochSample, TrainingRun
 from training.services import (
     RunValues,
@@ -28,6 +31,7 @@ from training.services.execution import PROCESS, _fraction, end_previous, proces
 from training.services.spec import spec_of
 from xttsproject.jobs.choices import JobState
 from xttsproject.jobs.models import Job
+from xttsproject.jobs.services import job_retry
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import write_json
 
@@ -97,6 +101,26 @@ def test_only_trainers_start_runs(tiny: Path, people: Any) -> None:
     assert run_create(owner=people.root, version=version, name="Run").owner == people.root
 
 
+def test_what_is_not_chosen_is_as_the_engine_presets_it(tiny: Path, people: Any) -> None:
+    run = run_create(owner=people.tom, version=frozen_version(people.tom, clips=2), name="Run")
+    preset = {item.name: item.default for item in fields(TrainSpec)}
+    chosen = {item.name for item in fields(RunValues)} & set(preset)
+    assert {name: run.spec[name] for name in chosen} == {name: preset[name] for name in chosen}
+    assert {name: run.spec["lora"][name] for name in ("rank", "alpha", "dropout")} == {
+        item.name: item.default for item in fields(LoraSpec) if item.name != "targets"
+    }
+
+
+def test_a_name_is_taken_once_per_person(tiny: Path, people: Any) -> None:
+    version = frozen_version(people.tom, clips=2)
+    run_create(owner=people.tom, version=version, name="Evening")
+    error = refused(run_create, owner=people.tom, version=version, name=" Evening ")
+    assert (error.code, error.field) == ("duplicate", "name")
+    assert "“Evening”" in error.message
+    assert TrainingRun.objects.count() == Job.objects.count() == 1
+    assert run_create(owner=people.root, version=version, name="Evening").owner == people.root
+
+
 def test_a_version_must_be_visible_ready_and_whole(tiny: Path, people: Any) -> None:
     hidden = frozen_version(people.ben, clips=2)
     error = refused(run_create, owner=people.tom, version=hidden, name="Run")
@@ -143,6 +167,47 @@ def test_a_waiting_run_is_cancelled_at_once_and_can_be_resumed(tiny: Path, peopl
     job = run_resume(run=run, user=people.tom)
     assert (run.state, run.job, job == first) == (RunState.QUEUED, job, False)
     assert refused(run_resume, run=run, user=people.tom).code == "run_not_resumable"
+
+
+@pytest.fixture(params=[RunState.QUEUED, RunState.RUNNING])
+def abandoned(request: Any, tiny: Path, people: Any) -> TrainingRun:
+    """A run that waits or trains by its state, but whose job was deleted."""
+    run = run_create(owner=people.tom, version=frozen_version(people.tom, clips=2), name="Run")
+    Job.objects.all().delete()
+    TrainingRun.objects.update(state=request.param)
+    run.refresh_from_db()
+    assert run.is_abandoned
+    return run
+
+
+def test_a_run_whose_job_is_gone_can_be_cancelled(abandoned: TrainingRun) -> None:
+    run_cancel(run=abandoned)
+    assert abandoned.state == RunState.CANCELLED
+    assert refused(run_cancel, run=abandoned).code == "run_ended"
+
+
+def test_a_run_whose_job_is_gone_can_be_resumed(abandoned: TrainingRun, people: Any) -> None:
+    job = run_resume(run=abandoned, user=people.tom)
+    assert (abandoned.state, abandoned.job, job.state) == (RunState.QUEUED, job, JobState.QUEUED)
+    assert not abandoned.is_abandoned
+
+
+def test_a_run_whose_job_is_gone_can_be_deleted(abandoned: TrainingRun, people: Any) -> None:
+    run_delete(run=abandoned, user=people.tom)
+    assert not TrainingRun.objects.exists()
+
+
+def test_the_job_of_a_run_is_tried_again_by_trainers_only(tiny: Path, people: Any) -> None:
+    run = run_create(owner=people.tom, version=frozen_version(people.tom, clips=2), name="Run")
+    run_cancel(run=run)
+    job = Job.objects.get()
+    people.tom.groups.clear()
+    person = get_user_model().objects.get(pk=people.tom.pk)
+    assert refused(job_retry, job=job, user=person).code == "forbidden"
+    job.refresh_from_db()
+    assert job.state == JobState.CANCELLED
+    job_retry(job=job, user=people.root)
+    assert job.state == JobState.QUEUED
 
 
 def test_resuming_is_for_trainers(people: Any) -> None:
@@ -208,8 +273,8 @@ def test_deleting_takes_rows_and_files(people: Any, django_capture_on_commit_cal
     assert not folder.exists()
 
 
-def test_a_run_at_work_is_not_deleted(people: Any) -> None:
-    run = RunFactory(owner=people.tom, state=RunState.RUNNING)
+def test_a_run_at_work_is_not_deleted(tiny: Path, people: Any) -> None:
+    run = run_create(owner=people.tom, version=frozen_version(people.tom, clips=2), name="Run")
     assert refused(run_delete, run=run, user=people.tom).code == "run_active"
 
 

@@ -51,6 +51,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ('-created_at',),
+                'constraints': [models.UniqueConstraint(fields=('owner', 'name'), name='run_name_per_owner')],
             },
         ),
         migrations.CreateModel(

@@ -63,6 +63,7 @@ class TrainingRun(OwnedModel):
 
     class Meta:
         ordering = ("-created_at",)
+        constraints = [models.UniqueConstraint(fields=("owner", "name"), name="run_name_per_owner")]
 
     def __str__(self) -> str:
         return self.name
@@ -112,11 +113,16 @@ class TrainingRun(OwnedModel):
 
     @property
     def can_resume(self) -> bool:
-        return self.state in RESUMABLE_STATES
+        return self.state in RESUMABLE_STATES or self.is_abandoned
 
     @property
     def is_active(self) -> bool:
         return self.state in ACTIVE_STATES
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Its state says that it waits or trains, but the job that would do so has been deleted or has ended."""
+        return self.is_active and (self.job is None or not self.job.is_active)
 
     @property
     def progress(self) -> float:

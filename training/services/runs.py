@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 
 from datasets.choices import VersionState
 from datasets.models import DatasetVersion
@@ -60,8 +60,8 @@ def run_create(
     """Make a run and queue it. ``bundle`` empty: the portal's XTTS_BUNDLE.
 
     DomainErrors, with the field at fault: ``forbidden`` (not a trainer), ``version_unknown``, ``version_not_ready``,
-    ``version_damaged``, ``name_missing``, ``spec_invalid``, ``language_unsupported``, ``model_missing``,
-    ``model_damaged``, ``bundle_unsuitable``.
+    ``version_damaged``, ``name_missing``, ``duplicate``, ``spec_invalid``, ``language_unsupported``,
+    ``model_missing``, ``model_damaged``, ``bundle_unsuitable``.
     """
     values = values or RunValues()
     name = name.strip()
@@ -70,37 +70,55 @@ def run_create(
             "name_missing", f"A run needs a name of 1 to 120 characters; this one has {len(name)}.", field="name"
         )
     preflight, spec, bundle = _check(owner, version, values, bundle)
+    run = TrainingRun(
+        owner=owner,
+        visibility=visibility,
+        name=name,
+        version=version,
+        bundle=bundle,
+        spec=spec,
+        epochs_total=values.epochs,
+        steps_total=preflight.steps_total,
+    )
     with transaction.atomic():
-        run = TrainingRun.objects.create(
-            owner=owner,
-            visibility=visibility,
-            name=name,
-            version=version,
-            bundle=bundle,
-            spec=spec,
-            epochs_total=values.epochs,
-            steps_total=preflight.steps_total,
-        )
+        try:
+            # The database decides, so that a second click at the same moment starts nothing.
+            with transaction.atomic():
+                run.save(force_insert=True)
+        except IntegrityError:
+            raise DomainError(
+                "duplicate", f"You already have a run named “{name}”; choose another name.", field="name"
+            ) from None
         _start_job(run)
     return run
 
 
 def run_cancel(*, run: TrainingRun) -> None:
-    """Stop a run: at once if it waits, within five seconds if it trains. DomainError ``run_ended``."""
-    job = Job.objects.about(run).active().filter(kind=JOB_KIND).first()
-    if job is None or not run.is_active:
+    """Stop a run: at once if it waits, within five seconds if it trains. DomainError ``run_ended``.
+
+    One whose job is gone has nothing that could stop: it only stops saying that it runs.
+    """
+    job = _active_job(run)
+    if not run.is_active or (job is None and not run.mark_cancelled()):
         raise DomainError("run_ended", f"“{run.name}” does not run any more: it is {run.get_state_display().lower()}.")
-    job_cancel(job=job)
-    if job.is_active and run.folder.is_dir():
+    if job is not None:
+        job_cancel(job=job)
+    if (job is None or job.is_active) and run.folder.is_dir():
         # The worker passes the request on too; where it shares this disk, the process learns of it at once.
         launch.request_cancel(run.folder)
     run.refresh_from_db()
 
 
 def run_resume(*, run: TrainingRun, user: Any) -> Job:
-    """Go on from the last checkpoint of a stopped run. DomainErrors ``forbidden``, ``run_not_resumable``."""
+    """Go on from the last checkpoint of a stopped run. DomainErrors ``forbidden``, ``run_not_resumable``.
+
+    A run whose job is gone has stopped, whatever its state says.
+    """
     trainer_require(user=user)
     with transaction.atomic():
+        TrainingRun.objects.select_for_update().get(pk=run.pk)
+        if _active_job(run) is None:
+            run.mark_cancelled()
         if not run.requeue():
             raise DomainError(
                 "run_not_resumable",
@@ -114,8 +132,8 @@ def run_delete(*, run: TrainingRun, user: Any) -> None:
     folder = run.folder
     with transaction.atomic():
         current = TrainingRun.objects.select_for_update().get(pk=run.pk)
-        active = Job.objects.about(run).active().filter(kind=JOB_KIND).exists()
-        if current.is_active or active:
+        # The job and not the state: a run whose job is gone would say for ever that it runs.
+        if _active_job(run) is not None:
             raise DomainError("run_active", f"“{run.name}” is still at work; cancel it before deleting it.")
         try:
             current.delete()
@@ -188,6 +206,15 @@ def trainer_require(*, user: Any) -> None:
         raise DomainError(
             "forbidden", "Only trainers may start a run; ask an administrator to add you to the group “trainer”."
         )
+
+
+def run_may_retry(subject: models.Model, user: Any) -> None:
+    """Trying a run's job again is starting it: who is no trainer any more may not. DomainError ``forbidden``."""
+    trainer_require(user=user)
+
+
+def _active_job(run: TrainingRun) -> Job | None:
+    return Job.objects.about(run).active().filter(kind=JOB_KIND).first()
 
 
 def _start_job(run: TrainingRun) -> Job:

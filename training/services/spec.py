@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ REFERENCE_SECONDS = 12.0
 # Fields of TrainSpec that belong to the machine and are filled in when the run starts.
 _MACHINE = ("run_dir", "bundle", "manifest", "reference_clips", "features_dir", "device", "threads")
 
+_LORA = "lora_"
+
 # How the engine names an input, and how forms and the API do.
 _FIELDS = {
     "lora.rank": "lora_rank",
@@ -41,20 +43,23 @@ _FIELDS = {
 
 @dataclass(frozen=True)
 class RunValues:
-    """What a person chooses. ``prompts``: sentences that every checkpoint speaks; none: the language's fixed one."""
+    """What a person chooses, named and preset as in TrainSpec; ``lora_…`` as in LoraSpec.
 
-    epochs: int = 10
-    batch_size: int = 4
-    accumulation: int = 1
-    learning_rate: float = 2e-4
-    schedule: str = "cosine"
-    warmup_fraction: float = 0.05
-    weight_decay: float = 0.01
-    lora_rank: int = 8
-    lora_alpha: float = 16.0
-    lora_dropout: float = 0.0
-    seed: int = 1
-    precision: str = "fp32"
+    ``prompts``: sentences that every checkpoint speaks; none: the language's fixed one.
+    """
+
+    epochs: int = TrainSpec.epochs
+    batch_size: int = TrainSpec.batch_size
+    accumulation: int = TrainSpec.accumulation
+    learning_rate: float = TrainSpec.learning_rate
+    schedule: str = TrainSpec.schedule
+    warmup_fraction: float = TrainSpec.warmup_fraction
+    weight_decay: float = TrainSpec.weight_decay
+    lora_rank: int = LoraSpec.rank
+    lora_alpha: float = LoraSpec.alpha
+    lora_dropout: float = LoraSpec.dropout
+    seed: int = TrainSpec.seed
+    precision: str = TrainSpec.precision
     prompts: Sequence[str] = ()
 
 
@@ -81,21 +86,15 @@ def spec_build(*, version: DatasetVersion, bundle: Bundle, values: RunValues) ->
     language = version.dataset.language
     try:
         texts = [text.strip() for text in values.prompts if text.strip()] or [DEFAULT_PROMPTS[language]]
+        chosen = {item.name: getattr(values, item.name) for item in fields(values) if item.name != "prompts"}
+        lora = {name.removeprefix(_LORA): chosen.pop(name) for name in list(chosen) if name.startswith(_LORA)}
         spec = TrainSpec(
             run_dir=storage.run_dir(version.pk),
             bundle=bundle.path,
             manifest=version.manifest_path,
             language=language,
-            epochs=values.epochs,
-            batch_size=values.batch_size,
-            accumulation=values.accumulation,
-            learning_rate=values.learning_rate,
-            schedule=values.schedule,
-            warmup_fraction=values.warmup_fraction,
-            weight_decay=values.weight_decay,
-            seed=values.seed,
-            precision=values.precision,
-            lora=LoraSpec(rank=values.lora_rank, alpha=values.lora_alpha, dropout=values.lora_dropout),
+            **chosen,
+            lora=LoraSpec(**lora),
             sample_prompts=tuple(Prompt(text, language, values.seed) for text in texts),
             reference_clips=references_choose(version=version),
         )
