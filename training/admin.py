@@ -11,32 +11,13 @@ from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 
+from datasets.admin.access import ReadOnlyAdmin
 from training.models import Checkpoint, EpochSample, TrainingRun
 
 
-class LookOnlyAdmin(ModelAdmin):
-    """Shows the rows that the person may see, changes none."""
-
-    actions = None
-
-    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
-        rows: models.QuerySet[Any] = self.model._default_manager.all().visible_to(request.user)
-        return rows
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
 @admin.register(TrainingRun)
-class TrainingRunAdmin(LookOnlyAdmin):
+class TrainingRunAdmin(ReadOnlyAdmin):
     list_display = ("name", "state", "version", "bundle", "epoch", "epochs_total", "best_loss", "owner", "created_at")
     list_filter = ("state", "bundle")
     search_fields = ("name", "owner__username", "version__dataset__name")
@@ -44,7 +25,8 @@ class TrainingRunAdmin(LookOnlyAdmin):
     readonly_fields = ("page",)
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
-        return super().get_queryset(request).with_relations().with_best()  # type: ignore[attr-defined,no-any-return]
+        rows: Any = super().get_queryset(request)
+        return rows.with_relations().with_best()  # type: ignore[no-any-return]
 
     @admin.display(description="best validation loss", ordering="best_validation_loss")
     def best_loss(self, run: Any) -> str:
@@ -56,7 +38,7 @@ class TrainingRunAdmin(LookOnlyAdmin):
 
 
 @admin.register(Checkpoint)
-class CheckpointAdmin(LookOnlyAdmin):
+class CheckpointAdmin(ReadOnlyAdmin):
     list_display = ("run", "epoch", "is_best", "listen", "validation", "training", "size", "hash_begin")
     # Only runs that the person may see are offered.
     list_filter = ("is_best", ("run", admin.RelatedOnlyFieldListFilter))
@@ -65,7 +47,7 @@ class CheckpointAdmin(LookOnlyAdmin):
     list_select_related = ("run",)
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
-        return super().get_queryset(request).prefetch_related("samples")
+        return super().get_queryset(request).prefetch_related("samples__run")
 
     @admin.display(description="validation loss", ordering="validation_loss")
     def validation(self, checkpoint: Checkpoint) -> str:
@@ -89,7 +71,7 @@ class CheckpointAdmin(LookOnlyAdmin):
 
 
 @admin.register(EpochSample)
-class EpochSampleAdmin(LookOnlyAdmin):
+class EpochSampleAdmin(ReadOnlyAdmin):
     list_display = ("run", "epoch", "prompt_index", "text", "seed", "seconds", "listen")
     search_fields = ("run__name", "text")
     readonly_fields = ("listen",)

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from datasets.views.access import editable_or_forbidden, may_edit, owned_or_forbidden, owns
 from training.forms import RunForm
 from training.models import Checkpoint, EpochSample, TrainingRun
 from training.services import (
@@ -74,11 +75,11 @@ def run_add_preflight(request: HttpRequest) -> HttpResponse:
 @require_GET
 def run_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     run = _visible(request, pk)
-    editable = _editable(request, run)
+    editable = may_edit(TrainingRun.objects.all(), request.user, run)
     context = {
         "run": run,
         "editable": editable,
-        "owned": _owned(request, run),
+        "owned": owns(run, request.user),
         "log": run_log_tail(run=run) if editable else "",
         **_rows(run),
     }
@@ -112,14 +113,14 @@ def run_curve_points(request: HttpRequest, pk: UUID) -> JsonResponse:
 @login_required
 @require_GET
 def run_log(request: HttpRequest, pk: UUID) -> HttpResponse:
-    run = _editable_or_forbidden(request, pk)
+    run = editable_or_forbidden(TrainingRun.objects.all(), request.user, pk)
     return HttpResponse(run_log_tail(run=run), content_type="text/plain; charset=utf-8")
 
 
 @login_required
 @require_POST
 def run_cancel_view(request: HttpRequest, pk: UUID) -> HttpResponse:
-    run = _editable_or_forbidden(request, pk)
+    run = editable_or_forbidden(TrainingRun.objects.all(), request.user, pk)
     try:
         run_cancel(run=run)
     except DomainError as error:
@@ -130,7 +131,7 @@ def run_cancel_view(request: HttpRequest, pk: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def run_resume_view(request: HttpRequest, pk: UUID) -> HttpResponse:
-    run = _editable_or_forbidden(request, pk)
+    run = editable_or_forbidden(TrainingRun.objects.all(), request.user, pk)
     _require_trainer(request)
     try:
         run_resume(run=run, user=request.user)
@@ -142,9 +143,7 @@ def run_resume_view(request: HttpRequest, pk: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def run_delete_view(request: HttpRequest, pk: UUID) -> HttpResponse:
-    run = _visible(request, pk)
-    if not _owned(request, run):
-        raise PermissionDenied("Only the owner may delete a run.")
+    run = owned_or_forbidden(TrainingRun.objects.all(), request.user, pk)
     try:
         run_delete(run=run, user=request.user)
     except DomainError as error:
@@ -196,21 +195,6 @@ def _rows(run: TrainingRun) -> dict[str, Any]:
 def _visible(request: HttpRequest, pk: UUID) -> TrainingRun:
     runs = TrainingRun.objects.visible_to(request.user).with_relations().with_best()
     return get_object_or_404(runs, pk=pk)
-
-
-def _editable(request: HttpRequest, run: TrainingRun) -> bool:
-    return TrainingRun.objects.editable_by(request.user).filter(pk=run.pk).exists()
-
-
-def _editable_or_forbidden(request: HttpRequest, pk: UUID) -> TrainingRun:
-    run = _visible(request, pk)
-    if not _editable(request, run):
-        raise PermissionDenied("This run is shared with you to look at, not to change.")
-    return run
-
-
-def _owned(request: HttpRequest, run: TrainingRun) -> bool:
-    return bool(run.owner_id == request.user.pk or request.user.is_superuser)  # type: ignore[union-attr]
 
 
 def _require_trainer(request: HttpRequest) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.training.factories import CheckpointFactory, RunFactory, SampleFactory
 
@@ -41,6 +43,23 @@ def test_a_checkpoint_can_be_heard_beside_its_figures(people: Any, runs: Any, pa
     assert f"/runs/samples/{runs['shared'].pk}/audio/" not in listing
     single = page.get(f"/admin/training/checkpoint/{sample.checkpoint.pk}/change/")
     assert f"/runs/samples/{sample.pk}/audio/" in single.content.decode()
+
+
+def test_the_checkpoints_take_as_many_queries_for_many_as_for_few(people: Any, page_for: Any) -> None:
+    page = page_for(people.tom)
+    run = RunFactory(owner=people.tom)
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert page.get("/admin/training/checkpoint/").status_code == 200
+        return len(captured)
+
+    SampleFactory(checkpoint=CheckpointFactory(run=run))
+    few = queries()
+    for _ in range(30):
+        SampleFactory(checkpoint=CheckpointFactory(run=run))
+    assert queries() == few
+    assert few <= 12
 
 
 def test_nothing_is_changed_or_deleted_there(people: Any, runs: Any, page_for: Any) -> None:

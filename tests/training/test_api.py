@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.test.utils import CaptureQueriesContext
 
 from tests.training.events import Log
@@ -37,6 +38,45 @@ def test_a_trainer_starts_a_run(tiny: Path, people: Any, api_for: Any) -> None:
     assert [prompt["text"] for prompt in data["spec"]["sample_prompts"]] == ["Say this.", "And that."]
     job = api_for(people.tom).get(f"/api/v1/jobs/{data['job']}/").json()
     assert (job["kind"], job["queue"], job["subject_id"]) == ("training.run", "gpu", data["id"])
+
+
+def test_sending_twice_starts_one_run(tiny: Path, people: Any, api_for: Any) -> None:
+    body = {"name": "Evening", "version": str(frozen_version(people.tom, clips=2).pk)}
+    api = api_for(people.tom)
+    answers = [api.post(RUNS, body) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [201, 409, 409]
+    error = answers[1].json()["error"]
+    assert (error["code"], error["param"]) == ("duplicate", "name")
+    assert TrainingRun.objects.count() == 1
+
+
+def test_a_former_trainer_does_not_train_on_by_trying_the_job_again(tiny: Path, people: Any, api_for: Any) -> None:
+    body = {"name": "Evening", "version": str(frozen_version(people.tom, clips=2).pk)}
+    run = api_for(people.tom).post(RUNS, body).json()
+    api_for(people.tom).post(f"{RUNS}{run['id']}/cancel/")
+    people.tom.groups.clear()
+    former = get_user_model().objects.get(pk=people.tom.pk)
+    answer = api_for(former).post(f"/api/v1/jobs/{run['job']}/retry/")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden")
+    assert TrainingRun.objects.get().state == RunState.CANCELLED
+
+
+def test_lists_are_not_narrowed_by_what_one_may_not_see(people: Any, api_for: Any) -> None:
+    """Somebody else's private run, version or checkpoint is answered like one that does not exist."""
+    hidden = CheckpointFactory(run=RunFactory(owner=people.ben))
+    own = CheckpointFactory(run=RunFactory(owner=people.tom))
+    api = api_for(people.tom)
+    asked = [
+        (RUNS, "version", hidden.run.version_id, own.run.version_id, uuid.uuid4()),
+        ("/api/v1/checkpoints/", "run", hidden.run_id, own.run_id, uuid.uuid4()),
+        ("/api/v1/epoch-samples/", "run", hidden.run_id, own.run_id, uuid.uuid4()),
+        ("/api/v1/epoch-samples/", "checkpoint", hidden.pk, own.pk, 10**6),
+    ]
+    for path, field, theirs, mine, nobodys in asked:
+        assert api.get(path, {field: str(mine)}).status_code == 200
+        refusals = [api.get(path, {field: str(key)}) for key in (theirs, nobodys)]
+        assert [answer.status_code for answer in refusals] == [400, 400], (path, field)
+        assert refusals[0].json() == refusals[1].json()
 
 
 def test_others_than_trainers_are_forbidden_to_start(people: Any, api_for: Any) -> None:

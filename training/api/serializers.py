@@ -7,8 +7,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
+from datasets.api.serializers import VisiblePrimaryKeyField
 from datasets.models import DatasetVersion
-from datasets.querysets import DatasetVersionQuerySet
 from training.choices import Precision, Schedule
 from training.models import Checkpoint, EpochSample, TrainingRun
 from training.services import RunValues
@@ -128,20 +128,13 @@ class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):
         return EpochSampleSerializer(base, many=True, context=self.context).data
 
 
-class VisibleVersionField(serializers.PrimaryKeyRelatedField[DatasetVersion]):
-    """A version that the person may not see is answered like one that is not there."""
-
-    queryset = DatasetVersion.objects.none()
-
-    def get_queryset(self) -> DatasetVersionQuerySet:
-        return DatasetVersion.objects.visible_to(self.context["request"].user).select_related("dataset")
-
-
 class TrainingRunCreateSerializer(serializers.Serializer[TrainingRun]):
     """What a new run is made of; the ranges of the values are checked by the training spec itself."""
 
     name = serializers.CharField(max_length=120)
-    version = VisibleVersionField(help_text="A ready dataset version that you may see.")
+    version = VisiblePrimaryKeyField(
+        queryset=DatasetVersion.objects.select_related("dataset"), help_text="A ready dataset version that you may see."
+    )
     visibility = serializers.ChoiceField(choices=Visibility.choices, default=Visibility.PRIVATE)
     bundle = serializers.CharField(
         default="", allow_blank=True, max_length=80, help_text="XTTS model to fine-tune; empty: the portal's own."

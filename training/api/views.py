@@ -9,10 +9,11 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from datasets.api.access import OwnedViewMixin
+from training.api.filters import CheckpointFilter, EpochSampleFilter, TrainingRunFilter
 from training.api.serializers import (
     CheckpointSerializer,
     CurvesSerializer,
@@ -29,13 +30,17 @@ _BINARY = OpenApiResponse(OpenApiTypes.BINARY, description="The file; byte range
 
 
 class TrainingRunViewSet(
-    mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.DestroyModelMixin, viewsets.GenericViewSet[TrainingRun]
+    OwnedViewMixin,
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    mixins.DestroyModelMixin,
+    viewsets.GenericViewSet[TrainingRun],
 ):
     """Fine-tuning runs: start, follow, cancel, resume, delete. Starting and resuming is for trainers."""
 
     queryset = TrainingRun.objects.none()
     serializer_class = TrainingRunSerializer
-    filterset_fields = ("state", "version", "bundle")
+    filterset_class = TrainingRunFilter
     ordering_fields = ("created_at", "finished_at", "name")
 
     def get_queryset(self) -> TrainingRunQuerySet:
@@ -66,16 +71,14 @@ class TrainingRunViewSet(
         return Response(self._shown(run), status=201)
 
     def perform_destroy(self, instance: TrainingRun) -> None:
-        if instance.owner_id != self.request.user.pk and not self.request.user.is_superuser:
-            raise PermissionDenied
+        self.check_owner(instance)
         run_delete(run=instance, user=self.request.user)
 
     @extend_schema(request=None, responses=TrainingRunSerializer)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: Any = None) -> Response:
         """Stop the run: at once if it waits, within five seconds if it trains. What it has made is kept."""
-        run = self.get_object()
-        self._require_editable(run)
+        run = self.get_editable()
         run_cancel(run=run)
         return Response(self._shown(run))
 
@@ -83,8 +86,7 @@ class TrainingRunViewSet(
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, pk: Any = None) -> Response:
         """Go on with a failed or cancelled run from its last checkpoint."""
-        run = self.get_object()
-        self._require_editable(run)
+        run = self.get_editable()
         run_resume(run=run, user=request.user)
         return Response(self._shown(run))
 
@@ -97,17 +99,13 @@ class TrainingRunViewSet(
     def _shown(self, run: TrainingRun) -> dict[str, Any]:
         return dict(self.get_serializer(self.get_queryset().get(pk=run.pk)).data)
 
-    def _require_editable(self, run: TrainingRun) -> None:
-        if not TrainingRun.objects.editable_by(self.request.user).filter(pk=run.pk).exists():
-            raise PermissionDenied
-
 
 class CheckpointViewSet(viewsets.ReadOnlyModelViewSet[Checkpoint]):
     """What runs made, an adapter per epoch, each with its samples."""
 
     queryset = Checkpoint.objects.none()
     serializer_class = CheckpointSerializer
-    filterset_fields = ("run", "is_best", "epoch")
+    filterset_class = CheckpointFilter
     ordering_fields = ("epoch", "validation_loss", "created_at")
 
     def get_queryset(self) -> CheckpointQuerySet:
@@ -130,7 +128,7 @@ class EpochSampleViewSet(viewsets.ReadOnlyModelViewSet[EpochSample]):
 
     queryset = EpochSample.objects.none()
     serializer_class = EpochSampleSerializer
-    filterset_fields = ("run", "checkpoint", "epoch")
+    filterset_class = EpochSampleFilter
     ordering_fields = ("epoch",)
 
     def get_queryset(self) -> EpochSampleQuerySet:
