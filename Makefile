@@ -47,7 +47,7 @@ format: $(VENV)/installed ## Put code and templates into the project's style
 	@git ls-files '*.html' | xargs -r $(BIN)/djade --target-version 5.2
 
 tensorboard: $(VENV)/installed ## Curves of all training runs, at http://127.0.0.1:6006
-	@$(BIN)/tensorboard --logdir "$$($(BIN)/python manage.py shell -v 0 -c 'from django.conf import settings; print(settings.RUNS_DIR)')" --bind_all --port $${TENSORBOARD_PORT:-6006}
+	@$(BIN)/tensorboard --logdir "$$($(BIN)/python manage.py shell -v 0 -c 'from django.conf import settings; print(settings.RUNS_DIR)')" --host $${TENSORBOARD_HOST:-127.0.0.1} --port $${TENSORBOARD_PORT:-6006}
 
 shell: setup ## Django's shell
 	@$(BIN)/python manage.py shell

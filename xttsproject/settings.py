@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import secrets
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,7 @@ from typing import Any
 from csp.constants import NONE, SELF
 from django.templatetags.static import static
 
-from xttsproject.lib.env import Environment
+from xttsproject.lib.env import Environment, SettingError
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENVIRONMENT = env = Environment(BASE_DIR / ".env")
@@ -22,9 +25,9 @@ MODELS_DIR = env.path("MODELS_DIR", "models", "Model bundles, one folder each; r
 MEDIA_ROOT = DATA_ROOT / "media"
 RUNS_DIR = DATA_ROOT / "runs"
 CACHE_DIR = DATA_ROOT / "cache"
-LOGS_DIR = DATA_ROOT / "logs"
 STATIC_ROOT = DATA_ROOT / "static"
-DATA_ROOT.mkdir(parents=True, exist_ok=True)
+# People's recordings and password hashes lie here: for the account that runs the portal alone.
+DATA_ROOT.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 # --- The site ---------------------------------------------------------------------------------------------------
 env.section("The site")
@@ -45,6 +48,9 @@ EMAIL = env.mail(
     "EMAIL_URL", "consolemail://", "Where mail goes: smtp+tls://user:password@host:587, or consolemail://."
 )
 API_TOKEN_DAYS = env.integer("API_TOKEN_DAYS", 90, "Days until a new API token expires; 0 means never.")
+METRICS_TOKEN = env.text(
+    "METRICS_TOKEN", "", "Bearer token with which Prometheus reads /metrics. Empty: administrators only."
+)
 TENSORBOARD_URL = env.url("TENSORBOARD_URL", "", "Where TensorBoard is reached by users; empty hides the link.")
 
 # --- Database and queues ----------------------------------------------------------------------------------------
@@ -91,6 +97,13 @@ SPEECH_IDLE_UNLOAD = env.integer(
     "SPEECH_IDLE_UNLOAD", 900, "Seconds without a request after which the speech model leaves memory; 0 means never."
 )
 SPEECH_MAX_CHARACTERS = env.integer("SPEECH_MAX_CHARACTERS", 5000, "Longest text of one request.", minimum=1)
+SPEECH_QUEUE = env.integer(
+    "SPEECH_QUEUE",
+    8,
+    "Requests that may wait for speech; further ones are answered 429. Keep it well below WEB_THREADS: each that "
+    "waits holds one of them.",
+    minimum=1,
+)
 TRAINING_THREADS = env.integer("TRAINING_THREADS", 0, "CPU threads of a training run; 0 leaves it to PyTorch.")
 
 # --- What follows is not meant to be set from outside -----------------------------------------------------------
@@ -101,18 +114,20 @@ def _secret_key() -> str:
     if SECRET_KEY:
         return SECRET_KEY
     kept = DATA_ROOT / "secret.key"
-    try:
-        with open(kept, "x", encoding="ascii", opener=_owner_only) as handle:
+    if not kept.exists():
+        # Written whole under another name and linked into place: of several processes that start at once, one
+        # wins and none ever reads half a key. A temporary file of this kind is readable by its owner alone.
+        with tempfile.NamedTemporaryFile("w", dir=DATA_ROOT, prefix=".secret-", encoding="ascii") as handle:
             handle.write(secrets.token_urlsafe(50))
-    except FileExistsError:
-        pass
-    return kept.read_text(encoding="ascii")
-
-
-def _owner_only(path: str, flags: int) -> int:
-    import os
-
-    return os.open(path, flags, 0o600)
+            handle.flush()
+            with contextlib.suppress(FileExistsError):
+                os.link(handle.name, kept)
+    key = kept.read_text(encoding="ascii")
+    if len(key) < 50:
+        raise SettingError(
+            f"{kept.name} in DATA_ROOT is damaged: it holds {len(key)} characters. Restore or delete it."
+        )
+    return key
 
 
 SECRET_KEY = _secret_key()
@@ -306,7 +321,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "xttsproject.staticfiles.PortalStaticFilesStorage"},
 }
 # Uploads of any size go to disk in pieces, on the same file system as their final place.
-FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+FILE_UPLOAD_HANDLERS = ["xttsproject.uploads.PortalUploadHandler"]
 FILE_UPLOAD_TEMP_DIR = DATA_ROOT / "uploads"
 FILE_UPLOAD_PERMISSIONS = 0o644
 FILE_UPLOAD_TEMP_DIR.mkdir(parents=True, exist_ok=True)

@@ -25,5 +25,7 @@ urlpatterns = [
     path("api/v1/", include("training.api.urls")),
     path("api/v1/", include("voices.api.urls")),
     path("v1/", include("voices.api.openai_urls")),
-    path("", include("django_prometheus.urls")),
+    path("metrics", views.metrics, name="metrics"),
 ]
+
+handler404 = views.not_found

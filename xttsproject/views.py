@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.crypto import constant_time_compare
+from django.views.decorators.http import require_safe
+from django.views.defaults import page_not_found
+from django_prometheus.exports import ExportToDjangoView
 
 from datasets.choices import ReviewStatus
 from datasets.models import DatasetVersion, Segment, SourceVideo
 from training.models import Checkpoint, TrainingRun
 from voices.models import Synthesis, Voice
+from xttsproject.accounts.api.errors import body
 from xttsproject.bundles.manifest import Bundle, list_bundles
 from xttsproject.jobs.models import Job
 
@@ -44,6 +50,26 @@ def models(request: HttpRequest) -> HttpResponse:
     return render(request, "models.html", {"bundles": bundles, "used": {settings.XTTS_BUNDLE, settings.WHISPER_BUNDLE}})
 
 
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Figures for Prometheus: for administrators, and for whoever holds METRICS_TOKEN."""
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    trusted = bool(settings.METRICS_TOKEN) and constant_time_compare(given, settings.METRICS_TOKEN)
+    if not trusted and not request.user.is_superuser:
+        raise PermissionDenied
+    response: HttpResponse = ExportToDjangoView(request)
+    return response
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Programs get the API's shape of an error even where there is no endpoint."""
+    if request.path.startswith(("/api/", "/v1/")):
+        sentence = f"There is nothing at {request.path}; /api/docs/ lists every address."
+        return JsonResponse(body(sentence, code="not_found", param=None, http=404), status=404)
+    return page_not_found(request, exception)
+
+
+@require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
     """The web process answers."""
     return HttpResponse("ok\n", content_type="text/plain")

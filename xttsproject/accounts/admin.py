@@ -17,6 +17,10 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
 
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        # Recordings and voices, with their files, hang on their owner: an account is deactivated instead.
+        return False
+
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, ModelAdmin):

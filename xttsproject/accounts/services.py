@@ -13,7 +13,7 @@ MAX_TOKENS = 50
 
 
 def token_create(*, user: User, name: str, days: int | None = None) -> tuple[ApiToken, str]:
-    """Make a token. Returns its row and the token itself, which is kept nowhere and cannot be shown again.
+    """Make a token. Returns its row and the token itself, of which only a hash is kept.
 
     ``days``: how long it lives; None takes API_TOKEN_DAYS, and 0 means that it never expires.
     """

@@ -24,7 +24,7 @@ def profile(request: SignedInRequest) -> HttpResponse:
         "accounts/profile.html",
         {
             "tokens": ApiToken.objects.filter(user=request.user),
-            # Taken out of the session as it is shown: a reload does not show it again.
+            # It waits in the session for this one page and is taken out as it is shown.
             "new_token": request.session.pop(_NEW, None),
             "now": timezone.now(),
         },

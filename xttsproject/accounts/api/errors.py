@@ -22,6 +22,7 @@ _STATUS = {
     "in_use": status.HTTP_409_CONFLICT,
     "not_segmented": status.HTTP_409_CONFLICT,
     "nothing_to_transcribe": status.HTTP_409_CONFLICT,
+    "job_active": status.HTTP_409_CONFLICT,
     "job_ended": status.HTTP_409_CONFLICT,
     "job_not_retryable": status.HTTP_409_CONFLICT,
     "run_active": status.HTTP_409_CONFLICT,

@@ -1,0 +1,26 @@
+"""How uploaded files reach the disk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.files.uploadhandler import SkipFile, TemporaryFileUploadHandler
+
+# The routes that take files, by name. Elsewhere a file in a request is read past and never written.
+_TAKING_FILES = {"datasets:source-add", "recording-list", "voices:voice-add", "voice-list"}
+
+
+class PortalUploadHandler(TemporaryFileUploadHandler):
+    """To disk in pieces, for people who have signed in, where a file is asked for.
+
+    Django parses a form before any view can say who may send it; without this, strangers could fill the disk
+    through the sign-in form.
+    """
+
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        request: Any = self.request
+        match = getattr(request, "resolver_match", None)
+        user = getattr(request, "user", None)
+        if match is None or match.view_name not in _TAKING_FILES or user is None or not user.is_authenticated:
+            raise SkipFile
+        super().new_file(*args, **kwargs)
