@@ -49,6 +49,8 @@ class Segment(models.Model):
     history = HistoricalRecords(excluded_fields=["words", "quality"], cascade_delete_history=True)
     objects = SegmentQuerySet.as_manager()
 
+    REVIEW_FIELDS = ("status", "reviewer", "reviewed_at")
+
     class Meta:
         ordering = ("source", "index")
         constraints = [
@@ -91,7 +93,11 @@ class Segment(models.Model):
 
     def review(self, status: ReviewStatus, reviewer: Any) -> None:
         """Approve, reject or reopen."""
+        self.mark(status, reviewer)
+        self.save(update_fields=self.REVIEW_FIELDS)
+
+    def mark(self, status: ReviewStatus, reviewer: Any) -> None:
+        """Set what a review changes (``REVIEW_FIELDS``) without saving it."""
         self.status = status
         self.reviewer = None if status == ReviewStatus.PENDING else reviewer
         self.reviewed_at = None if status == ReviewStatus.PENDING else timezone.now()
-        self.save(update_fields=["status", "reviewer", "reviewed_at"])
