@@ -130,6 +130,10 @@ class DatasetChoiceForm(ServiceForm):
         super().__init__(*args, **kwargs)
         rows = SourceVideo.objects.visible_to(user)
         if dataset is not None:
+            if not (user.is_superuser or dataset.owner_id == user.pk):
+                del self.fields["visibility"]
+            # What the person does not see stays chosen, so the rest need not be any.
+            self.fields["sources"].required = not dataset.sources.exclude(pk__in=rows).exists()
             rows = rows.filter(speaker=dataset.speaker_id, language=dataset.language)
         sources: Any = self.fields["sources"]
         sources.queryset = SourceVideo.objects.filter(pk__in=rows).with_counts().select_related("speaker")

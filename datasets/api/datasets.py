@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from datasets.api.access import OwnedViewMixin, WithJobsMixin, attach_jobs
+from datasets.api.filters import DatasetFilter, VersionFilter
 from datasets.api.serializers import (
     DatasetSerializer,
     DatasetUpdateSerializer,
@@ -22,6 +23,7 @@ from datasets.models import Dataset, DatasetVersion, SourceVideo
 from datasets.querysets import DatasetQuerySet, DatasetVersionQuerySet
 from datasets.services.datasets import dataset_create, dataset_delete, dataset_update
 from datasets.services.freezing import version_freeze, version_manifest
+from datasets.services.left_out import version_left_out
 
 
 class DatasetViewSet(
@@ -31,7 +33,7 @@ class DatasetViewSet(
 
     queryset = Dataset.objects.none()
     serializer_class = DatasetSerializer
-    filterset_fields = ("speaker", "language", "visibility")
+    filterset_class = DatasetFilter
     ordering_fields = ("created_at", "name")
 
     def get_queryset(self) -> DatasetQuerySet:
@@ -64,7 +66,7 @@ class DatasetViewSet(
         serializer.is_valid(raise_exception=True)
         if "visibility" in serializer.validated_data:
             self.check_owner(dataset)
-        dataset_update(dataset=dataset, **serializer.validated_data)
+        dataset_update(dataset=dataset, editor=request.user, **serializer.validated_data)
         return Response(self.get_serializer(self.get_object()).data)
 
     @extend_schema(responses={204: None})
@@ -90,7 +92,7 @@ class DatasetVersionViewSet(
 
     queryset = DatasetVersion.objects.none()
     serializer_class = VersionSerializer
-    filterset_fields = ("dataset", "state", "content_hash")
+    filterset_class = VersionFilter
     ordering_fields = ("created_at", "number")
 
     def get_queryset(self) -> DatasetVersionQuerySet:
@@ -100,4 +102,5 @@ class DatasetVersionViewSet(
     def retrieve(self, request: Request, pk: Any = None) -> Response:
         version = self.get_object()
         version.manifest = version_manifest(version=version)
+        version.left_out = version_left_out(version=version, viewer=request.user)
         return Response(VersionDetailSerializer(version).data)

@@ -8,7 +8,7 @@ import django_filters
 from django.db.models import QuerySet
 
 from datasets.choices import LANGUAGE_CHOICES, Flag, ReviewStatus
-from datasets.models import Segment, SourceVideo, Speaker
+from datasets.models import Dataset, DatasetVersion, Segment, SourceVideo, Speaker
 from datasets.querysets import SegmentQuerySet
 
 
@@ -18,6 +18,37 @@ def _sources(request: Any) -> QuerySet[SourceVideo]:
 
 def _speakers(request: Any) -> QuerySet[Speaker]:
     return Speaker.objects.visible_to(request.user) if request else Speaker.objects.none()
+
+
+def _datasets(request: Any) -> QuerySet[Dataset]:
+    return Dataset.objects.visible_to(request.user) if request else Dataset.objects.none()
+
+
+# Rows are named by those one may see: another's private row is as unknown as one that does not exist.
+
+
+class RecordingFilter(django_filters.FilterSet):
+    speaker = django_filters.ModelChoiceFilter(queryset=_speakers)
+
+    class Meta:
+        model = SourceVideo
+        fields = ("state", "speaker", "language", "origin", "visibility")
+
+
+class DatasetFilter(django_filters.FilterSet):
+    speaker = django_filters.ModelChoiceFilter(queryset=_speakers)
+
+    class Meta:
+        model = Dataset
+        fields = ("speaker", "language", "visibility")
+
+
+class VersionFilter(django_filters.FilterSet):
+    dataset = django_filters.ModelChoiceFilter(queryset=_datasets)
+
+    class Meta:
+        model = DatasetVersion
+        fields = ("dataset", "state", "content_hash")
 
 
 class SegmentFilter(django_filters.FilterSet):

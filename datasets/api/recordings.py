@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from datasets.api.access import OwnedViewMixin, WavRenderer, WithJobsMixin
+from datasets.api.filters import RecordingFilter
 from datasets.api.serializers import (
     RecordingCreateSerializer,
     RecordingSerializer,
@@ -76,7 +77,7 @@ class RecordingViewSet(
 
     queryset = SourceVideo.objects.none()
     serializer_class = RecordingSerializer
-    filterset_fields = ("state", "speaker", "language", "origin", "visibility")
+    filterset_class = RecordingFilter
     ordering_fields = ("created_at", "title", "seconds")
     parser_classes = (JSONParser, MultiPartParser, FormParser)
 

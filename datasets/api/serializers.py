@@ -245,8 +245,11 @@ class VersionSerializer(serializers.ModelSerializer[DatasetVersion]):
 
 
 class LeftOutSerializer(serializers.Serializer[Any]):
-    segment = serializers.IntegerField()
-    recording = serializers.CharField()
+    """``source`` and ``segment`` are null where the recording is not shared with you, or gone."""
+
+    segment = serializers.IntegerField(allow_null=True)
+    source = serializers.UUIDField(allow_null=True)  # type: ignore[assignment]
+    recording = serializers.CharField(help_text="The recording's title, or why it is not told.")
     index = serializers.IntegerField()
     code = serializers.CharField()
     reason = serializers.CharField(help_text="Completes the sentence “it is …”.")

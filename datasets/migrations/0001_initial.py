@@ -136,7 +136,7 @@ class Migration(migrations.Migration):
                 ('clips_validation', models.PositiveIntegerField(default=0)),
                 ('seconds_train', models.FloatField(default=0.0)),
                 ('seconds_validation', models.FloatField(default=0.0)),
-                ('left_out', models.JSONField(blank=True, default=list, help_text='[{segment, recording, index, code, reason}]')),
+                ('left_out', models.JSONField(blank=True, default=list, help_text='[{segment, source, index, code, reason}]')),
                 ('error_code', models.CharField(blank=True, max_length=64)),
                 ('error', models.TextField(blank=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),

@@ -54,7 +54,7 @@ class DatasetVersion(models.Model):
     clips_validation = models.PositiveIntegerField(default=0)
     seconds_train = models.FloatField(default=0.0)
     seconds_validation = models.FloatField(default=0.0)
-    left_out = models.JSONField(default=list, blank=True, help_text="[{segment, recording, index, code, reason}]")
+    left_out = models.JSONField(default=list, blank=True, help_text="[{segment, source, index, code, reason}]")
     error_code = models.CharField(max_length=64, blank=True)
     error = models.TextField(blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")

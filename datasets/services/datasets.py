@@ -56,22 +56,30 @@ def dataset_create(
 def dataset_update(
     *,
     dataset: Dataset,
+    editor: Any,
     sources: Sequence[SourceVideo] | None = None,
     validation_share: float | None = None,
     visibility: str | None = None,
 ) -> Dataset:
-    """Change the choice for versions to come; frozen ones stay. DomainErrors as for :func:`dataset_create`."""
+    """Change the choice for versions to come; frozen ones stay.
+
+    ``sources`` replaces those that ``editor`` sees: what is hidden from them is not theirs to take out. DomainErrors as
+    for :func:`dataset_create`.
+    """
     if validation_share is not None:
         _check_share(validation_share)
         dataset.validation_share = validation_share
     if visibility is not None:
         dataset.visibility = visibility
     if sources is not None:
-        _check_sources(sources, dataset.speaker, dataset.language)
+        hidden = dataset.sources.exclude(pk__in=SourceVideo.objects.visible_to(editor)).select_related("speaker")
+        chosen = {*sources, *hidden}
+        if sources or not chosen:
+            _check_sources(sources, dataset.speaker, dataset.language)
     with transaction.atomic():
         dataset.save(update_fields=["validation_share", "visibility"])
         if sources is not None:
-            dataset.sources.set(sources)
+            dataset.sources.set(chosen)
     return dataset
 
 

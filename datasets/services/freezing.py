@@ -14,6 +14,7 @@ from datasets.models import Dataset, DatasetVersion, Segment
 from datasets.pipeline.manifest import Item, freeze, split_by_source
 from datasets.pipeline.text import check_text, normalise
 from datasets.services.following import failure_code
+from datasets.services.left_out import NOT_SHARED, plain_reason
 from xttsproject import storage
 from xttsproject.jobs.choices import JobState
 from xttsproject.jobs.models import Job
@@ -26,7 +27,10 @@ _BEFORE = (VersionState.FREEZING, VersionState.FAILED)
 
 @dataclass(frozen=True)
 class Selection:
-    """``left_out``: [{segment, recording, index, code, reason}], one for every segment that was not taken."""
+    """``left_out``: [{segment, source, index, code, reason}], one for every segment that was not taken.
+
+    Recordings are named by id: who sees a version does not therefore see every recording (see ``left_out``).
+    """
 
     items: tuple[Item, ...]
     left_out: tuple[dict[str, Any], ...]
@@ -45,7 +49,7 @@ def version_freeze(*, dataset: Dataset, owner: Any) -> tuple[DatasetVersion, Job
         raise DomainError(
             "dataset_empty",
             f"“{dataset.name}” has no approved segment to freeze"
-            + (f" ({count} left out, the first because it is {selection.left_out[0]['reason']})" if count else "")
+            + (f" ({count} left out, the first because it is {plain_reason(selection.left_out[0])})" if count else "")
             + "; review its recordings first.",
         )
     with transaction.atomic():
@@ -126,9 +130,10 @@ def dataset_select(*, dataset: Dataset) -> Selection:
     """What would be frozen now, with its split, and what would be left out and why."""
     items: list[Item] = []
     left_out: list[dict[str, Any]] = []
+    shown = set(dataset.sources.visible_to(dataset.owner).values_list("pk", flat=True))
     segments = Segment.objects.filter(source__datasets=dataset).select_related("source__speaker")
     for segment in segments.order_by("source__created_at", "source", "index"):
-        refused = _refused(segment, dataset)
+        refused = _refused(segment, dataset) if segment.source_id in shown else NOT_SHARED
         if refused is None:
             items.append(_item(segment))
         else:
@@ -136,7 +141,7 @@ def dataset_select(*, dataset: Dataset) -> Selection:
             left_out.append(
                 {
                     "segment": segment.pk,
-                    "recording": segment.source.title,
+                    "source": str(segment.source_id),
                     "index": segment.index,
                     "code": code,
                     "reason": reason,

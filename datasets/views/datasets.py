@@ -20,6 +20,7 @@ from datasets.models import Dataset, DatasetVersion, SourceVideo
 from datasets.services.datasets import dataset_create, dataset_delete, dataset_update
 from datasets.services.following import latest_job
 from datasets.services.freezing import version_freeze, version_manifest
+from datasets.services.left_out import version_left_out
 from datasets.views.access import editable_or_forbidden, may_edit, owned_or_forbidden, owns
 from xttsproject.http import file_response
 from xttsproject.lib.errors import DomainError
@@ -79,7 +80,8 @@ def dataset_detail(request: HttpRequest, pk: int) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "POST"])
 def dataset_edit(request: HttpRequest, pk: int) -> HttpResponse:
-    dataset = owned_or_forbidden(Dataset.objects.select_related("speaker"), request.user, pk)
+    """What it is made of is for whoever may change it; who sees it, for its owner."""
+    dataset = editable_or_forbidden(Dataset.objects.select_related("speaker"), request.user, pk)
     initial = {
         "sources": list(dataset.sources.values_list("pk", flat=True)),
         "validation_share": dataset.validation_share,
@@ -88,7 +90,8 @@ def dataset_edit(request: HttpRequest, pk: int) -> HttpResponse:
     form = DatasetChoiceForm(request.POST or None, user=request.user, dataset=dataset, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
-            dataset_update(dataset=dataset, **{**form.cleaned_data, "sources": list(form.cleaned_data["sources"])})
+            fields = {**form.cleaned_data, "sources": list(form.cleaned_data["sources"])}
+            dataset_update(dataset=dataset, editor=request.user, **fields)
         except DomainError as error:
             form.refuse(error)
         else:
@@ -133,11 +136,13 @@ def version_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     except DomainError as error:
         clips, problem = [], error.message
     job = latest_job(subject=version, user=request.user)
+    left_out = version_left_out(version=version, viewer=request.user)
     context = {
         "version": version,
         "page": Paginator(clips, CLIPS_PER_PAGE).get_page(request.GET.get("page")),
         "problem": problem,
-        "left_out_reasons": Counter(row["reason"] for row in version.left_out).most_common(),
+        "left_out": left_out,
+        "left_out_reasons": Counter(row["reason"] for row in left_out).most_common(),
         "job": job if job is not None and (job.is_active or job.can_retry) else None,
         "is_ready": version.state == VersionState.READY,
     }

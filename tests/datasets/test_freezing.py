@@ -76,7 +76,7 @@ def test_what_is_not_taken_is_listed_with_its_reason(dataset: Any, sources: Any,
         empty.pk: (3, "text_empty"),
         long.pk: (4, "text_unusable"),
     }
-    assert all(row["recording"] == sources[0].title and row["reason"] for row in version.left_out)
+    assert all(row["source"] == str(sources[0].pk) and row["reason"] for row in version.left_out)
     assert version.clips == 4
 
 

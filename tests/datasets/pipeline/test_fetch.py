@@ -139,9 +139,9 @@ def test_no_program_is_started_to_fetch(
     monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
     error = refusal(server.address("/program"), target, allow_private=True)
 
+    assert not (tmp_path / "started").exists()
     assert error.code == "fetch_failed"
     assert "RTMP" in error.message
-    assert not (tmp_path / "started").exists()
 
 
 def test_memory_is_bounded_before_anything_is_fetched() -> None:
