@@ -22,6 +22,7 @@ from datasets.pipeline.text_tables import (
     MINOR,
     MINUS,
     NO_SPACES,
+    ORDINALS,
     PERCENT,
     PERCENT_BEFORE,
     POINT,
@@ -64,6 +65,8 @@ def normalise(text: str, language: str) -> str:
         text = re.sub(r"\b(\d+)\.?([ºª])", lambda m: ordinal(int(m[1]), "pt", feminine=m[2] == "ª"), text)
         text = re.sub(r"\b[nN][ºo°]\.?(?=\s*\d)", "número ", text)
         text = re.sub(r"\b(\d{1,2})h(?:(\d{2})(?:min)?)?\b", _portuguese_time, text)
+    if language in ORDINALS:
+        text = re.sub(ORDINALS[language], lambda m: ordinal(int(m[1]), language), text)
     text = _dashes(text, language)
     text = _numbers(text, language)
     text = _symbols(text, language)

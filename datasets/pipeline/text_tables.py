@@ -107,3 +107,16 @@ SYMBOLS: dict[str, dict[str, str]] = {
     "pt": {"+": "mais", "=": "igual a", "@": "arroba", "#": "número", "°C": "graus Celsius", "°F": "graus Fahrenheit",
            "°": "graus", "×": "vezes", "§": "parágrafo", "½": "meio", "¼": "um quarto", "¾": "três quartos"},
 }  # fmt: skip
+
+# Ordinals as they are written: the number is the first group. Where a point marks them, only before a small letter or
+# a month, because before anything else it may as well end the sentence.
+_GERMAN_MONTHS = "Januar|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember"
+ORDINALS = {
+    "de": rf"(\d{{1,2}})\.(?=\s+(?:[a-zäöü]|{_GERMAN_MONTHS}))",
+    "es": r"(\d+)\.?[ºª]",
+    "fr": r"(\d+)(?:ers?|ères?|res?|èmes?|emes?|es?|nde?s?)\b",
+    "hu": r"(\d{1,2})\.(?=\s+[a-zá-ű])",
+    "it": r"(\d+)\.?[ºª°]",
+    "nl": r"(\d+)(?:ste|de|e)\b",
+    "ru": r"(\d+)-(?:[а-я]?й|[ая]я|[ое]е|я|е|го|му|м|х)\b",
+}

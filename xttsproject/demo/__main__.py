@@ -116,7 +116,11 @@ def _synthetic(environment: dict[str, str]) -> Recording:
     if not (video.is_file() and script.is_file()):
         _say("Rendering a recording of synthetic speech")
         subprocess.run(
-            [sys.executable, "-m", "xttsproject.demo.recording", str(video)], cwd=ROOT, env=environment, check=True
+            [sys.executable, "-m", "xttsproject.demo.recording", str(video)],
+            cwd=ROOT,
+            env=environment,
+            check=True,
+            stdout=subprocess.DEVNULL,
         )
     return Recording(video, json.loads(script.read_text(encoding="utf-8")))
 

@@ -6,6 +6,7 @@ The GPT class imports transformers, which takes seconds: only training builds it
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,6 +29,8 @@ Network = TypeVar("Network", bound=nn.Module)
 
 def build_gpt(config: XttsConfig) -> GPT:
     """Coqui's GPT for training, weights not loaded. Forward shapes are in its own docstring."""
+    # Coqui builds transformers' configuration without token ids, and transformers remarks on it each time.
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     from TTS.tts.layers.xtts.gpt import GPT
 
     shape = config.gpt

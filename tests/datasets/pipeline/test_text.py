@@ -170,3 +170,19 @@ def test_a_text_is_measured_as_it_is_spoken() -> None:
 
 def test_good_text_has_no_problems() -> None:
     assert check_text("It costs $5, doesn't it?", "en") == []
+
+
+@pytest.mark.parametrize(
+    ("language", "written", "spoken"),
+    [
+        ("fr", "Le 1er mai, la 2e fois", "Le premier mai, la deuxième fois"),
+        ("de", "Am 3. Mai", "Am dritte Mai"),
+        ("de", "Er wurde 33. Dann ging er.", "Er wurde dreiunddreißig. Dann ging er."),
+        ("es", "El 1º de mayo", "El primero de mayo"),
+        ("it", "il 1º maggio", "il primo maggio"),
+        ("nl", "de 3e keer", "de derde keer"),
+        ("ru", "5-й", "пятый"),
+    ],
+)
+def test_ordinals_of_other_languages_are_said_as_ordinals(language: str, written: str, spoken: str) -> None:
+    assert normalise(written, language) == spoken

@@ -11,6 +11,7 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
+from datasets.services.sweeping import recordings_sweep
 from xttsproject.lib.files import atomic_path
 
 
@@ -25,6 +26,9 @@ class Command(BaseCommand):
         call_command("migrate", interactive=False, verbosity=quiet)
         call_command("models", "build", verbosity=verbosity)
         self._collect_static(quiet)
+        # What a process that was killed left behind: half fetches, uploads, folders without a row.
+        for path in recordings_sweep():
+            self.stdout.write(f"Removed the leftover {path.name}.")
         self.stdout.write("Ready.")
 
     def _collect_static(self, verbosity: int) -> None:
