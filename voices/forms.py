@@ -41,8 +41,9 @@ class VoiceForm(ServiceForm):
     clips = ManyFilesField(
         label="Reference clips of your own",
         required=False,
-        help_text="1 to 20 audio or video files, a second or longer each and three seconds or more together; half a "
-        "minute of clean speech is best. Left empty, the clips of the checkpoint's dataset shown below are used.",
+        help_text="1 to 20 audio or video files of at most 200 MB, each between a second and two minutes long, three "
+        "seconds to five minutes together; half a minute of clean speech is best. Left empty, the clips of the "
+        "checkpoint's dataset shown below are used.",
     )
     visibility = forms.ChoiceField(label="Who may use the voice", choices=Visibility.choices)
 

@@ -12,6 +12,10 @@ from xttsproject.lib.errors import DomainError
 MAX_CLIPS = 20
 MIN_CLIP_SECONDS = 1.0
 MIN_TOTAL_SECONDS = 3.0
+# Thirty seconds condition the model; more is decoded and kept for nothing.
+MAX_CLIP_SECONDS = 120.0
+MAX_TOTAL_SECONDS = 300.0
+MAX_FILE_BYTES = 200 * 1000**2
 # Speech at a usable level lies 20 dB and more above this; rooms at night and digital silence lie below.
 SILENCE_DBFS = -50.0
 # A clip may pause, but somebody has to speak in it.
@@ -86,6 +90,28 @@ def require_enough(seconds: float) -> None:
             "clips_too_short",
             f"The reference clips last {seconds:.1f} s together, but a voice needs at least {MIN_TOTAL_SECONDS:g} s; "
             "add another.",
+            field="clips",
+        )
+
+
+def require_not_too_much(seconds: float) -> None:
+    """DomainError ``clips_too_long`` when the clips so far last longer than all of a voice's may."""
+    if seconds > MAX_TOTAL_SECONDS:
+        raise DomainError(
+            "clips_too_long",
+            f"The reference clips last longer than {MAX_TOTAL_SECONDS / 60:g} minutes together, which is the limit; "
+            "half a minute of clean speech is best, so leave some out.",
+            field="clips",
+        )
+
+
+def require_file_size(name: str, size: int) -> None:
+    """Ask before decoding: DomainError ``too_large``. ``size`` in bytes."""
+    if size > MAX_FILE_BYTES:
+        raise DomainError(
+            "too_large",
+            f"“{name}” has {size / 1e6:.0f} MB, but {MAX_FILE_BYTES / 1e6:.0f} MB are the limit of a reference clip; "
+            "cut out the part in which the person speaks.",
             field="clips",
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +13,10 @@ from datasets.choices import ReviewStatus
 from datasets.models import Segment
 from datasets.services.names import file_name, renamed
 from training.models import Checkpoint
-from voices.engine.references import ClipReport, examine_clip, require_count
+from voices.engine.references import MAX_CLIP_SECONDS, ClipReport, examine_clip, require_count, require_file_size
 from xttsproject.lib.audio import Audio, read_wav
 from xttsproject.lib.errors import DomainError
 
-# Of an upload longer than this nothing is gained: thirty seconds condition the model.
-UPLOAD_MAX_SECONDS = 300.0
 UPLOAD_RATE = 24_000
 ENOUGH_SECONDS = 30.0
 
@@ -50,22 +48,28 @@ def uploads_of(files: Iterable[UploadedFile]) -> list[Upload]:
     return uploads
 
 
-def upload_clips(uploads: Sequence[Upload]) -> list[Clip]:
-    """Decode and examine uploaded files of any format. DomainErrors name the file as its owner calls it."""
+def upload_clips(uploads: Sequence[Upload]) -> Iterator[Clip]:
+    """Decode and examine uploaded files of any format, each when it is asked for.
+
+    Number and sizes are looked at before the first is decoded. DomainErrors name the file as its owner calls it.
+    """
+    require_count(len(uploads))
+    for upload in uploads:
+        require_file_size(upload.name, upload.path.stat().st_size)
+    return (_decoded(upload) for upload in uploads)
+
+
+def _decoded(upload: Upload) -> Clip:
     from datasets.pipeline.media import decode_audio
 
-    require_count(len(uploads))
-    clips = []
-    for upload in uploads:
-        try:
-            audio = decode_audio(upload.path, UPLOAD_RATE, max_seconds=UPLOAD_MAX_SECONDS)
-        except DomainError as error:
-            # The decoder knows the file by its temporary name only.
-            named = renamed(error, upload.path, f"“{upload.name}”")
-            named.field = "clips"
-            raise named from error
-        clips.append(Clip(upload.name, audio, examine_clip(upload.name, audio)))
-    return clips
+    try:
+        audio = decode_audio(upload.path, UPLOAD_RATE, max_seconds=MAX_CLIP_SECONDS)
+    except DomainError as error:
+        # The decoder knows the file by its temporary name only.
+        named = renamed(error, upload.path, f"“{upload.name}”")
+        named.field = "clips"
+        raise named from error
+    return Clip(upload.name, audio, examine_clip(upload.name, audio))
 
 
 def segment_clips(segments: Sequence[Segment]) -> list[Clip]:

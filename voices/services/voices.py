@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,14 +10,15 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from datasets.models import Segment, Speaker
+from datasets.services.following import stop_jobs
 from training.models import Checkpoint
-from voices.engine.references import require_enough
+from voices.engine.references import require_enough, require_not_too_much
 from voices.models import Voice, VoiceClip
 from voices.services.clips import Clip, Upload, checkpoint_clips, segment_clips, upload_clips
 from xttsproject import storage
 from xttsproject.accounts.models import Visibility
 from xttsproject.jobs.models import Job
-from xttsproject.jobs.services import job_cancel, job_start
+from xttsproject.jobs.services import job_start
 from xttsproject.lib.audio import write_wav
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import atomic_directory, sha256_of
@@ -94,12 +95,7 @@ def voice_share(*, voice: Voice, visibility: str) -> None:
 
 def voice_delete(*, voice: Voice) -> None:
     """Delete a voice with its clips and latents. What it has spoken stays with those who asked for it."""
-    for job in Job.objects.about(voice).active():
-        try:
-            job_cancel(job=job)
-        except DomainError:
-            # It ended between the look and the call.
-            continue
+    stop_jobs(subject=voice)
     folder = voice.folder
     with transaction.atomic():
         voice.delete()
@@ -151,22 +147,25 @@ def _language(checkpoint: Checkpoint | None, segments: Sequence[Segment]) -> str
     raise DomainError("language_missing", "Choose the language that the voice speaks.", field="language")
 
 
-def _clips(checkpoint: Checkpoint | None, uploads: Sequence[Upload], segments: Sequence[Segment]) -> list[Clip]:
+def _clips(checkpoint: Checkpoint | None, uploads: Sequence[Upload], segments: Sequence[Segment]) -> Iterable[Clip]:
     if segments:
-        clips = segment_clips(segments)
-    elif uploads or checkpoint is None:
-        clips = upload_clips(uploads)
-    else:
-        clips = checkpoint_clips(checkpoint)
-    require_enough(sum(clip.audio.seconds for clip in clips))
-    return clips
+        return segment_clips(segments)
+    if uploads or checkpoint is None:
+        return upload_clips(uploads)
+    return checkpoint_clips(checkpoint)
 
 
-def _write(voice: Voice, clips: Sequence[Clip]) -> list[VoiceClip]:
-    """Write the clips into the voice's folder, all or none, and return their rows (not saved)."""
-    rows = []
+def _write(voice: Voice, clips: Iterable[Clip]) -> list[VoiceClip]:
+    """Write the clips into the voice's folder, all or none, and return their rows (not saved).
+
+    Each is written before the next one is asked for, so that one at a time is in memory.
+    """
+    rows: list[VoiceClip] = []
+    seconds = 0.0
     with atomic_directory(voice.folder) as folder:
         for index, clip in enumerate(clips):
+            seconds += clip.audio.seconds
+            require_not_too_much(seconds)
             file = f"clip-{index:02d}.wav"
             write_wav(folder / file, clip.audio)
             rows.append(
@@ -180,4 +179,5 @@ def _write(voice: Voice, clips: Sequence[Clip]) -> list[VoiceClip]:
                     quality=asdict(clip.report),
                 )
             )
+        require_enough(seconds)
     return rows
