@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from django.http import HttpResponse
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from voices.engine.encoding import encode, require_format
 from voices.models import Synthesis
 from xttsproject.lib.audio import read_wav
-from xttsproject.lib.errors import Cancelled
+from xttsproject.lib.errors import Cancelled, DomainError
 
 # Nobody reads it; servers' logs know this number for a client that hung up.
 CLIENT_GONE = 499
+# A place in the line becomes free when a request has been spoken: seconds, with the small model and with a GPU.
+RETRY_SECONDS = 10
+
+
+class SpeakingView(APIView):
+    """Whoever is turned away because too many wait is told when to come again."""
+
+    def handle_exception(self, exc: Exception) -> Response:
+        response: Any = super().handle_exception(exc)
+        if isinstance(exc, DomainError) and exc.code == "busy":
+            response["Retry-After"] = str(RETRY_SECONDS)
+        return response  # type: ignore[no-any-return]
 
 
 def spoken(make: Callable[[], Synthesis], format_name: str) -> HttpResponse:

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from voices.api.answers import spoken
+from voices.api.answers import SpeakingView, spoken
 from voices.api.fields import AnyAccept, FormatField, SamplingSerializer
 from voices.api.serializers import sampling_of
 from voices.choices import Channel
@@ -88,7 +88,7 @@ class OpenAIVoiceListSerializer(serializers.Serializer[Any]):
     voices = OpenAIVoiceSerializer(many=True)
 
 
-class OpenAISpeechView(APIView):
+class OpenAISpeechView(SpeakingView):
     content_negotiation_class = AnyAccept
 
     @extend_schema(request=OpenAISpeechSerializer, responses={(200, "audio/mpeg"): OpenApiTypes.BINARY})

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from voices.engine.memory import give_back_memory, resident_bytes
 from voices.engine.requests import ModelChoice, SpeechRequest, Ticket
+from xttsproject.bundles.manifest import MANIFEST_FILE
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.types import Speech
 
@@ -38,14 +39,15 @@ class OwnerSettings:
     """``device`` is auto, cpu, cuda or cuda:N. ``idle_seconds`` without a request free the memory (0: never).
 
     ``adapters`` bounds how many fine-tuned models stay loaded beside one base model, the least recently used leaves
-    first; ``queue_limit`` bounds how many requests wait.
+    first; ``queue_limit`` bounds how many requests wait, ``asker_limit`` how many of them one person may have.
     """
 
     device: str = "auto"
     precision: str = "fp32"
     idle_seconds: float = 900.0
     adapters: int = 2
-    queue_limit: int = 32
+    queue_limit: int = 8
+    asker_limit: int = 4
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,10 @@ class OwnerStatus:
     last_error: str
 
 
-# Folder and time stamp of bundle and adapter: a model that was replaced on disk is another model.
-_Key = tuple[Path, int, Path | None, int]
+# When a file or folder last changed, in nanoseconds, and its size in bytes; zeros for none.
+_Stamp = tuple[int, int]
+# Folder and stamp of bundle and adapter: a model that was replaced on disk is another model.
+_Key = tuple[Path, _Stamp, Path | None, _Stamp]
 
 
 class SpeechOwner:
@@ -81,9 +85,13 @@ class SpeechOwner:
 
     # --- what callers use -------------------------------------------------------------------------------------
 
-    def submit(self, request: SpeechRequest | ModelChoice) -> Ticket:
-        """Queue a speech, or the loading of a model. DomainError ``busy`` when too many wait already."""
-        ticket = Ticket(request)
+    def submit(self, request: SpeechRequest | ModelChoice, asker: str = "") -> Ticket:
+        """Queue a speech, or the loading of a model. DomainError ``busy`` when too many wait already.
+
+        ``asker`` names the person it is for: whoever has many requests in the line leaves room for others. What
+        nobody asked for (empty) is not counted that way.
+        """
+        ticket = Ticket(request, asker)
         with self._lock:
             if self._closed:
                 raise DomainError("speech_stopped", "Speech has been stopped; try again in a moment.", permanent=False)
@@ -93,6 +101,14 @@ class SpeechOwner:
                     "busy",
                     f"{len(self._waiting)} requests for speech are waiting already, which is the limit; "
                     "try again in a moment.",
+                    permanent=False,
+                )
+            own = sum(waiting.asker == asker for waiting in self._waiting) if asker else 0
+            if own >= self.settings.asker_limit:
+                raise DomainError(
+                    "busy",
+                    f"{own} of your own requests for speech are waiting already, which is the limit for one person; "
+                    "try again when one of them has been answered.",
                     permanent=False,
                 )
             self._waiting.append(ticket)
@@ -184,7 +200,7 @@ class SpeechOwner:
         )
 
     def _engine(self, model: ModelChoice) -> XttsEngine:
-        key = (model.bundle, _stamp(model.bundle / "manifest.json"), model.adapter, _stamp(model.adapter))
+        key = (model.bundle, _stamp(model.bundle / MANIFEST_FILE), model.adapter, _stamp(model.adapter))
         if key in self._engines:
             self._engines.move_to_end(key)
             return self._engines[key]
@@ -249,9 +265,10 @@ class SpeechOwner:
             self._last_error = f"unexpected error ({type(error).__name__}); the log has the details"
 
 
-def _stamp(path: Path | None) -> int:
-    """When a file or folder last changed, in nanoseconds; 0 for none. A missing one is for the loader to explain."""
+def _stamp(path: Path | None) -> _Stamp:
+    """Size too, because a copy may bring its times along. What is missing is for the loader to explain."""
     try:
-        return path.stat().st_mtime_ns if path is not None else 0
+        facts = path.stat() if path is not None else None
     except OSError:
-        return 0
+        facts = None
+    return (facts.st_mtime_ns, facts.st_size) if facts is not None else (0, 0)

@@ -41,8 +41,9 @@ class Ticket:
     It is a :class:`xttsproject.lib.progress.Progress`: the decoding loop asks it whether anybody still waits.
     """
 
-    def __init__(self, request: SpeechRequest | ModelChoice):
+    def __init__(self, request: SpeechRequest | ModelChoice, asker: str = ""):
         self.request = request
+        self.asker = asker
         self.fraction = 0.0
         self._abandoned = threading.Event()
         self._done = threading.Event()

@@ -30,6 +30,7 @@ def speech_owner() -> SpeechOwner:
                     device=settings.DEVICE,
                     precision=settings.SPEECH_PRECISION,
                     idle_seconds=settings.SPEECH_IDLE_UNLOAD,
+                    queue_limit=settings.SPEECH_QUEUE,
                 )
             )
         return _owner

@@ -61,7 +61,8 @@ def speech_make(
             text=normalise(text, language),
             language=language,
             sampling=wanted,
-        )
+        ),
+        asker=str(user.pk),
     )
     speech = ticket.wait(TIMEOUT_SECONDS, gone)
     assert speech is not None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -132,6 +135,40 @@ def test_too_long_a_line_is_refused_and_those_in_it_are_served(make_owner, ask, 
     assert not caught.value.permanent
     assert owner.status().waiting == 2
     assert all(ticket.wait(60) is not None for ticket in (speaking, *waiting))
+
+
+def test_a_person_with_many_requests_in_the_line_leaves_room_for_others(make_owner, ask, tiny_bundle):
+    owner = make_owner(queue_limit=8, asker_limit=2)
+    owner.submit(ModelChoice(tiny_bundle)).wait(60)
+    owner.submit(ask(LONG), "anna")
+    until(lambda: owner.status().speaking and owner.status().waiting == 0)
+    tickets = [owner.submit(ask("Hello there.", seed=seed), "anna") for seed in (1, 2)]
+    with pytest.raises(DomainError) as caught:
+        owner.submit(ask("One too many."), "anna")
+    assert caught.value.code == "busy"
+    others = [owner.submit(ask("Hello there."), "ben"), owner.submit(ask("Hello there."))]
+    tickets[0].abandon()
+    others.append(owner.submit(ask("Room again."), "anna"))
+    assert all(ticket.wait(60) is not None for ticket in (tickets[1], *others))
+
+
+def test_a_model_that_is_replaced_under_its_name_is_loaded_anew(make_owner, ask, tiny_bundle, tmp_path):
+    bundle = tmp_path / "model"
+    shutil.copytree(tiny_bundle, bundle)
+    owner, manifest = make_owner(), bundle / "manifest.json"
+    owner.submit(ask("Hello there.", model=ModelChoice(bundle))).wait(60)
+    since = owner.status().since
+    owner.submit(ask("Hello there.", model=ModelChoice(bundle))).wait(60)
+    assert owner.status().since == since
+    # Brought along with its time, as an archive is unpacked: the size tells.
+    before = manifest.stat()
+    facts = json.loads(manifest.read_text(encoding="utf-8"))
+    manifest.write_text(json.dumps({**facts, "notice": facts["notice"] + " Replaced."}), encoding="utf-8")
+    os.utime(manifest, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert manifest.stat().st_mtime_ns == before.st_mtime_ns
+    owner.submit(ask("Hello there.", model=ModelChoice(bundle))).wait(60)
+    assert owner.status().since > since
+    assert owner.status().models == 1
 
 
 def test_an_abandoned_request_stops_and_the_next_one_is_served(make_owner, ask, tiny_bundle):
