@@ -10,6 +10,8 @@ from voices.services.runtime import readiness
 
 @require_GET
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 when a request for speech can be answered, else 503; the body says why and what is loaded."""
+    """200 when a request for speech can be answered, else 503; to staff the body says why and what is loaded."""
     ready, facts = readiness()
-    return JsonResponse({"ready": ready, "speech": facts}, status=200 if ready else 503)
+    # Which model and how much memory a machine has is nothing for strangers; whether it can speak is for balancers.
+    body = {"ready": ready, "speech": facts} if request.user.is_staff else {"ready": ready}
+    return JsonResponse(body, status=200 if ready else 503)

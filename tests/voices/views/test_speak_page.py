@@ -76,7 +76,7 @@ def test_without_scripts_the_whole_page_comes_back(people, page_for, make_voice)
     [
         ({"text": "  "}, "Text: "),
         ({"text": "x" * 41}, "41 characters, but 40"),
-        ({"text": "§§§"}, "no letters"),
+        ({"text": "♪♪♪"}, "no letters"),
         ({"speed": "9"}, "Speed: "),
         ({"language": "tlh"}, "Language: "),
     ],
@@ -139,20 +139,30 @@ def test_strangers_are_asked_to_sign_in(db, client):
         assert "login" in client.get(address).url
 
 
-def test_readyz_tells_what_is_loaded(db, client, speaking):
-    answer = client.get("/readyz")
+def test_readyz_tells_staff_what_is_loaded(people, page_for, speaking):
+    answer = page_for(people.root).get("/readyz")
     assert answer.status_code == 200
     assert (answer.json()["ready"], answer.json()["speech"]["state"]) == (True, "unloaded")
 
 
-def test_readyz_says_no_without_a_model_and_keeps_paths_to_itself(db, client, settings, tmp_path):
+def test_readyz_tells_others_only_whether_it_can_speak(people, client, page_for, speaking, settings, tmp_path):
+    for someone in (client, page_for(people.anna)):
+        assert (someone.get("/readyz").status_code, someone.get("/readyz").json()) == (200, {"ready": True})
     settings.MODELS_DIR = tmp_path
-    answer = client.get("/readyz")
+    assert (client.get("/readyz").status_code, client.get("/readyz").json()) == (503, {"ready": False})
+
+
+def test_readyz_says_no_without_a_model_and_keeps_paths_to_itself(people, page_for, settings, tmp_path):
+    settings.MODELS_DIR = tmp_path
+    answer = page_for(people.root).get("/readyz")
     assert (answer.status_code, answer.json()["speech"]["error"]) == (503, "model_missing")
     assert str(tmp_path) not in json.dumps(answer.json())
 
 
-def test_a_preloaded_model_is_waited_for_and_then_stays_ready_even_when_it_left_memory(db, client, settings, speaking):
+def test_a_preloaded_model_is_waited_for_and_then_stays_ready_even_when_it_left_memory(
+    people, page_for, settings, speaking
+):
+    client = page_for(people.root)
     settings.SPEECH_PRELOAD, settings.SPEECH_IDLE_UNLOAD = True, 0.5
     speech_preload()
     assert client.get("/readyz").status_code == 503
