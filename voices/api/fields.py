@@ -13,15 +13,6 @@ from rest_framework.request import Request
 from voices.engine.encoding import FORMATS, require_format
 
 
-class VisibleRelatedField(serializers.PrimaryKeyRelatedField[Any]):
-    """An object by its id, of those that the person sees."""
-
-    def get_queryset(self) -> Any:
-        queryset: Any = super().get_queryset()
-        request = self.context.get("request")
-        return queryset.visible_to(request.user) if request is not None else queryset.none()
-
-
 @extend_schema_field({"type": "string", "pattern": f"^({'|'.join(FORMATS)})$"})
 class FormatField(serializers.CharField):
     """A format of speech by its name."""

@@ -6,11 +6,12 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
+from datasets.api.serializers import VisiblePrimaryKeyField
 from datasets.choices import LANGUAGE_CHOICES
 from datasets.models import Segment, Speaker
 from datasets.services.following import latest_job
 from training.models import Checkpoint
-from voices.api.fields import FormatField, SamplingSerializer, VisibleRelatedField
+from voices.api.fields import FormatField, SamplingSerializer
 from voices.models import Synthesis, Voice, VoiceClip
 from voices.services.speech import SAMPLING_FIELDS
 from xttsproject.accounts.models import Visibility
@@ -83,15 +84,17 @@ class VoiceCreateSerializer(serializers.Serializer[Voice]):
     """
 
     name = serializers.CharField(max_length=120)
-    checkpoint = VisibleRelatedField(
+    checkpoint = VisiblePrimaryKeyField(
         queryset=Checkpoint.objects.select_related("run__version__dataset__speaker"), required=False, allow_null=True
     )
-    speaker = VisibleRelatedField(queryset=Speaker.objects.all(), required=False, allow_null=True)
+    speaker = VisiblePrimaryKeyField(queryset=Speaker.objects.all(), required=False, allow_null=True)
     language = serializers.CharField(required=False, allow_blank=True, help_text="Code such as en, de or zh-cn.")
     clips = serializers.ListField(
-        child=serializers.FileField(), required=False, help_text="1 to 20 files of any audio or video format."
+        child=serializers.FileField(),
+        required=False,
+        help_text="1 to 20 files of any audio or video format, each of at most 200 MB and 2 minutes; 5 minutes in all.",
     )
-    segments = VisibleRelatedField(
+    segments = VisiblePrimaryKeyField(
         queryset=Segment.objects.select_related("source__speaker"), many=True, required=False
     )
     visibility = serializers.ChoiceField(choices=Visibility.choices, default=Visibility.PRIVATE)

@@ -8,14 +8,14 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import PermissionDenied
 from rest_framework.parsers import JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from voices.api.answers import spoken
+from datasets.api.access import OwnedViewMixin
+from voices.api.answers import SpeakingView, spoken
 from voices.api.fields import AnyAccept
+from voices.api.filters import SynthesisFilter, VoiceFilter
 from voices.api.serializers import (
     SpeechSerializer,
     SynthesisSerializer,
@@ -44,13 +44,13 @@ from xttsproject.http import file_response
 _WAV = {(200, "audio/wav"): OpenApiTypes.BINARY}
 
 
-class VoiceViewSet(viewsets.ReadOnlyModelViewSet[Voice]):
+class VoiceViewSet(OwnedViewMixin, viewsets.ReadOnlyModelViewSet[Voice]):
     """Voices: your own and those shared with you."""
 
     queryset = Voice.objects.none()
     serializer_class = VoiceDetailSerializer
     parser_classes = (JSONParser, MultiPartParser)
-    filterset_fields = ("state", "language", "speaker", "checkpoint")
+    filterset_class = VoiceFilter
     ordering_fields = ("name", "created_at")
 
     def get_queryset(self) -> VoiceQuerySet:
@@ -72,7 +72,7 @@ class VoiceViewSet(viewsets.ReadOnlyModelViewSet[Voice]):
     @extend_schema(request=VoiceUpdateSerializer, responses=VoiceDetailSerializer)
     def partial_update(self, request: Request, pk: Any = None) -> Response:
         """Share the voice with the team, or take it back."""
-        voice = self._editable()
+        voice = self.get_editable()
         asked = VoiceUpdateSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         voice_share(voice=voice, visibility=asked.validated_data["visibility"])
@@ -80,14 +80,14 @@ class VoiceViewSet(viewsets.ReadOnlyModelViewSet[Voice]):
 
     def destroy(self, request: Request, pk: Any = None) -> Response:
         """Delete the voice, its clips and latents; what it has spoken stays."""
-        voice_delete(voice=self._editable())
+        voice_delete(voice=self.get_editable())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(request=None, responses=VoiceDetailSerializer)
     @action(detail=True, methods=["post"])
     def prepare(self, request: Request, pk: Any = None) -> Response:
         """Prepare the voice again, after a failure or when the model below it was replaced."""
-        voice = self._editable()
+        voice = self.get_editable()
         voice_prepare_again(voice=voice)
         return Response(self.get_serializer(voice).data)
 
@@ -98,14 +98,8 @@ class VoiceViewSet(viewsets.ReadOnlyModelViewSet[Voice]):
         clip = get_object_or_404(self.get_object().clips, index=int(index))
         return file_response(request._request, clip.path, content_type="audio/wav")
 
-    def _editable(self) -> Voice:
-        voice: Voice = self.get_object()
-        if not Voice.objects.editable_by(self.request.user).filter(pk=voice.pk).exists():
-            raise PermissionDenied
-        return voice
 
-
-class SpeechView(APIView):
+class SpeechView(SpeakingView):
     """Text to speech."""
 
     content_negotiation_class = AnyAccept
@@ -140,7 +134,7 @@ class SynthesisViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewset
 
     queryset = Synthesis.objects.none()
     serializer_class = SynthesisSerializer
-    filterset_fields = ("voice", "language", "channel")
+    filterset_class = SynthesisFilter
     ordering_fields = ("created_at", "seconds")
 
     def get_queryset(self) -> SynthesisQuerySet:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import uuid
 import wave
 from typing import Any
 
@@ -78,6 +79,22 @@ def test_what_others_keep_to_themselves_makes_no_voice_of_mine(people, api_for, 
         assert answer.status_code == 400
         assert error_of(answer)["param"].startswith(field)
     assert not Voice.objects.exists()
+
+
+def test_lists_are_not_narrowed_by_what_one_may_not_see(people, api_for, speaking):
+    """Somebody else's private voice, speaker or checkpoint is answered like one that does not exist."""
+    theirs = VoiceFactory(owner=people.anna, checkpoint=make_checkpoint(people.anna, speaking))
+    mine = VoiceFactory(owner=people.ben, checkpoint=make_checkpoint(people.ben, speaking))
+    ben = api_for(people.ben)
+    for path, field, hidden, own, nobodys in (
+        (VOICES, "checkpoint", theirs.checkpoint_id, mine.checkpoint_id, 10**6),
+        (VOICES, "speaker", theirs.speaker_id, mine.speaker_id, uuid.uuid4()),
+        (SYNTHESES, "voice", theirs.pk, mine.pk, uuid.uuid4()),
+    ):
+        assert ben.get(path, {field: str(own)}).status_code == 200
+        refusals = [ben.get(path, {field: str(key)}) for key in (hidden, nobodys)]
+        assert [answer.status_code for answer in refusals] == [400, 400], (path, field)
+        assert refusals[0].json() == refusals[1].json()
 
 
 def test_a_voice_without_a_speaker_or_clips_is_refused_with_the_field_at_fault(people, api_for, speaking):
