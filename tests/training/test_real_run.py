@@ -159,7 +159,7 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(
     told_before = len(steps_told(run))
 
     assert run.job is not None
-    job_retry(job=run.job)
+    job_retry(job=run.job, user=people.tom)
     assert work() == ["succeeded"], Job.objects.get().error
     run.refresh_from_db()
     assert run.state == RunState.SUCCEEDED
