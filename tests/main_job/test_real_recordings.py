@@ -122,6 +122,10 @@ def test_real_clips_become_a_voice_that_speaks(portal, shared_data, people, api_
     assert rate == 24_000
     assert len(sound) > rate * 0.5
     assert 0.003 < np.sqrt(np.mean(sound**2)) < 0.7
+    # The voice speaks as the sample did by which its checkpoint was chosen, to the bit.
+    sample = best["samples"][0]
+    heard = b"".join(maker.get(sample["audio"]).streaming_content)
+    assert maker.post("/v1/audio/speech", {**wanted, "seed": sample["seed"]}).content == heard
     again = maker.post("/v1/audio/speech", wanted)
     assert again.content == answer.content, "one seed, one sound"
 

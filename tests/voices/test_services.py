@@ -94,7 +94,7 @@ def test_unfit_training_clips_are_passed_over(people, speaking):
     silent.samples[:] = 0
     write_wav(folder / "c8.wav", silent)
     (folder / "c7.wav").unlink()
-    assert [clip.audio.seconds for clip in checkpoint_clips(checkpoint)] == [6, 5, 4, 3, 2]
+    assert [clip.audio.seconds for clip in checkpoint_clips(checkpoint)] == [6, 5, 4]
 
 
 def test_a_checkpoints_voice_speaks_with_its_adapter(people, make_voice, speaking):
@@ -272,7 +272,7 @@ def test_a_voice_that_is_not_ready_says_so(people, speaking, clip):
     [
         ({"text": " \n "}, "text_empty", "text"),
         ({"text": "x" * 51}, "text_too_long", "text"),
-        ({"text": "§ § §"}, "text_unspeakable", "text"),
+        ({"text": "♪ ♪ ♪"}, "text_unspeakable", "text"),
         ({"language": "tlh"}, "language_unsupported", "language"),
         ({"sampling": {"speed": 9.0}}, "sampling_invalid", "speed"),
         ({"sampling": {"temperature": float("nan")}}, "sampling_invalid", "temperature"),

@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
@@ -49,7 +50,7 @@ def uploads_on_disk(monkeypatch):
     from django.core.files import uploadhandler
 
     made = []
-    original = uploadhandler.TemporaryUploadedFile
+    original: Any = vars(uploadhandler)["TemporaryUploadedFile"]
 
     def spy(*args, **kwargs):
         made.append(args[0])

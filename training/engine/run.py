@@ -66,7 +66,7 @@ class Run:
         spec = self.spec
         keep.clear_leftovers(spec.run_dir)
         base = open_base(spec.bundle)
-        check_prompts(spec, base.config.languages)
+        check_prompts(spec, base.config.languages, base.tokenizer)
         dataset = read_dataset(spec.manifest, spec.language, base.tokenizer.encode, base.limits, self._progress)
         accelerator = build_accelerator(spec)
         self._device = str(accelerator.device)

@@ -6,6 +6,7 @@ import wave
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from datasets.pipeline.text import normalise
 from training.engine.checkpoint import SAMPLES
@@ -15,6 +16,9 @@ from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import atomic_path
 from xttsproject.lib.progress import Progress
 from xttsproject.xtts.languages import validate_language
+
+if TYPE_CHECKING:
+    from xttsproject.xtts.tokenizer import Tokenizer
 
 BASE_EPOCH = 0
 """The epoch under which the base model's own samples go."""
@@ -38,13 +42,22 @@ def sample_path(epoch: int, prompt_index: int) -> Path:
     return Path(SAMPLES) / folder / f"prompt-{prompt_index}.wav"
 
 
-def check_prompts(spec: TrainSpec, languages: tuple[str, ...]) -> None:
+def check_prompts(spec: TrainSpec, languages: tuple[str, ...], tokenizer: Tokenizer) -> None:
     """Refuse before training what could not be spoken after the first epoch."""
     for prompt in spec.sample_prompts:
         if validate_language(prompt.language, field="sample_prompts") not in languages:
             raise DomainError(
                 "language_unsupported",
                 f"The prompt {prompt.text!r} is in {prompt.language!r}, which the model does not speak.",
+                field="sample_prompts",
+            )
+        spoken = normalise(prompt.text, prompt.language)
+        # The first token is the language's.
+        read = any(token != tokenizer.unknown for token in tokenizer.encode(spoken, prompt.language)[1:])
+        if not read or not any(character.isalpha() for character in spoken):
+            raise DomainError(
+                "text_unspeakable",
+                f"The prompt {prompt.text!r} has no sign that the model can read; write another sentence.",
                 field="sample_prompts",
             )
     if spec.sample_prompts:

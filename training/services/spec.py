@@ -18,9 +18,11 @@ from xttsproject import storage
 from xttsproject.bundles.manifest import Bundle, open_bundle
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.config import read_config
+from xttsproject.xtts.types import ConditioningSettings
 
-# Seconds of the speaker's own clips that condition the epoch samples: as much as the model listens to.
-REFERENCE_SECONDS = 12.0
+# Seconds of the speaker's own clips that condition the epoch samples, and by default the voices made of the
+# checkpoints: as much as the model listens to.
+REFERENCE_SECONDS = ConditioningSettings().gpt_seconds
 
 # Fields of TrainSpec that belong to the machine and are filled in when the run starts.
 _MACHINE = ("run_dir", "bundle", "manifest", "reference_clips", "features_dir", "device", "threads")
@@ -134,7 +136,11 @@ def spec_of(*, run: TrainingRun) -> TrainSpec:
 
 
 def references_choose(*, version: DatasetVersion) -> tuple[Path, ...]:
-    """The longest training clips of the version, up to REFERENCE_SECONDS; the same version gives the same ones."""
+    """The longest training clips of the version, until REFERENCE_SECONDS are reached.
+
+    Long clips show most of how a person speaks. Equal lengths are ordered by name, so that the same version always
+    gives the same clips: what a checkpoint is judged by is then how its voice will speak.
+    """
     try:
         lines = version.manifest_path.read_text(encoding="utf-8").splitlines()
         rows = [json.loads(line) for line in lines if line.strip()]
@@ -148,7 +154,7 @@ def references_choose(*, version: DatasetVersion) -> tuple[Path, ...]:
     chosen: list[Path] = []
     seconds = 0.0
     for negative, audio in clips:
-        if chosen and seconds - negative > REFERENCE_SECONDS:
+        if seconds >= REFERENCE_SECONDS:
             break
         chosen.append(version.folder / audio)
         seconds -= negative

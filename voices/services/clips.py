@@ -13,12 +13,12 @@ from datasets.choices import ReviewStatus
 from datasets.models import Segment
 from datasets.services.names import file_name, renamed
 from training.models import Checkpoint
+from training.services.spec import references_choose
 from voices.engine.references import MAX_CLIP_SECONDS, ClipReport, examine_clip, require_count, require_file_size
 from xttsproject.lib.audio import Audio, read_wav
 from xttsproject.lib.errors import DomainError
 
 UPLOAD_RATE = 24_000
-ENOUGH_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -102,25 +102,22 @@ def segment_clips(segments: Sequence[Segment]) -> list[Clip]:
 
 
 def checkpoint_clips(checkpoint: Checkpoint) -> list[Clip]:
-    """The default for a fine-tuned voice: of the clips it was trained on the longest ones, until 30 s are reached.
+    """The default for a fine-tuned voice: the clips that its run's epoch samples were conditioned on.
 
-    Long clips show most of how a person speaks; equal lengths are ordered by id, so that the choice repeats. Clips
-    that are unfit (silent, distorted) are passed over. DomainError ``clip_missing`` when none is left.
+    So the voice speaks as the sample did by which the checkpoint was chosen. Clips that are unfit (silent, distorted)
+    are passed over. DomainError ``clip_missing`` when none is left.
     """
     version = checkpoint.run.version
+    lines = {version.folder / line.audio: line for line in _training_lines(version.manifest_path)}
     chosen: list[Clip] = []
-    total = 0.0
-    for line in sorted(_training_lines(version.manifest_path), key=lambda line: (-line.seconds, line.id)):
-        if total >= ENOUGH_SECONDS:
-            break
+    for path in references_choose(version=version) if lines else ():
+        line = lines[path]
         name = f"{version} · {line.id}"
         try:
-            audio = read_wav(version.folder / line.audio)
-            clip = Clip(name, audio, examine_clip(name, audio), line.text)
+            audio = read_wav(path)
+            chosen.append(Clip(name, audio, examine_clip(name, audio), line.text))
         except (FileNotFoundError, DomainError):
             continue
-        chosen.append(clip)
-        total += audio.seconds
     if not chosen:
         raise DomainError(
             "clip_missing",

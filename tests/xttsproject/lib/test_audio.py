@@ -49,7 +49,7 @@ def test_full_scale_does_not_wrap_around():
 
 
 def test_sixteen_bit_sound_survives_reading_and_writing_to_the_bit(tmp_path):
-    steps = np.arange(-32768, 32768, dtype=np.int16).astype(np.float32) / 32768
+    steps = np.arange(-32768, 32768, dtype=np.int16).astype(np.float32) / np.float32(32768)
     write_wav(tmp_path / "all.wav", Audio(steps, 24_000))
     assert np.array_equal(read_wav(tmp_path / "all.wav").samples, steps)
 
