@@ -21,8 +21,12 @@ def latest_jobs(*, subjects: Sequence[models.Model], user: Any) -> dict[str, Job
     if not subjects:
         return {}
     meta = subjects[0]._meta
-    jobs = Job.objects.visible_to(user).filter(
-        subject_type=f"{meta.app_label}.{meta.model_name}", subject_id__in=[str(subject.pk) for subject in subjects]
+    jobs = (
+        Job.objects.visible_to(user)
+        .with_places()
+        .filter(
+            subject_type=f"{meta.app_label}.{meta.model_name}", subject_id__in=[str(subject.pk) for subject in subjects]
+        )
     )
     return {job.subject_id: job for job in jobs.order_by("created_at")}
 

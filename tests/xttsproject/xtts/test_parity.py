@@ -95,6 +95,24 @@ def test_greedy_codes_latents_and_sound_equal_coquis(
     assert decibels(engine.render(ours.latents, voice) - sound) - decibels(sound) < -60
 
 
+def test_codes_that_coqui_holds_for_spoken_from_the_start_are_weakened_as_there(
+    engine: XttsEngine, coqui: Any, voice: Conditioning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its prefix is a row of ones: where code 1 is the likeliest, the penalty on it decides which codes come."""
+    weight, bias = engine.gpt._head
+    likely = bias.clone()
+    likely[1] += 40.0
+    monkeypatch.setattr(engine.gpt, "_head", (weight, likely))
+    monkeypatch.setitem(coqui.mel_head._parameters, "bias", torch.nn.Parameter(likely, requires_grad=False))
+    [free] = engine.gpt.decode([greedy(engine, SENTENCES[0], voice, 1.0, longest=2)])
+    assert free.codes[0] == 1
+    utterance = greedy(engine, SENTENCES[0], voice, 10.0, longest=40)
+    [ours] = engine.gpt.decode([utterance])
+    theirs = coqui_codes(coqui, utterance, 10.0)[0].tolist()
+    assert theirs[0] != 1
+    assert list(ours.codes) == theirs[: len(ours.codes)]
+
+
 def test_a_sentence_says_the_same_whoever_shares_its_batch(engine: XttsEngine, voice: Conditioning) -> None:
     utterances = [
         Utterance(tuple(engine.tokenizer.encode(text, "en")), voice.gpt_latents, cap, seed, Draw(temperature=0.9))
