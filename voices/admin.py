@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
@@ -30,9 +31,9 @@ class LookAndDeleteAdmin(OwnedAdmin):
         for row in queryset:
             self.remove(row)
 
+    @abstractmethod
     def remove(self, row: Any) -> None:
         """Delete one row through its service."""
-        raise NotImplementedError
 
 
 @admin.register(Voice)
