@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import django_filters
-from django.db.models import QuerySet
 
 from datasets.choices import LANGUAGE_CHOICES, Flag, ReviewStatus
 from datasets.models import Dataset, DatasetVersion, Segment, SourceVideo, Speaker
 from datasets.querysets import SegmentQuerySet
-
-
-def _sources(request: Any) -> QuerySet[SourceVideo]:
-    return SourceVideo.objects.visible_to(request.user) if request else SourceVideo.objects.none()
-
-
-def _speakers(request: Any) -> QuerySet[Speaker]:
-    return Speaker.objects.visible_to(request.user) if request else Speaker.objects.none()
-
-
-def _datasets(request: Any) -> QuerySet[Dataset]:
-    return Dataset.objects.visible_to(request.user) if request else Dataset.objects.none()
-
-
-# Rows are named by those one may see: another's private row is as unknown as one that does not exist.
+from xttsproject.accounts.api.filters import VisibleFilter
 
 
 class RecordingFilter(django_filters.FilterSet):
-    speaker = django_filters.ModelChoiceFilter(queryset=_speakers)
+    speaker = VisibleFilter(Speaker)
 
     class Meta:
         model = SourceVideo
@@ -36,7 +19,7 @@ class RecordingFilter(django_filters.FilterSet):
 
 
 class DatasetFilter(django_filters.FilterSet):
-    speaker = django_filters.ModelChoiceFilter(queryset=_speakers)
+    speaker = VisibleFilter(Speaker)
 
     class Meta:
         model = Dataset
@@ -44,7 +27,7 @@ class DatasetFilter(django_filters.FilterSet):
 
 
 class VersionFilter(django_filters.FilterSet):
-    dataset = django_filters.ModelChoiceFilter(queryset=_datasets)
+    dataset = VisibleFilter(Dataset)
 
     class Meta:
         model = DatasetVersion
@@ -52,8 +35,8 @@ class VersionFilter(django_filters.FilterSet):
 
 
 class SegmentFilter(django_filters.FilterSet):
-    source = django_filters.ModelChoiceFilter(queryset=_sources)
-    speaker = django_filters.ModelChoiceFilter(queryset=_speakers, field_name="source__speaker")
+    source = VisibleFilter(SourceVideo)
+    speaker = VisibleFilter(Speaker, field_name="source__speaker")
     language = django_filters.ChoiceFilter(choices=LANGUAGE_CHOICES, field_name="source__language")
     status = django_filters.MultipleChoiceFilter(choices=ReviewStatus.choices)
     flags = django_filters.MultipleChoiceFilter(choices=Flag.choices, method="with_flags")

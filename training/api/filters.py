@@ -1,31 +1,16 @@
-"""What lists can be narrowed by. Somebody else's private row is as unknown here as one that does not exist."""
+"""What lists can be narrowed by."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import django_filters
 
 from datasets.models import DatasetVersion
-from datasets.querysets import DatasetVersionQuerySet
 from training.models import Checkpoint, EpochSample, TrainingRun
-from training.querysets import CheckpointQuerySet, TrainingRunQuerySet
-
-
-def _versions(request: Any) -> DatasetVersionQuerySet:
-    return DatasetVersion.objects.visible_to(request.user) if request else DatasetVersion.objects.none()
-
-
-def _runs(request: Any) -> TrainingRunQuerySet:
-    return TrainingRun.objects.visible_to(request.user) if request else TrainingRun.objects.none()
-
-
-def _checkpoints(request: Any) -> CheckpointQuerySet:
-    return Checkpoint.objects.visible_to(request.user) if request else Checkpoint.objects.none()
+from xttsproject.accounts.api.filters import VisibleFilter
 
 
 class TrainingRunFilter(django_filters.FilterSet):
-    version = django_filters.ModelChoiceFilter(queryset=_versions)
+    version = VisibleFilter(DatasetVersion)
 
     class Meta:
         model = TrainingRun
@@ -33,7 +18,7 @@ class TrainingRunFilter(django_filters.FilterSet):
 
 
 class CheckpointFilter(django_filters.FilterSet):
-    run = django_filters.ModelChoiceFilter(queryset=_runs)
+    run = VisibleFilter(TrainingRun)
 
     class Meta:
         model = Checkpoint
@@ -41,8 +26,8 @@ class CheckpointFilter(django_filters.FilterSet):
 
 
 class EpochSampleFilter(django_filters.FilterSet):
-    run = django_filters.ModelChoiceFilter(queryset=_runs)
-    checkpoint = django_filters.ModelChoiceFilter(queryset=_checkpoints)
+    run = VisibleFilter(TrainingRun)
+    checkpoint = VisibleFilter(Checkpoint)
 
     class Meta:
         model = EpochSample
