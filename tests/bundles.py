@@ -16,6 +16,17 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def random_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small XTTS bundle of Coqui's own classes with random weights: for what depends on architecture, not on speech.
+
+    Read it, never write to it.
+    """
+    from xttsproject.bundles.tiny import random_xtts
+
+    return random_xtts.build(tmp_path_factory.mktemp("random") / "random").path
+
+
+@pytest.fixture(scope="session")
 def tiny_whisper_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny Whisper bundle in CTranslate2's format. Read it, never write to it."""
     from xttsproject.bundles.tiny import TINY_WHISPER, whisper

@@ -1,4 +1,4 @@
-"""A whole run of the tiny model, made once and looked at by many tests."""
+"""A whole run of a model of random weights, made once and looked at by many tests."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def dataset_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def make_spec(tiny_bundle: Path, dataset_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> SpecMaker:
+def make_spec(random_bundle: Path, dataset_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> SpecMaker:
     """Specs that differ from each other only where told; all share one folder of features."""
     features = tmp_path_factory.mktemp("features")
 
     def make(run_dir: Path, **changes: Any) -> TrainSpec:
         values: dict[str, Any] = {
-            "bundle": tiny_bundle,
+            "bundle": random_bundle,
             "manifest": dataset_dir / "manifest.jsonl",
             "language": "en",
             "epochs": EPOCHS,

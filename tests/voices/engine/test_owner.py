@@ -1,4 +1,4 @@
-"""The owner of the loaded models, with the real engine on the tiny model."""
+"""The owner of the loaded models, with the real engine on a small model."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ LONG = "The quick brown fox jumps over the lazy dog, and then it does so again. 
 
 
 @pytest.fixture(scope="module")
-def engine(tiny_bundle: Path) -> Any:
+def engine(random_bundle: Path) -> Any:
     from xttsproject.xtts.engine import XttsEngine
 
-    return XttsEngine.load(tiny_bundle)
+    return XttsEngine.load(random_bundle)
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +51,9 @@ def make_owner() -> Iterator[Callable[..., SpeechOwner]]:
 
 
 @pytest.fixture
-def ask(tiny_bundle: Path, engine: Any, voice: Path) -> Callable[..., SpeechRequest]:
+def ask(random_bundle: Path, engine: Any, voice: Path) -> Callable[..., SpeechRequest]:
     def make(text: str, seed: int = 1, **changes: Any) -> SpeechRequest:
-        fields = {"model": ModelChoice(tiny_bundle), "model_key": engine.model_key, "conditioning": voice, **changes}
+        fields = {"model": ModelChoice(random_bundle), "model_key": engine.model_key, "conditioning": voice, **changes}
         return SpeechRequest(text=text, language="en", sampling=Sampling(seed=seed), **fields)
 
     return make
@@ -101,9 +101,9 @@ def test_it_loads_when_first_asked_and_says_so(make_owner, ask):
     assert after.memory_bytes is None or after.memory_bytes > 50_000_000
 
 
-def test_it_loads_ahead_when_told_to(make_owner, tiny_bundle):
+def test_it_loads_ahead_when_told_to(make_owner, random_bundle):
     owner = make_owner()
-    assert owner.submit(ModelChoice(tiny_bundle)).wait(60) is None
+    assert owner.submit(ModelChoice(random_bundle)).wait(60) is None
     assert owner.status().state == OwnerState.READY
 
 
@@ -123,9 +123,9 @@ def test_zero_idle_seconds_mean_that_models_stay(make_owner, ask):
     assert owner.status().state == OwnerState.READY
 
 
-def test_too_long_a_line_is_refused_and_those_in_it_are_served(make_owner, ask, tiny_bundle):
+def test_too_long_a_line_is_refused_and_those_in_it_are_served(make_owner, ask, random_bundle):
     owner = make_owner(queue_limit=2)
-    owner.submit(ModelChoice(tiny_bundle)).wait(60)
+    owner.submit(ModelChoice(random_bundle)).wait(60)
     speaking = owner.submit(ask(LONG))
     until(lambda: owner.status().speaking and owner.status().waiting == 0)
     waiting = [owner.submit(ask("Hello there.", seed=seed)) for seed in (1, 2)]
@@ -137,9 +137,9 @@ def test_too_long_a_line_is_refused_and_those_in_it_are_served(make_owner, ask, 
     assert all(ticket.wait(60) is not None for ticket in (speaking, *waiting))
 
 
-def test_a_person_with_many_requests_in_the_line_leaves_room_for_others(make_owner, ask, tiny_bundle):
+def test_a_person_with_many_requests_in_the_line_leaves_room_for_others(make_owner, ask, random_bundle):
     owner = make_owner(queue_limit=8, asker_limit=2)
-    owner.submit(ModelChoice(tiny_bundle)).wait(60)
+    owner.submit(ModelChoice(random_bundle)).wait(60)
     owner.submit(ask(LONG), "anna")
     until(lambda: owner.status().speaking and owner.status().waiting == 0)
     tickets = [owner.submit(ask("Hello there.", seed=seed), "anna") for seed in (1, 2)]
@@ -152,9 +152,9 @@ def test_a_person_with_many_requests_in_the_line_leaves_room_for_others(make_own
     assert all(ticket.wait(60) is not None for ticket in (tickets[1], *others))
 
 
-def test_a_model_that_is_replaced_under_its_name_is_loaded_anew(make_owner, ask, tiny_bundle, tmp_path):
+def test_a_model_that_is_replaced_under_its_name_is_loaded_anew(make_owner, ask, random_bundle, tmp_path):
     bundle = tmp_path / "model"
-    shutil.copytree(tiny_bundle, bundle)
+    shutil.copytree(random_bundle, bundle)
     owner, manifest = make_owner(), bundle / "manifest.json"
     owner.submit(ask("Hello there.", model=ModelChoice(bundle))).wait(60)
     since = owner.status().since
@@ -171,9 +171,9 @@ def test_a_model_that_is_replaced_under_its_name_is_loaded_anew(make_owner, ask,
     assert owner.status().models == 1
 
 
-def test_an_abandoned_request_stops_and_the_next_one_is_served(make_owner, ask, tiny_bundle):
+def test_an_abandoned_request_stops_and_the_next_one_is_served(make_owner, ask, random_bundle):
     owner = make_owner()
-    owner.submit(ModelChoice(tiny_bundle)).wait(60)
+    owner.submit(ModelChoice(random_bundle)).wait(60)
     long = owner.submit(ask(LONG * 2))
     until(lambda: long.fraction > 0)
     skipped = owner.submit(ask("Nobody waits for me."))
@@ -190,9 +190,9 @@ def test_an_abandoned_request_stops_and_the_next_one_is_served(make_owner, ask, 
     assert skipped.fraction == 0
 
 
-def test_a_request_that_takes_too_long_is_given_up_with_a_sentence(make_owner, ask, tiny_bundle):
+def test_a_request_that_takes_too_long_is_given_up_with_a_sentence(make_owner, ask, random_bundle):
     owner = make_owner()
-    owner.submit(ModelChoice(tiny_bundle)).wait(60)
+    owner.submit(ModelChoice(random_bundle)).wait(60)
     ticket = owner.submit(ask(LONG))
     with pytest.raises(DomainError) as caught:
         ticket.wait(0.05)

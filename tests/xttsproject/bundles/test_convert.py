@@ -68,10 +68,10 @@ def test_an_old_pickle_file_is_refused_too(folder: Path, tmp_path: Path) -> None
     assert not (tmp_path / "run").exists()
 
 
-def test_a_trainers_checkpoint_is_read_by_its_prefixes(folder: Path, tmp_path: Path, tiny_bundle: Path) -> None:
+def test_a_trainers_checkpoint_is_read_by_its_prefixes(folder: Path, tmp_path: Path, random_bundle: Path) -> None:
     from safetensors.torch import load_file
 
-    model = load_file(tiny_bundle / "model.safetensors")
+    model = load_file(random_bundle / "model.safetensors")
     trained = {f"xtts.{name}": value for name, value in model.items()}
     trained["dvae.codebook.embed"] = torch.zeros(2)
     trained["torch_mel_spectrogram_dvae.mel_norms"] = torch.zeros(80)

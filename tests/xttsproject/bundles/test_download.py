@@ -138,7 +138,7 @@ def test_without_accepting_the_licence_nothing_is_asked_of_the_hub(xtts_hub: Hub
 
 
 def test_xtts_becomes_a_bundle_that_speaks_as_the_weights_it_came_from(
-    xtts_hub: Hub, tmp_path: Path, tiny_bundle: Path
+    xtts_hub: Hub, tmp_path: Path, random_bundle: Path
 ) -> None:
     from safetensors.torch import load_file
 
@@ -146,7 +146,7 @@ def test_xtts_becomes_a_bundle_that_speaks_as_the_weights_it_came_from(
 
     path = fetch(xtts_hub, tmp_path, XTTS_V2)
     for name in ("model.safetensors", "dvae.safetensors", "speakers.safetensors"):
-        ours, theirs = load_file(path / name), load_file(tiny_bundle / name)
+        ours, theirs = load_file(path / name), load_file(random_bundle / name)
         assert ours.keys() == theirs.keys()
         assert all(bool((ours[key] == theirs[key]).all()) for key in ours)
     bundle = open_bundle(path)

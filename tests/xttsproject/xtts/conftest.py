@@ -1,4 +1,4 @@
-"""A loaded tiny engine and a voice, shared by the tests of this room."""
+"""A loaded engine of random weights and a voice, shared by the tests of this room."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def engine(tiny_bundle: Path) -> XttsEngine:
+def engine(random_bundle: Path) -> XttsEngine:
     import torch
 
     from xttsproject.xtts.engine import XttsEngine
 
     torch.set_num_threads(1)
-    return XttsEngine.load(tiny_bundle)
+    return XttsEngine.load(random_bundle)
 
 
 @pytest.fixture(scope="session")

@@ -21,12 +21,12 @@ TARGETS = ["c_attn", "c_proj", "c_fc"]
 
 
 @pytest.fixture(scope="module")
-def trained(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
+def trained(random_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
     """A peft model whose adapter is not at its start (where it does nothing), and the folder it was saved to."""
     from peft import LoraConfig, get_peft_model
 
     torch.manual_seed(0)
-    gpt = load_gpt(tiny_bundle, read_config(tiny_bundle))
+    gpt = load_gpt(random_bundle, read_config(random_bundle))
     lora = LoraConfig(r=4, lora_alpha=8, target_modules=TARGETS, fan_in_fan_out=True)
     model = get_peft_model(gpt, lora)
     for name, parameter in model.named_parameters():
@@ -37,9 +37,9 @@ def trained(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> tupl
     return model.eval(), folder
 
 
-def test_merging_equals_pefts_own_merge(tiny_bundle: Path, trained: tuple[Any, Path]) -> None:
+def test_merging_equals_pefts_own_merge(random_bundle: Path, trained: tuple[Any, Path]) -> None:
     model, folder = trained
-    before = read_state(tiny_bundle, "gpt")
+    before = read_state(random_bundle, "gpt")
     ours = apply_adapter(before, folder)
     import copy
 
@@ -51,16 +51,16 @@ def test_merging_equals_pefts_own_merge(tiny_bundle: Path, trained: tuple[Any, P
 
 
 def test_an_adapter_changes_what_is_spoken_and_the_models_key(
-    tiny_bundle: Path, engine: XttsEngine, voice: Conditioning, trained: tuple[Any, Path]
+    random_bundle: Path, engine: XttsEngine, voice: Conditioning, trained: tuple[Any, Path]
 ) -> None:
-    adapted = XttsEngine.load(tiny_bundle, adapter=trained[1])
+    adapted = XttsEngine.load(random_bundle, adapter=trained[1])
     assert adapted.model_key != engine.model_key
     said = [one.speak("The same text.", "en", voice, Sampling(seed=1)).audio.samples for one in (engine, adapted)]
     assert said[0].shape != said[1].shape or (said[0] != said[1]).any()
 
 
-def test_an_adapter_for_another_model_is_refused(trained: tuple[Any, Path], tiny_bundle: Path) -> None:
-    state = read_state(tiny_bundle, "gpt")
+def test_an_adapter_for_another_model_is_refused(trained: tuple[Any, Path], random_bundle: Path) -> None:
+    state = read_state(random_bundle, "gpt")
     state["gpt.h.0.attn.c_attn.weight"] = torch.zeros(7, 21)
     with pytest.raises(DomainError) as caught:
         apply_adapter(state, trained[1])

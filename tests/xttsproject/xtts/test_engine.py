@@ -162,25 +162,25 @@ def test_a_broken_voice_file_is_named(tmp_path: Path) -> None:
     assert (missing.value.code, damaged.value.code) == ("conditioning_missing", "conditioning_damaged")
 
 
-def test_bf16_speaks_nearly_as_loud_and_long(tiny_bundle: Path, engine: XttsEngine, voice: Conditioning) -> None:
-    half = XttsEngine.load(tiny_bundle, precision="bf16")
+def test_bf16_speaks_nearly_as_loud_and_long(random_bundle: Path, engine: XttsEngine, voice: Conditioning) -> None:
+    half = XttsEngine.load(random_bundle, precision="bf16")
     speech = half.speak("Something to say.", "en", voice, Sampling(seed=3))
     full = engine.speak("Something to say.", "en", voice, Sampling(seed=3))
     assert speech.audio.samples.std() == pytest.approx(full.audio.samples.std(), rel=0.3)
     assert half.model_key == engine.model_key
 
 
-def test_wrong_devices_precisions_and_folders_are_named(tiny_bundle: Path, tmp_path: Path) -> None:
+def test_wrong_devices_precisions_and_folders_are_named(random_bundle: Path, tmp_path: Path) -> None:
     damaged = tmp_path / "damaged"
-    shutil.copytree(tiny_bundle, damaged)
+    shutil.copytree(random_bundle, damaged)
     config = json.loads((damaged / "config.json").read_text())
     config["model_args"]["gpt_n_model_channels"] = 64
     (damaged / "config.json").write_text(json.dumps(config))
     for arguments, code in (
         ({"bundle_path": tmp_path / "nothing"}, "model_missing"),
         ({"bundle_path": damaged}, "model_damaged"),
-        ({"bundle_path": tiny_bundle, "device": "toaster"}, "device_unavailable"),
-        ({"bundle_path": tiny_bundle, "precision": "fp8"}, "precision_unknown"),
+        ({"bundle_path": random_bundle, "device": "toaster"}, "device_unavailable"),
+        ({"bundle_path": random_bundle, "precision": "fp8"}, "precision_unknown"),
     ):
         with pytest.raises(DomainError) as caught:
             XttsEngine.load(**arguments)

@@ -44,29 +44,29 @@ def test_the_released_size_has_the_tensors_that_coquis_gpt_has() -> None:
     assert (config.gpt.longest_speech, config.gpt.longest_text) == (602, 400)
 
 
-def test_the_tiny_bundle_fits_its_own_config(tiny_bundle: Path) -> None:
-    config = read_config(tiny_bundle)
-    state = read_state(tiny_bundle, "gpt")
+def test_a_bundle_fits_its_own_config(random_bundle: Path) -> None:
+    config = read_config(random_bundle)
+    state = read_state(random_bundle, "gpt")
     assert gpt_shapes(config.gpt) == {name: tuple(value.shape) for name, value in state.items()}
-    gpt = load_gpt(tiny_bundle, config)
+    gpt = load_gpt(random_bundle, config)
     assert not gpt.training
     assert not any(parameter.requires_grad for parameter in gpt.parameters())
 
 
-def test_a_recording_gets_one_code_for_each_1024_samples(tiny_bundle: Path, clip: Audio) -> None:
-    dvae = load_dvae(tiny_bundle, read_config(tiny_bundle))
+def test_a_recording_gets_one_code_for_each_1024_samples(random_bundle: Path, clip: Audio) -> None:
+    dvae = load_dvae(random_bundle, read_config(random_bundle))
     wave = torch.from_numpy(clip.samples[: 100 * 1024])[None]
     assert clip.sample_rate == MEL_RATE
-    codes = dvae.get_codebook_indices(dvae_mel(wave, read_state(tiny_bundle, "mel_stats")["mel_stats"]))
+    codes = dvae.get_codebook_indices(dvae_mel(wave, read_state(random_bundle, "mel_stats")["mel_stats"]))
     assert codes.shape[1] in (100, 101)
     assert int(codes.min()) >= 0
     assert int(codes.max()) < 1024
     assert len(codes.unique()) > 5
 
 
-def test_a_config_that_cannot_be_used_is_named(tiny_bundle: Path, tmp_path: Path) -> None:
-    config = json.loads((tiny_bundle / "config.json").read_text())
-    vocabulary = (tiny_bundle / "vocab.json").read_text()
+def test_a_config_that_cannot_be_used_is_named(random_bundle: Path, tmp_path: Path) -> None:
+    config = json.loads((random_bundle / "config.json").read_text())
+    vocabulary = (random_bundle / "vocab.json").read_text()
     (tmp_path / "vocab.json").write_text(vocabulary)
     wrong = [
         {**config, "model_args": {**config["model_args"], "gpt_use_perceiver_resampler": False}},

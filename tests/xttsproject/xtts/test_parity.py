@@ -23,15 +23,15 @@ SENTENCES = ("the first sentence", "a second one, which is longer than the first
 
 
 @pytest.fixture(scope="module")
-def coqui(tiny_bundle: Path) -> Any:
-    gpt = load_gpt(tiny_bundle, read_config(tiny_bundle))
+def coqui(random_bundle: Path) -> Any:
+    gpt = load_gpt(random_bundle, read_config(random_bundle))
     gpt.init_gpt_for_inference()
     return gpt.eval()
 
 
 @pytest.fixture(scope="module")
-def coqui_model(tiny_bundle: Path, coqui: Any, engine: XttsEngine) -> Any:
-    """Coqui's whole model around the tiny networks, so that its own methods can be called."""
+def coqui_model(random_bundle: Path, coqui: Any, engine: XttsEngine) -> Any:
+    """Coqui's whole model around the small networks, so that its own methods can be called."""
     from TTS.tts.configs.xtts_config import XttsConfig
     from TTS.tts.models.xtts import Xtts
 
@@ -157,10 +157,10 @@ def test_the_mels_equal_coquis(engine: XttsEngine, clip: Audio) -> None:
     assert torch.equal(dvae_mel(wave, engine.mel_stats), dvae_wav_to_mel(wave, mel_norms=engine.mel_stats))
 
 
-def test_folding_weight_norm_leaves_the_decoder_as_it_was(tiny_bundle: Path, engine: XttsEngine) -> None:
+def test_folding_weight_norm_leaves_the_decoder_as_it_was(random_bundle: Path, engine: XttsEngine) -> None:
     from xttsproject.xtts.networks import build_decoder, load_into
 
-    normed = load_into(build_decoder(engine.config), read_state(tiny_bundle, "decoder"), tiny_bundle, "decoder")
+    normed = load_into(build_decoder(engine.config), read_state(random_bundle, "decoder"), random_bundle, "decoder")
     latents, speaker = torch.randn(1, 12, engine.config.gpt.width), torch.randn(1, 512, 1)
     with torch.inference_mode():
         expected = normed(latents, g=speaker).numpy()
