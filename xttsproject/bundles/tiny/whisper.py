@@ -6,6 +6,7 @@ path: language detection, timestamps, probabilities and word times are computed 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ import numpy as np
 from xttsproject.bundles.manifest import Bundle, open_bundle, write_manifest
 from xttsproject.bundles.tiny import TINY_WHISPER
 from xttsproject.bundles.tiny.weights import Array, spread
+from xttsproject.bundles.tiny.whisper_spec import state_to_spec
+from xttsproject.bundles.tiny.whisper_tokens import LANGUAGES, LETTERS, TIMESTAMPS, tokens
 from xttsproject.lib.files import atomic_directory, write_json
 
 if TYPE_CHECKING:
@@ -24,22 +27,8 @@ NOTICE = (
     "It proves that every step works; download a Whisper model to get real transcripts."
 )
 
-# In the order of the released multilingual models, which the ids depend on.
-# fmt: off
-_LANGUAGES = [
-    "en", "zh", "de", "es", "ru", "ko", "fr", "ja", "pt", "tr", "pl", "ca", "nl", "ar", "sv", "it", "id", "hi",
-    "fi", "vi", "he", "uk", "el", "ms", "cs", "ro", "da", "hu", "ta", "no", "th", "ur", "hr", "bg", "lt", "la",
-    "mi", "ml", "cy", "sk", "te", "fa", "lv", "bn", "sr", "az", "sl", "kn", "et", "mk", "br", "eu", "is", "hy",
-    "ne", "mn", "bs", "kk", "sq", "sw", "gl", "mr", "pa", "si", "km", "sn", "yo", "so", "af", "oc", "ka", "be",
-    "tg", "sd", "gu", "am", "yi", "lo", "uz", "fo", "ht", "ps", "tk", "nn", "mt", "sa", "lb", "my", "bo", "tl",
-    "mg", "as", "tt", "haw", "ln", "ha", "ba", "jw", "su",
-]
-# fmt: on
-_TASKS = ("translate", "transcribe", "startoflm", "startofprev", "nospeech", "notimestamps")
-_TIMESTAMPS = 1501
-_LETTERS = "abcdefghijklmnopqrstuvwxyz"
-_MULTILINGUAL = ""
-"""CTranslate2 tells a multilingual Whisper by this empty token, which the released vocabularies carry too."""
+WEIGHTS = Path(__file__).parent / "weights" / "whisper.safetensors"
+"""Trained weights, half precision, under the names of transformers' Whisper. Absent: random ones take their place."""
 
 _WIDTH, _HEADS, _MELS = 64, 2, 80
 _SOUND_FRAMES, _TEXT_POSITIONS = 1500, 448
@@ -50,15 +39,18 @@ _LETTER_GAIN, _WORD_BIAS, _NEVER = 2.5, 3.0, -60.0
 _END_BIAS, _END_GAIN, _PLACE_STEP = -16.0, 8.0, 0.2
 
 
-def build(path: Path) -> Bundle:
+def build(path: Path, weights: Path = WEIGHTS) -> Bundle:
     """Build the bundle at ``path``, replacing what stands there once all is written. Takes a few seconds."""
     with atomic_directory(path) as folder:
-        tokens, merges = _vocabulary()
-        special = _special_tokens()
-        write_json(folder / "tokenizer.json", _tokenizer(tokens, merges, special))
+        vocabulary = tokens()
+        write_json(folder / "tokenizer.json", vocabulary.tokenizer)
         write_json(folder / "preprocessor_config.json", _FEATURES)
-        everything = [*tokens, *special]
-        spec = _specification(everything)
+        if weights.is_file():
+            from safetensors.numpy import load_file
+
+            spec = state_to_spec(load_file(weights), vocabulary)
+        else:
+            spec = _specification(vocabulary.all)
         spec.validate()
         spec.optimize()
         spec.save(str(folder))
@@ -74,56 +66,13 @@ def build(path: Path) -> Bundle:
     return open_bundle(path)
 
 
-def _vocabulary() -> tuple[list[str], list[tuple[str, str]]]:
-    """Every byte, and a few pairs: letters that begin a word, and what faster-whisper looks up with a space before."""
-    from tokenizers.pre_tokenizers import ByteLevel
-
-    space = "Ġ"
-    merges = [(space, sign) for sign in (*_LETTERS, "-", "'", "â")]
-    tokens = [*sorted(ByteLevel.alphabet()), *(a + b for a, b in merges)]
-    return [*tokens, _MULTILINGUAL], merges
-
-
-def _special_tokens() -> list[str]:
-    names = ["endoftext", "startoftranscript", *_LANGUAGES, *_TASKS]
-    return [f"<|{name}|>" for name in names] + [f"<|{number * 0.02:.2f}|>" for number in range(_TIMESTAMPS)]
-
-
-def _tokenizer(tokens: list[str], merges: list[tuple[str, str]], special: list[str]) -> dict[str, Any]:
-    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
-    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
-    return {
-        "version": "1.0",
-        "truncation": None,
-        "padding": None,
-        "added_tokens": [
-            {"id": len(tokens) + number, "content": token, **flags, "special": number < len(special) - _TIMESTAMPS}
-            for number, token in enumerate(special)
-        ],
-        "normalizer": None,
-        "pre_tokenizer": byte_level,
-        "post_processor": None,
-        "decoder": byte_level,
-        "model": {
-            "type": "BPE",
-            "dropout": None,
-            "unk_token": None,
-            "continuing_subword_prefix": None,
-            "end_of_word_suffix": None,
-            "fuse_unk": False,
-            "vocab": {token: number for number, token in enumerate(tokens)},
-            "merges": [f"{a} {b}" for a, b in merges],
-        },
-    }
-
-
-def _specification(tokens: list[str]) -> WhisperSpec:
+def _specification(tokens: Sequence[str]) -> WhisperSpec:
     from ctranslate2.specs import WhisperSpec
 
     ids = {token: number for number, token in enumerate(tokens)}
     spec = WhisperSpec(1, _HEADS, 1, _HEADS)
     spec.config.alignment_heads = [[0, head] for head in range(_HEADS)]
-    spec.config.lang_ids = [ids[f"<|{code}|>"] for code in _LANGUAGES]
+    spec.config.lang_ids = [ids[f"<|{code}|>"] for code in LANGUAGES]
     spec.config.suppress_ids = []
     spec.config.suppress_ids_begin = [ids["<|endoftext|>"]]
     spec.register_vocabulary(tokens)
@@ -153,24 +102,24 @@ def _text_positions() -> Array:
     return positions
 
 
-def _head(tokens: list[str]) -> tuple[Array, Array]:
+def _head(tokens: Sequence[str]) -> tuple[Array, Array]:
     """Only letters are ever likely, and the end once the line is long enough; timestamps where the rules demand one."""
     ids = {token: number for number, token in enumerate(tokens)}
     weight = np.zeros((len(tokens), _WIDTH), dtype=np.float32)
     bias = np.full(len(tokens), _NEVER, dtype=np.float32)
-    for letter in _LETTERS:
+    for letter in LETTERS:
         for token, offset in ((letter, 0.0), (f"Ġ{letter}", _WORD_BIAS)):
             row = ids[token]
             weight[row] = spread(f"head.{token}", (_WIDTH,), _LETTER_GAIN)
             weight[row, 0] = 0.0
             bias[row] = offset - _WORD_BIAS
-    for code in _LANGUAGES:
+    for code in LANGUAGES:
         # Which language it hears is a whim of the sound, within those whose letters it writes.
         row = ids[f"<|{code}|>"]
         weight[row] = spread(f"head.{code}", (_WIDTH,), 0.1)
         bias[row] = -30.0 + 4.0 * float(code == "en")
     first = ids["<|0.00|>"]
-    weight[first : first + _TIMESTAMPS] = spread("head.timestamps", (_TIMESTAMPS, _WIDTH), 0.1)
+    weight[first : first + TIMESTAMPS] = spread("head.timestamps", (TIMESTAMPS, _WIDTH), 0.1)
     bias[first] = _NEVER + 10.0
     end = ids["<|endoftext|>"]
     weight[end, 0] = _END_GAIN
