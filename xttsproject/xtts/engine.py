@@ -6,6 +6,7 @@ import contextlib
 import math
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -40,6 +41,27 @@ _SPARE_CODES = 40
 """Codes granted to any sentence on top of its characters' share: breath, and the shortest texts."""
 _FADE_SECONDS = 0.005
 _DECODING_SHARE = 0.8
+
+
+@dataclass(frozen=True)
+class Saying:
+    """A text to be spoken, in which language, with which voice and luck."""
+
+    text: str
+    language: str
+    conditioning: Conditioning
+    sampling: Sampling | None = None
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What a saying comes to: its sentences, in order, ready to be decoded."""
+
+    saying: Saying
+    sentences: list[str]
+    utterances: list[Utterance]
+    seed: int
+    speed: float
 
 
 class XttsEngine:
@@ -155,26 +177,32 @@ class XttsEngine:
         where the cap ends it, ``finished`` is false. Raises :class:`DomainError` ``language_unsupported``,
         ``text_empty``, ``text_unspeakable``, ``voice_mismatch``, and Cancelled through ``progress``.
         """
-        chosen, watcher = sampling or Sampling(), progress or Silent()
-        code = self._language(language)
-        self._require_fitting(conditioning)
-        sentences = self.plan(text, code)
-        seed = chosen.seed if chosen.seed is not None else secrets.randbelow(LONGEST_SEED)
-        utterances = [
-            self._utterance(sentence, code, conditioning, chosen, seed, place)
-            for place, sentence in enumerate(sentences)
-        ]
+        return self.speak_all([Saying(text, language, conditioning, sampling)], progress)[0]
+
+    def speak_all(self, sayings: Sequence[Saying], progress: Progress | None = None) -> list[Speech]:
+        """Speak several texts, each with its own voice and sampling, as :meth:`speak` speaks one.
+
+        Their sentences share batches, so that many short texts take a fraction of the time of one after the other.
+        """
+        watcher = progress or Silent()
+        plans = [self._planned(saying) for saying in sayings]
+        utterances = [utterance for plan in plans for utterance in plan.utterances]
         spoken: list[Decoded] = []
         batches = math.ceil(len(utterances) / BATCH)
         for number in range(batches):
             stretch = Part(watcher, _DECODING_SHARE * number / batches, _DECODING_SHARE * (number + 1) / batches)
             spoken += self.gpt.decode(utterances[number * BATCH : (number + 1) * BATCH], stretch)
-        waves = []
-        for place, decoded in enumerate(spoken):
-            watcher.check()
-            watcher.report(_DECODING_SHARE + (1 - _DECODING_SHARE) * place / len(spoken), "sounding")
-            waves.append(self.render(decoded.latents, conditioning, chosen.speed))
-        return self._join(sentences, spoken, waves, seed)
+        speeches, first = [], 0
+        for plan in plans:
+            waves = []
+            own = spoken[first : first + len(plan.utterances)]
+            for place, decoded in enumerate(own, start=first):
+                watcher.check()
+                watcher.report(_DECODING_SHARE + (1 - _DECODING_SHARE) * place / len(spoken), "sounding")
+                waves.append(self.render(decoded.latents, plan.saying.conditioning, plan.speed))
+            speeches.append(self._join(plan.sentences, own, waves, plan.seed))
+            first += len(own)
+        return speeches
 
     @torch.inference_mode()
     def render(self, latents: Tensor, conditioning: Conditioning, speed: float = 1.0) -> Samples:
@@ -193,6 +221,18 @@ class XttsEngine:
             wave = self.vocoder(stretched, g=conditioning.speaker_embedding.to(self.device))
         samples: Samples = wave.float().cpu().numpy().reshape(-1)
         return samples
+
+    def _planned(self, saying: Saying) -> _Plan:
+        chosen = saying.sampling or Sampling()
+        code = self._language(saying.language)
+        self._require_fitting(saying.conditioning)
+        sentences = self.plan(saying.text, code)
+        seed = chosen.seed if chosen.seed is not None else secrets.randbelow(LONGEST_SEED)
+        utterances = [
+            self._utterance(sentence, code, saying.conditioning, chosen, seed, place)
+            for place, sentence in enumerate(sentences)
+        ]
+        return _Plan(saying, sentences, utterances, seed, chosen.speed)
 
     def _utterance(
         self, sentence: str, code: str, conditioning: Conditioning, sampling: Sampling, seed: int, place: int

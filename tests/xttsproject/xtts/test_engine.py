@@ -13,7 +13,7 @@ from xttsproject.lib.audio import Audio
 from xttsproject.lib.errors import Cancelled, DomainError
 from xttsproject.lib.progress import Callback
 from xttsproject.xtts.conditioning import Conditioning
-from xttsproject.xtts.engine import PAUSE_SECONDS, XttsEngine
+from xttsproject.xtts.engine import PAUSE_SECONDS, Saying, XttsEngine
 from xttsproject.xtts.types import ConditioningSettings, Sampling
 
 TEXT = "This is the first sentence, and it is long enough. Here comes the second one, which says something else."
@@ -75,6 +75,19 @@ def test_more_sentences_than_a_batch_are_all_spoken(engine: XttsEngine, voice: C
     assert len(speech.sentences) == 10
     assert reports == sorted(reports)
     assert 0.8 < reports[-1] < 1.0
+
+
+def test_texts_spoken_together_sound_as_each_does_alone(engine: XttsEngine, voice: Conditioning) -> None:
+    amber, basalt = engine.builtin_speakers().values()
+    sayings = [
+        Saying("Something to say.", "en", amber, Sampling(seed=5)),
+        Saying(TEXT, "en", voice, Sampling(seed=3, speed=1.5)),
+        Saying("Olá, João.", "pt", basalt, Sampling(seed=9, temperature=0.5)),
+    ]
+    for said, together in zip(sayings, engine.speak_all(sayings), strict=True):
+        alone = engine.speak(said.text, said.language, said.conditioning, said.sampling)
+        assert (together.sentences, together.seed) == (alone.sentences, alone.seed)
+        assert np.abs(together.audio.samples - alone.audio.samples).max() < 1e-3
 
 
 def test_speaking_stops_when_asked(engine: XttsEngine, voice: Conditioning) -> None:
