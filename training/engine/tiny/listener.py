@@ -129,11 +129,12 @@ def whisper_network(tokens: Tokens, sizes: Sizes = SIZES) -> Any:
 
 
 class Losses(NamedTuple):
-    """Means per token, per token that has a place in the sound, and per letter."""
+    """Means per token, per token that has a place in the sound, per letter of the spelling, and per position."""
 
     text: Tensor
     place: Tensor
     letters: Tensor
+    spoken: Tensor
 
 
 def losses(heard: Heard, batch: Batch, tokens: Tokens) -> Losses:
@@ -155,6 +156,7 @@ def losses(heard: Heard, batch: Batch, tokens: Tokens) -> Losses:
             heard.letters, batch.spelling, batch.sounds, batch.spelled, reduction="sum", zero_infinity=True
         )
         / batch.spelled.sum().clamp(min=1),
+        functional.nll_loss(heard.letters.transpose(0, 1).flatten(0, 1), batch.spoken.flatten()),
     )
 
 

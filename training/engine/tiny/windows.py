@@ -111,10 +111,11 @@ class Window:
 
 @dataclass(frozen=True)
 class Batch:
-    """``features`` (batch, mels, frames); ``inputs`` and ``targets`` (batch, tokens), targets -100 where none is asked;
+    """``features`` (batch, mels, 2 positions); ``inputs`` and ``targets`` (batch, tokens), -100 where none is asked;
     ``stretches`` (batch, tokens, 2): where in the sound (positions of the encoder) the target is, NaN where nowhere;
     ``spelling`` (batch, letters) and ``spelled`` (batch): the letters, for the encoder alone, and how many; ``sounds``
-    (batch): how many positions of the encoder have sound.
+    (batch): how many positions of the encoder have sound; ``spoken`` (batch, positions): which letter is spoken there,
+    0 where none is.
     """
 
     features: Tensor
@@ -124,6 +125,7 @@ class Batch:
     spelling: Tensor
     spelled: Tensor
     sounds: Tensor
+    spoken: Tensor
 
     def to(self, device: torch.device) -> Batch:
         return Batch(*(part.to(device) for part in vars(self).values()))
@@ -139,6 +141,11 @@ class Desk:
         scribe = Scribe(tokens)
         self._lines = [scribe.line(utterance) for utterance in corpus.utterances]
         self._lengths = np.array([utterance.samples / RATE for utterance in corpus.utterances])
+        self._letters = {
+            number: ALPHABET.index(token[-1].lower()) + 1
+            for number, token in enumerate(tokens.text)
+            if token and token[-1].lower() in ALPHABET
+        }
         self._noises = Noises()
         self._filters = FeatureExtractor(feature_size=mels).mel_filters
         self._epoch, self._batches = -1, [np.zeros(0, np.int64)]
@@ -232,7 +239,16 @@ class Desk:
             torch.from_numpy(spelling),
             torch.tensor([len(signs) for signs in spellings]),
             torch.tensor([part.shape[1] // 2 for part in heard]),
+            torch.from_numpy(np.stack([self._spoken_letters(window, positions) for window in windows])),
         )
+
+    def _spoken_letters(self, window: Window, positions: int) -> npt.NDArray[np.int64]:
+        spoken = np.zeros(positions, np.int64)
+        for line in window.lines:
+            edges = np.round(np.stack([line.starts, line.ends]) * FRAMES_PER_SECOND).astype(int)
+            for token, start, end in zip(line.tokens, *edges.tolist(), strict=True):
+                spoken[start:end] = self._letters.get(token, 0)
+        return spoken
 
     def _asked(
         self, window: Window, chance: np.random.Generator
