@@ -1,0 +1,123 @@
+"""Whether fine-tuning moves the tiny model to a voice: the product's training run, as it is, in its own process."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from statistics import fmean, median
+
+from datasets.pipeline.transcribe import Transcriber
+from training.engine import launch
+from training.engine.checkpoint import checkpoint_folder
+from training.engine.events import FAILED, FINISHED, read_events
+from training.engine.spec import LoraSpec, TrainSpec
+from training.engine.tiny.corpus import FINETUNE_TEST_CLIPS, RATE, Corpus
+from training.engine.tiny.gates.cloning import Figures, pitch_errors, pitch_of
+from training.engine.tiny.gates.material import Asked
+from training.engine.tiny.gates.speaking import LANGUAGE, Spoken, embedding, error_rate, speak, voice_of
+from xttsproject.lib.audio import Audio, write_wav
+from xttsproject.lib.errors import DomainError
+from xttsproject.xtts.engine import XttsEngine
+
+EPOCHS = 16
+VALIDATION_CLIPS = 8
+REFERENCE_CLIPS = 8
+
+_BATCH, _RATE = 12, 2e-3
+
+
+def measure(
+    bundle: Path,
+    transcriber: Transcriber,
+    corpus: Corpus,
+    work: Path,
+    log: Callable[[str], None],
+    *,
+    threads: int | None = None,
+    epochs: int = EPOCHS,
+) -> Figures:
+    """Train on all but the last 30 clips of ``corpus``, one voice's, and compare speech before and after with those.
+
+    The similarity is the cosine between a spoken sentence's embedding and the held-out clips' mean one; the references
+    are the same before and after, so what changes is the adapter alone. Raises :class:`DomainError` where the run does.
+    """
+    train, test = range(len(corpus) - FINETUNE_TEST_CLIPS), range(len(corpus) - FINETUNE_TEST_CLIPS, len(corpus))
+    run_dir = work / "run"
+    spec = TrainSpec(
+        run_dir=run_dir,
+        bundle=bundle,
+        manifest=_write_manifest(corpus, train, work / "dataset"),
+        language=LANGUAGE,
+        epochs=epochs,
+        batch_size=_BATCH,
+        learning_rate=_RATE,
+        lora=LoraSpec(rank=8, alpha=16.0),
+        device="cpu",
+        threads=threads,
+    )
+    best = _train(spec)
+    log(f"  trained {epochs} epochs; the best is number {best['epoch']:.0f}")
+    after = XttsEngine.load(bundle, adapter=checkpoint_folder(run_dir, int(best["epoch"])))
+    before = XttsEngine.load(bundle)
+    held = [corpus.wave(index) for index in test]
+    asked = [Asked(corpus.utterances[index].text, "", corpus.wave(index)) for index in test]
+    voice = {"": voice_of(before, [corpus.wave(index) for index in train[:REFERENCE_CLIPS]])}
+    wanted, pitch = embedding(before, held), pitch_of(held)
+    figures: Figures = {
+        "finetune_seconds": best["seconds"],
+        "finetune_similarity_ceiling": fmean(float(embedding(before, [clip]) @ wanted) for clip in held),
+    }
+    for name, engine in (("before", before), ("after", after)):
+        spoken = speak(engine, asked, voice, log)
+        figures[f"finetune_similarity_{name}"] = fmean(
+            float(embedding(before, [one.samples]) @ wanted) for one in spoken
+        )
+        figures[f"finetune_pitch_error_{name}"] = _pitch_error(spoken, pitch)
+        figures[f"finetune_cer_{name}"] = error_rate(transcriber, spoken)
+    for figure, source in (("similarity_gain", "similarity"), ("pitch_change", "pitch_error"), ("cer_change", "cer")):
+        change = figures[f"finetune_{source}_after"] - figures[f"finetune_{source}_before"]
+        figures[f"finetune_{figure}"] = change
+    return figures
+
+
+def _pitch_error(spoken: list[Spoken], wanted: float | None) -> float:
+    """Median over sentences, in semitones; a sentence without any pitch counts as an octave off."""
+    return median(12.0 if error is None else abs(error) for error in pitch_errors(spoken, {"": wanted}))
+
+
+def _write_manifest(corpus: Corpus, indices: range, folder: Path) -> Path:
+    """A dataset version as the portal freezes it: clips and their lines."""
+    clips = folder / "clips"
+    clips.mkdir(parents=True, exist_ok=True)
+    lines = []
+    for place, index in enumerate(indices):
+        audio = Audio(corpus.wave(index), RATE)
+        write_wav(clips / f"{index:03d}.wav", audio)
+        lines.append(
+            {
+                "id": f"{index:03d}",
+                "audio": f"clips/{index:03d}.wav",
+                "text": corpus.utterances[index].text,
+                "language": LANGUAGE,
+                "split": "validation" if place >= len(indices) - VALIDATION_CLIPS else "train",
+                "speaker": corpus.utterances[index].voice,
+                "seconds": round(audio.seconds, 3),
+            }
+        )
+    manifest = folder / "manifest.jsonl"
+    manifest.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return manifest
+
+
+def _train(spec: TrainSpec) -> dict[str, float]:
+    """Run to the end, from the beginning; the best epoch and the seconds of all."""
+    shutil.rmtree(spec.run_dir, ignore_errors=True)
+    code = launch.start(spec).wait()
+    events = list(read_events(spec.run_dir / launch.EVENTS))
+    if code != launch.EXIT_FINISHED:
+        said = next((event.data["message"] for event in reversed(events) if event.kind == FAILED), f"exit code {code}")
+        raise DomainError("finetuning_failed", f"The fine-tuning run did not finish: {said}")
+    best = next(event.data["best_epoch"] for event in events if event.kind == FINISHED)
+    return {"epoch": float(best), "seconds": round(events[-1].time - events[0].time, 1)}
