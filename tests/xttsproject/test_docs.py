@@ -43,4 +43,5 @@ def test_addresses_that_the_pages_name_answer_without_sign_in(client, path):
 def test_the_variables_that_the_pages_name_are_declared():
     declared = {variable.name for variable in settings.ENVIRONMENT.variables} | {"BIND", "WEB_THREADS", "AUDIO", "ONCE"}
     named = {name for _page, name in words(r"\b([A-Z][A-Z]+_[A-Z_]+)\b")}
-    assert named - declared <= {"TENSORBOARD_PORT", "TENSORBOARD_HOST"}
+    pages = {page.stem for page in PAGES}
+    assert named - declared - pages <= {"TENSORBOARD_PORT", "TENSORBOARD_HOST"}

@@ -36,10 +36,13 @@ class ShippedFile:
 
 @dataclass(frozen=True)
 class Shipped:
-    """A folder of trained weights. ``stages`` is what each stage of training told: steps, seconds, figures."""
+    """A folder of trained weights. ``parts`` counts the numbers of each network; ``stages`` is what each stage of
+    training told: steps, seconds, figures.
+    """
 
     folder: Path
     files: Mapping[str, ShippedFile]
+    parts: Mapping[str, int]
     stages: Mapping[str, Mapping[str, Any]]
 
     @property
@@ -80,7 +83,8 @@ def open_shipped(folder: Path = WEIGHTS) -> Shipped:
             str(name): ShippedFile(str(fact["sha256"]), int(fact["bytes"]), int(fact["parameters"]))
             for name, fact in raw["files"].items()
         }
-        return Shipped(folder, files, dict(raw["stages"]))
+        parts = {str(name): int(count) for name, count in raw["parts"].items()}
+        return Shipped(folder, files, parts, dict(raw["stages"]))
     except FileNotFoundError:
         raise DomainError(
             "weights_missing",
