@@ -14,6 +14,9 @@ from xttsproject.xtts.languages import LANGUAGES
 CONFIG_FILE = "config.json"
 VOCAB_FILE = "vocab.json"
 
+STOCK_DECODER, SOURCE_FILTER = "hifigan", "source_filter"
+"""What ``"class"`` under ``"decoder"`` may say; without it the decoder is the released model's."""
+
 # The released model's DVAE: its size is written nowhere in the release, only in the trainer that made it.
 RELEASED_DVAE: Mapping[str, Any] = {
     "channels": 80,
@@ -25,6 +28,16 @@ RELEASED_DVAE: Mapping[str, Any] = {
     "kernel_size": 3,
     "num_layers": 2,
     "use_transposed_convs": False,
+}
+
+# What the released model's speaker encoder hears, in samples at 16 000 Hz.
+RELEASED_SPEAKER_AUDIO: Mapping[str, Any] = {
+    "fft_size": 512,
+    "win_length": 400,
+    "hop_length": 160,
+    "sample_rate": 16000,
+    "preemphasis": 0.97,
+    "num_mels": 64,
 }
 
 
@@ -63,6 +76,9 @@ class XttsConfig:
 
     ``decoder``, ``dvae`` and ``speaker_encoder`` are keyword arguments of Coqui's classes that differ from the
     released model's. ``sampling`` holds the bundle's own defaults.
+
+    ``decoder_class`` is ``"class"`` of the file's ``"decoder"``: ``hifigan``, which is Coqui's, or ``source_filter``,
+    this project's own (:mod:`xttsproject.xtts.source_filter`); ``decoder`` is then keyword arguments of that class.
     """
 
     gpt: GptShape
@@ -74,6 +90,7 @@ class XttsConfig:
     condition_each_layer: bool
     languages: tuple[str, ...]
     sampling: Mapping[str, float] = field(default_factory=dict)
+    decoder_class: str = STOCK_DECODER
     decoder: Mapping[str, Any] = field(default_factory=dict)
     dvae: Mapping[str, Any] = field(default_factory=dict)
     speaker_encoder: Mapping[str, Any] = field(default_factory=dict)
@@ -86,7 +103,7 @@ class XttsConfig:
 def read_config(bundle_path: Path) -> XttsConfig:
     """Read ``config.json`` and the sizes that ``vocab.json`` decides.
 
-    Raises :class:`DomainError` ``model_missing`` or ``model_damaged``.
+    Raises :class:`DomainError` ``model_missing``, ``model_damaged`` or ``model_unsuitable``.
     """
     raw = _read_json(bundle_path / CONFIG_FILE)
     try:
@@ -98,7 +115,11 @@ def read_config(bundle_path: Path) -> XttsConfig:
 
 
 def parse_config(raw: Mapping[str, Any], vocabulary: Mapping[str, int]) -> XttsConfig:
-    """Build the configuration from the file's content. The vocabulary overrides the text-token counts, as in Coqui."""
+    """Build the configuration from the file's content. The vocabulary overrides the text-token counts, as in Coqui.
+
+    Raises :class:`DomainError` ``model_unsuitable``; what else is wrong with the content as KeyError, TypeError or
+    ValueError.
+    """
     args: Mapping[str, Any] = raw["model_args"]
     audio: Mapping[str, Any] = raw.get("audio", {})
     if not args.get("gpt_use_perceiver_resampler", False):
@@ -121,6 +142,14 @@ def parse_config(raw: Mapping[str, Any], vocabulary: Mapping[str, int]) -> XttsC
     unknown = [code for code in raw.get("languages", ()) if code not in LANGUAGES]
     if unknown:
         raise ValueError(f"unknown languages {', '.join(unknown)}")
+    decoder = dict(raw.get("decoder") or {})
+    decoder_class = decoder.pop("class", STOCK_DECODER)
+    if decoder_class not in (STOCK_DECODER, SOURCE_FILTER):
+        raise DomainError(
+            "model_unsuitable",
+            f"The model's {CONFIG_FILE} asks for a decoder of the class {decoder_class!r}; this installation has "
+            f"{STOCK_DECODER} and {SOURCE_FILTER}. A newer one may know it.",
+        )
     sampling = ("temperature", "top_k", "top_p", "repetition_penalty", "length_penalty")
     return XttsConfig(
         gpt=gpt,
@@ -132,7 +161,8 @@ def parse_config(raw: Mapping[str, Any], vocabulary: Mapping[str, int]) -> XttsC
         condition_each_layer=bool(args.get("cond_d_vector_in_each_upsampling_layer", True)),
         languages=tuple(raw.get("languages") or LANGUAGES),
         sampling={name: float(raw[name]) for name in sampling if name in raw},
-        decoder=dict(raw.get("decoder") or {}),
+        decoder_class=decoder_class,
+        decoder=decoder,
         dvae=dict(raw.get("dvae") or {}),
         speaker_encoder=dict(raw.get("speaker_encoder") or {}),
     )

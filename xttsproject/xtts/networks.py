@@ -1,4 +1,5 @@
-"""Building the networks of a bundle: Coqui's classes, in the size that the bundle's config says.
+"""Building the networks of a bundle: Coqui's classes, in the size that the bundle's config says; and, where it says so,
+this project's own decoder in the place of Coqui's.
 
 The GPT class imports transformers, which takes seconds: only training builds it. Speech reads the same weights through
 :mod:`xttsproject.xtts.decode` and :mod:`xttsproject.xtts.reference`.
@@ -7,6 +8,7 @@ The GPT class imports transformers, which takes seconds: only training builds it
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,7 +16,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from xttsproject.lib.errors import DomainError
-from xttsproject.xtts.config import RELEASED_DVAE, VOCAB_FILE, XttsConfig
+from xttsproject.xtts.config import RELEASED_DVAE, RELEASED_SPEAKER_AUDIO, SOURCE_FILTER, VOCAB_FILE, XttsConfig
 from xttsproject.xtts.weights import State, apply_adapter, read_state
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from TTS.tts.layers.xtts.gpt import GPT
     from TTS.tts.layers.xtts.hifigan_decoder import HifiDecoder
 
+    from xttsproject.xtts.source_filter import SourceFilterDecoder
     from xttsproject.xtts.tokenizer import Tokenizer
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -52,8 +55,42 @@ def build_gpt(config: XttsConfig) -> GPT:
     )
 
 
-def build_decoder(config: XttsConfig) -> HifiDecoder:
-    """Coqui's decoder (HiFi-GAN and speaker encoder), weights not loaded, weight norm still in place."""
+def build_decoder(config: XttsConfig) -> nn.Module:
+    """The decoder of the config's class, weights not loaded, weight norm still in place.
+
+    Whichever it is: latents ``(b, n, width)`` and ``g``, speaker embeddings ``(b, 512, 1)``, to sound
+    ``(b, 1, samples)``; and its ``speaker_encoder`` is Coqui's. Raises :class:`DomainError` ``model_damaged`` where the
+    class has no such sizes.
+    """
+    try:
+        decoder = _source_filter(config) if config.decoder_class == SOURCE_FILTER else _stock_decoder(config)
+    except TypeError as error:
+        raise DomainError(
+            "model_damaged",
+            f"A decoder of the class {config.decoder_class} cannot be built as config.json says: {error}.",
+        ) from error
+    if config.speaker_encoder or config.decoder_class == SOURCE_FILTER:
+        audio = getattr(decoder, "speaker_encoder_audio_config", RELEASED_SPEAKER_AUDIO)
+        decoder.speaker_encoder = build_speaker_encoder(config, audio)
+    return decoder
+
+
+def build_speaker_encoder(config: XttsConfig, audio: Mapping[str, Any] = RELEASED_SPEAKER_AUDIO) -> nn.Module:
+    """Coqui's speaker encoder, weights not loaded; ``audio`` is what it hears, as in Coqui's ``audio_config``."""
+    from TTS.encoder.models.resnet import ResNetSpeakerEncoder
+
+    arguments: dict[str, Any] = {
+        "input_dim": 64,
+        "proj_dim": config.speaker_width,
+        "log_input": True,
+        "use_torch_spec": True,
+        "audio_config": dict(audio),
+    }
+    encoder: nn.Module = ResNetSpeakerEncoder(**{**arguments, **config.speaker_encoder})
+    return encoder
+
+
+def _stock_decoder(config: XttsConfig) -> HifiDecoder:
     from TTS.tts.layers.xtts.hifigan_decoder import HifiDecoder
 
     arguments: dict[str, Any] = {
@@ -65,19 +102,21 @@ def build_decoder(config: XttsConfig) -> HifiDecoder:
         "d_vector_dim": config.speaker_width,
         "cond_d_vector_in_each_upsampling_layer": config.condition_each_layer,
     }
-    decoder = HifiDecoder(**{**arguments, **config.decoder})
-    if config.speaker_encoder:
-        from TTS.encoder.models.resnet import ResNetSpeakerEncoder
+    return HifiDecoder(**{**arguments, **config.decoder})
 
-        released: dict[str, Any] = {
-            "input_dim": 64,
-            "proj_dim": config.speaker_width,
-            "log_input": True,
-            "use_torch_spec": True,
-            "audio_config": decoder.speaker_encoder_audio_config,
-        }
-        decoder.speaker_encoder = ResNetSpeakerEncoder(**{**released, **config.speaker_encoder})
-    return decoder
+
+def _source_filter(config: XttsConfig) -> SourceFilterDecoder:
+    from xttsproject.xtts.source_filter import SourceFilterDecoder
+
+    return SourceFilterDecoder(
+        config.decoder_input_width,
+        input_rate=config.input_rate,
+        output_rate=config.output_rate,
+        hop=config.decoder_hop,
+        code_stride=config.gpt.code_stride,
+        speaker_width=config.speaker_width,
+        **config.decoder,
+    )
 
 
 def build_dvae(config: XttsConfig) -> DiscreteVAE:
@@ -93,7 +132,7 @@ def load_gpt(bundle_path: Path, config: XttsConfig, adapter: Path | None = None)
     return load_into(build_gpt(config), apply_adapter(state, adapter) if adapter else state, bundle_path, "gpt")
 
 
-def load_decoder(bundle_path: Path, config: XttsConfig) -> HifiDecoder:
+def load_decoder(bundle_path: Path, config: XttsConfig) -> nn.Module:
     """The decoder with the bundle's weights in evaluation mode, weight norm folded into plain weights."""
     return fold_weight_norm(
         load_into(build_decoder(config), read_state(bundle_path, "decoder"), bundle_path, "decoder")
