@@ -21,9 +21,9 @@ def random_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     Read it, never write to it.
     """
-    from xttsproject.bundles.tiny import random_xtts
+    from xttsproject.bundles.tiny import TINY_XTTS, random_xtts
 
-    return random_xtts.build(tmp_path_factory.mktemp("random") / "random").path
+    return random_xtts.build(tmp_path_factory.mktemp("random") / TINY_XTTS).path
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +32,12 @@ def tiny_whisper_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from xttsproject.bundles.tiny import TINY_WHISPER, whisper
 
     return whisper.build(tmp_path_factory.mktemp("models") / TINY_WHISPER).path
+
+
+@pytest.fixture(scope="session")
+def random_whisper_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small Whisper bundle with random weights, which writes letters of any sound. Read it, never write to it."""
+    from xttsproject.bundles.tiny import TINY_WHISPER, random_whisper
+
+    # Where the settings look for the tiny one, so that it can stand in for it.
+    return random_whisper.build(tmp_path_factory.mktemp("random") / TINY_WHISPER).path

@@ -16,10 +16,10 @@ def test_an_uploaded_video_becomes_a_frozen_dataset(
     api_for: Any,
     work: Any,
     talk: Path,
-    tiny_whisper_bundle: Path,
+    random_whisper_bundle: Path,
     settings: Any,
 ) -> None:
-    settings.MODELS_DIR = tiny_whisper_bundle.parent
+    settings.MODELS_DIR = random_whisper_bundle.parent
     api = api_for(people.anna)
     speaker = api.post(
         "/api/v1/speakers/",

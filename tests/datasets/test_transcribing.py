@@ -20,8 +20,8 @@ from xttsproject.lib.progress import Callback, Silent
 
 
 @pytest.fixture
-def whisper(tiny_whisper_bundle: Path, settings: Any) -> None:
-    settings.MODELS_DIR = tiny_whisper_bundle.parent
+def whisper(random_whisper_bundle: Path, settings: Any) -> None:
+    settings.MODELS_DIR = random_whisper_bundle.parent
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from xttsproject.lib.errors import DomainError
 
 
 @pytest.fixture(scope="module")
-def transcriber(tiny_whisper_bundle: Path) -> Transcriber:
-    return Transcriber.load(tiny_whisper_bundle, device="cpu", compute_type="int8", threads=1)
+def transcriber(random_whisper_bundle: Path) -> Transcriber:
+    return Transcriber.load(random_whisper_bundle, device="cpu", compute_type="int8", threads=1)
 
 
 def assert_sound(transcript: Transcript, seconds: float) -> None:

@@ -36,10 +36,11 @@ def test_building_replaces_a_damaged_bundle(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def model(tiny_whisper_bundle: Path) -> Any:
+def model(random_whisper_bundle: Path) -> Any:
+    """The one that writes of any sound."""
     from faster_whisper import WhisperModel
 
-    return WhisperModel(str(tiny_whisper_bundle), device="cpu", compute_type="int8", cpu_threads=1)
+    return WhisperModel(str(random_whisper_bundle), device="cpu", compute_type="int8", cpu_threads=1)
 
 
 def noise(seconds: float, seed: int) -> Audio:

@@ -1,155 +1,59 @@
-"""The tiny Whisper bundle: Whisper's architecture in small and random, in CTranslate2's format.
+"""The tiny Whisper bundle: Whisper's architecture in small, with weights that this project trained.
 
-It writes letters, not words: they depend on the sound alone, and end after a line. What it serves to prove is the
-path: language detection, timestamps, probabilities and word times are computed by the real library.
+CTranslate2 runs it, so its format is theirs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from xttsproject.bundles.manifest import Bundle, open_bundle, write_manifest
 from xttsproject.bundles.tiny import TINY_WHISPER
-from xttsproject.bundles.tiny.weights import Array, spread
+from xttsproject.bundles.tiny.shipped import RECORD, WEIGHTS, WHISPER_FILE, open_shipped
 from xttsproject.bundles.tiny.whisper_spec import state_to_spec
-from xttsproject.bundles.tiny.whisper_tokens import LANGUAGES, LETTERS, TIMESTAMPS, tokens
+from xttsproject.bundles.tiny.whisper_tokens import tokens
 from xttsproject.lib.files import atomic_directory, write_json
 
 if TYPE_CHECKING:
     from ctranslate2.specs import WhisperSpec
 
 NOTICE = (
-    "This is a tiny model made by this project, with random weights: what it writes is noise, to be corrected by hand. "
-    "It proves that every step works; download a Whisper model to get real transcripts."
+    "This is a tiny model made by this project and trained on a synthesiser's English speech alone: it writes down "
+    "clear speech of that kind. What it writes of real recordings must be corrected by hand; download a Whisper model "
+    "for them."
 )
 
-WEIGHTS = Path(__file__).parent / "weights" / "whisper.safetensors"
-"""Trained weights, half precision, under the names of transformers' Whisper. Absent: random ones take their place."""
-
-_WIDTH, _HEADS, _MELS = 64, 2, 80
-_SOUND_FRAMES, _TEXT_POSITIONS = 1500, 448
-_FEATURES = {"feature_size": _MELS, "sampling_rate": 16_000, "hop_length": 160}
-
-# How sure the model is of its letters (so that it needs no second attempt), how often a word begins, when a line ends.
-_LETTER_GAIN, _WORD_BIAS, _NEVER = 2.5, 3.0, -60.0
-_END_BIAS, _END_GAIN, _PLACE_STEP = -16.0, 8.0, 0.2
+_FEATURES = {"feature_size": 80, "sampling_rate": 16_000, "hop_length": 160}
 
 
-def build(path: Path, weights: Path = WEIGHTS) -> Bundle:
-    """Build the bundle at ``path``, replacing what stands there once all is written. Takes a few seconds."""
+def build(path: Path, weights: Path | None = None) -> Bundle:
+    """Build the bundle at ``path``, replacing what stands there once all is written. Takes a second.
+
+    ``weights`` is a safetensors file with the names of transformers' Whisper; without it the shipped one is taken.
+    Raises :class:`~xttsproject.lib.errors.DomainError` ``weights_damaged`` where that is not the recorded one.
+    """
+    if weights is None and not (WEIGHTS / RECORD).is_file():
+        from xttsproject.bundles.tiny import random_whisper
+
+        return random_whisper.build(path)
+
+    from safetensors.numpy import load_file
+
+    state = load_file(weights or open_shipped().path(WHISPER_FILE))
+    spec = state_to_spec(state, tokens())
+    return write_bundle(path, spec, notice=NOTICE, source="trained by this project on synthetic speech")
+
+
+def write_bundle(path: Path, spec: WhisperSpec, *, notice: str, source: str) -> Bundle:
+    """Write a network of this vocabulary as a bundle."""
     with atomic_directory(path) as folder:
-        vocabulary = tokens()
-        write_json(folder / "tokenizer.json", vocabulary.tokenizer)
+        write_json(folder / "tokenizer.json", tokens().tokenizer)
         write_json(folder / "preprocessor_config.json", _FEATURES)
-        if weights.is_file():
-            from safetensors.numpy import load_file
-
-            spec = state_to_spec(load_file(weights), vocabulary)
-        else:
-            spec = _specification(vocabulary.all)
         spec.validate()
         spec.optimize()
         spec.save(str(folder))
         write_manifest(
-            folder,
-            name=TINY_WHISPER,
-            kind="whisper",
-            licence="MIT",
-            licence_url="",
-            notice=NOTICE,
-            source="built by this project",
+            folder, name=TINY_WHISPER, kind="whisper", licence="MIT", licence_url="", notice=notice, source=source
         )
     return open_bundle(path)
-
-
-def _specification(tokens: Sequence[str]) -> WhisperSpec:
-    from ctranslate2.specs import WhisperSpec
-
-    ids = {token: number for number, token in enumerate(tokens)}
-    spec = WhisperSpec(1, _HEADS, 1, _HEADS)
-    spec.config.alignment_heads = [[0, head] for head in range(_HEADS)]
-    spec.config.lang_ids = [ids[f"<|{code}|>"] for code in LANGUAGES]
-    spec.config.suppress_ids = []
-    spec.config.suppress_ids_begin = [ids["<|endoftext|>"]]
-    spec.register_vocabulary(tokens)
-
-    encoder, decoder = spec.encoder, spec.decoder
-    _convolution(encoder.conv1, "encoder.conv1", _MELS)
-    _convolution(encoder.conv2, "encoder.conv2", _WIDTH)
-    encoder.position_encodings.encodings = spread("encoder.positions", (_SOUND_FRAMES, _WIDTH), 0.1)
-    _norm(encoder.layer_norm)
-    _attention(encoder.layer[0].self_attention, "encoder.attention", (3, 1))
-    _feed(encoder.layer[0].ffn, "encoder.feed")
-
-    decoder.embeddings.weight = spread("decoder.tokens", (len(tokens), _WIDTH), 0.3)
-    decoder.position_encodings.encodings = _text_positions()
-    _norm(decoder.layer_norm)
-    _attention(decoder.layer[0].self_attention, "decoder.attention", (3, 1))
-    _attention(decoder.layer[0].attention, "decoder.listening", (1, 2, 1))
-    _feed(decoder.layer[0].ffn, "decoder.feed")
-    decoder.projection.weight, decoder.projection.bias = _head(tokens)
-    return spec
-
-
-def _text_positions() -> Array:
-    """Every place its own direction, so that letters do not repeat; the first dimension tells how far the line is."""
-    positions = spread("decoder.positions", (_TEXT_POSITIONS, _WIDTH), 1.0)
-    positions[:, 0] = np.arange(_TEXT_POSITIONS, dtype=np.float32) * np.float32(_PLACE_STEP)
-    return positions
-
-
-def _head(tokens: Sequence[str]) -> tuple[Array, Array]:
-    """Only letters are ever likely, and the end once the line is long enough; timestamps where the rules demand one."""
-    ids = {token: number for number, token in enumerate(tokens)}
-    weight = np.zeros((len(tokens), _WIDTH), dtype=np.float32)
-    bias = np.full(len(tokens), _NEVER, dtype=np.float32)
-    for letter in LETTERS:
-        for token, offset in ((letter, 0.0), (f"Ġ{letter}", _WORD_BIAS)):
-            row = ids[token]
-            weight[row] = spread(f"head.{token}", (_WIDTH,), _LETTER_GAIN)
-            weight[row, 0] = 0.0
-            bias[row] = offset - _WORD_BIAS
-    for code in LANGUAGES:
-        # Which language it hears is a whim of the sound, within those whose letters it writes.
-        row = ids[f"<|{code}|>"]
-        weight[row] = spread(f"head.{code}", (_WIDTH,), 0.1)
-        bias[row] = -30.0 + 4.0 * float(code == "en")
-    first = ids["<|0.00|>"]
-    weight[first : first + TIMESTAMPS] = spread("head.timestamps", (TIMESTAMPS, _WIDTH), 0.1)
-    bias[first] = _NEVER + 10.0
-    end = ids["<|endoftext|>"]
-    weight[end, 0] = _END_GAIN
-    bias[end] = _END_BIAS
-    return weight, bias
-
-
-def _convolution(spec: Any, name: str, inputs: int) -> None:
-    spec.weight = spread(name, (_WIDTH, inputs, 3), (3 * inputs) ** -0.5)
-    spec.bias = np.zeros(_WIDTH, dtype=np.float32)
-
-
-def _norm(spec: Any) -> None:
-    spec.gamma = np.ones(_WIDTH, dtype=np.float32)
-    spec.beta = np.zeros(_WIDTH, dtype=np.float32)
-
-
-def _linear(spec: Any, name: str, outputs: int, inputs: int) -> None:
-    spec.weight = spread(name, (outputs, inputs), inputs**-0.5)
-    spec.bias = np.zeros(outputs, dtype=np.float32)
-
-
-def _attention(spec: Any, name: str, fused: tuple[int, ...]) -> None:
-    """``fused`` says how many projections each matrix holds: query, key and value in one, or query apart."""
-    _norm(spec.layer_norm)
-    for number, (linear, count) in enumerate(zip(spec.linear, fused, strict=True)):
-        _linear(linear, f"{name}.{number}", count * _WIDTH, _WIDTH)
-
-
-def _feed(spec: Any, name: str) -> None:
-    _norm(spec.layer_norm)
-    _linear(spec.linear_0, f"{name}.in", 4 * _WIDTH, _WIDTH)
-    _linear(spec.linear_1, f"{name}.out", _WIDTH, 4 * _WIDTH)
