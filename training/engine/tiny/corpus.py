@@ -1,0 +1,178 @@
+"""The rendered speech: which sets there are, how they are made, and how a stage reads them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import numpy.typing as npt
+
+from training.engine.tiny import texts
+from training.engine.tiny.espeak import Word
+from training.engine.tiny.voices import FINETUNE_VOICE, HELD_VOICES, TRAIN_VOICES, Voice
+from xttsproject.lib.audio import Samples
+from xttsproject.lib.files import atomic_directory, write_json
+
+RATE = 22_050
+LEAD, TAIL = 2_048, 3_072
+"""Samples of near-silence before and after the speech, at least."""
+GRID = 1_024
+"""Samples of an audio code: every clip is a whole number of them."""
+
+PEAK = 0.6
+_NOISE_DB = (-80.0, -62.0)
+
+SETS = ("train", "validation", "held", "finetune")
+REFERENCES = 8
+"""Of each held voice the first clips are its references, the others what is asked for."""
+_TRAIN_CLIPS, _VALIDATION_CLIPS, _HELD_CLIPS = 12_000, 120, 40
+FINETUNE_TEST_CLIPS = 30
+_FINETUNE_CLIPS = 86
+"""About three minutes."""
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """A clip: what is said by whom, where its samples lie, and its words with start and end in seconds from there."""
+
+    text: str
+    voice: str
+    start: int
+    samples: int
+    words: tuple[Word, ...]
+
+
+class Corpus:
+    """One rendered set, memory-mapped."""
+
+    def __init__(self, utterances: tuple[Utterance, ...], sound: npt.NDArray[np.int16]):
+        self.utterances, self._sound = utterances, sound
+        self.by_voice: dict[str, list[int]] = {}
+        for index, utterance in enumerate(utterances):
+            self.by_voice.setdefault(utterance.voice, []).append(index)
+
+    @classmethod
+    def open(cls, folder: Path) -> Corpus:
+        lines = (folder / "index.jsonl").read_text(encoding="utf-8").splitlines()
+        rows = [json.loads(line) for line in lines]
+        utterances = tuple(
+            Utterance(row["text"], row["voice"], row["start"], row["samples"], tuple(map(tuple, row["words"])))
+            for row in rows
+        )
+        return cls(utterances, np.memmap(folder / "sound.pcm", dtype=np.int16, mode="r"))
+
+    def __len__(self) -> int:
+        return len(self.utterances)
+
+    def wave(self, index: int) -> Samples:
+        """Samples from -1 to 1 at :data:`RATE`."""
+        clip = self.utterances[index]
+        samples: Samples = self._sound[clip.start : clip.start + clip.samples].astype(np.float32) / np.float32(32_768)
+        return samples
+
+
+@dataclass(frozen=True)
+class Line:
+    """A text and who is to say it."""
+
+    text: str
+    voice: Voice
+
+
+def planned(name: str) -> list[Line]:
+    """What a set says. No sentence of another set occurs in ``train``."""
+    kept = {line.text for other in SETS if other != "train" for line in _measured(other)}
+    if name != "train":
+        return _measured(name)
+    wanted = (text for text in texts.sentences("train") if text not in kept)
+    return [
+        Line(text, TRAIN_VOICES[number % len(TRAIN_VOICES)]) for number, text in enumerate(islice(wanted, _TRAIN_CLIPS))
+    ]
+
+
+def _measured(name: str) -> list[Line]:
+    fresh = _distinct(name)
+    if name == "validation":
+        spread = TRAIN_VOICES[:: max(1, len(TRAIN_VOICES) // _VALIDATION_CLIPS)]
+        return [Line(next(fresh), spread[number % len(spread)]) for number in range(_VALIDATION_CLIPS)]
+    if name == "held":
+        return [Line(next(fresh), voice) for voice in HELD_VOICES for _ in range(_HELD_CLIPS)]
+    return [Line(next(fresh), FINETUNE_VOICE) for _ in range(_FINETUNE_CLIPS + FINETUNE_TEST_CLIPS)]
+
+
+def _distinct(name: str) -> Iterator[str]:
+    seen: set[str] = set()
+    for text in texts.sentences(name, short=True):
+        if text not in seen:
+            seen.add(text)
+            yield text
+
+
+def render(lines: Sequence[Line], folder: Path, *, processes: int = 1) -> Corpus:
+    """Have the lines spoken by ``processes`` espeak-ng processes, and write them as one set, whole or not at all."""
+    with atomic_directory(folder) as place:
+        share = -(-len(lines) // max(1, processes))
+        parts = [lines[begin : begin + share] for begin in range(0, len(lines), share)]
+        running = []
+        for number, part in enumerate(parts):
+            requests = place / f"part-{number}.requests"
+            requests.write_text("".join(_request(line) for line in part), encoding="utf-8")
+            command = [sys.executable, "-m", "training.engine.tiny.espeak", str(place / f"part-{number}")]
+            with open(requests) as source:
+                running.append(subprocess.Popen(command, stdin=source))
+        failed = [process.pid for process in running if process.wait() != 0]
+        if failed:
+            raise RuntimeError(f"{len(failed)} of {len(running)} espeak-ng processes failed.")
+        _join(lines, parts, place)
+    return Corpus.open(folder)
+
+
+def _request(line: Line) -> str:
+    return json.dumps({"text": line.text, "variant": line.voice.variant, "pitch": line.voice.pitch}) + "\n"
+
+
+def _join(lines: Sequence[Line], parts: Sequence[Sequence[Line]], place: Path) -> None:
+    position = number = 0
+    with open(place / "sound.pcm", "wb") as sound, open(place / "index.jsonl", "w", encoding="utf-8") as index:
+        for part in range(len(parts)):
+            path = place / f"part-{part}"
+            raw = np.fromfile(path.with_suffix(".pcm"), dtype=np.int16)
+            begin = 0
+            for row in path.with_suffix(".jsonl").read_text(encoding="utf-8").splitlines():
+                facts, line = json.loads(row), lines[number]
+                if facts["rate"] != RATE:
+                    raise RuntimeError(f"espeak-ng speaks at {facts['rate']} Hz; {RATE} Hz is expected.")
+                samples = dressed(raw[begin : begin + facts["samples"]], seed=number)
+                begin += facts["samples"]
+                sound.write(samples.tobytes())
+                words = [
+                    (word, round(start + LEAD / RATE, 3), round(end + LEAD / RATE, 3))
+                    for word, start, end in facts["words"]
+                ]
+                entry = {
+                    "text": line.text, "voice": line.voice.key, "start": position, "samples": len(samples),
+                    "words": words,
+                }  # fmt: skip
+                index.write(json.dumps(entry) + "\n")
+                position += len(samples)
+                number += 1
+            for suffix in (".pcm", ".jsonl", ".requests"):
+                path.with_suffix(suffix).unlink()
+    write_json(place / "facts.json", {"clips": number, "seconds": round(position / RATE, 1)})
+
+
+def dressed(speech: npt.NDArray[np.int16], *, seed: int) -> npt.NDArray[np.int16]:
+    """Speech at one level, with near-silence around it and a quiet room under it, as a whole number of codes."""
+    length = -(-(LEAD + len(speech) + TAIL) // GRID) * GRID
+    clip = np.zeros(length, np.float32)
+    clip[LEAD : LEAD + len(speech)] = speech * (PEAK / max(1.0, float(np.abs(speech.astype(np.float32)).max())))
+    level = 10 ** (Random(seed).uniform(*_NOISE_DB) / 20)  # noqa: S311 - variation that must repeat
+    clip += np.random.default_rng(seed).standard_normal(length, dtype=np.float32) * level
+    return np.round(clip * 32_767).astype(np.int16)
