@@ -21,7 +21,7 @@ from xttsproject.lib.audio import Audio, write_wav
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.engine import XttsEngine
 
-EPOCHS = 16
+EPOCHS = 20
 VALIDATION_CLIPS = 8
 REFERENCE_CLIPS = 8
 
