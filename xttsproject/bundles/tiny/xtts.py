@@ -52,7 +52,7 @@ def configuration() -> dict[str, Any]:
         "top_k": 50,
         "top_p": 0.85,
         "decoder": {"upsample_initial_channel_decoder": 64},
-        "dvae": {"codebook_dim": 64, "hidden_dim": 128, "num_resnet_blocks": 1},
+        "dvae": {"codebook_dim": 64, "hidden_dim": 128, "num_resnet_blocks": 2},
         "speaker_encoder": {"num_filters": [8, 16, 16, 32], "layers": [1, 1, 1, 1]},
     }
 
