@@ -48,6 +48,7 @@ def cloned_voices(
         for one, (_asked, others) in zip(one_word, pairs, strict=True)
     ]
     missed = [one for one in (*spoken, *one_word) if not one.finished]
+    heard = [(one.asked.voice, embedding(engine, [one.samples])) for one in spoken]
     return {
         "speech_cer_cloned": error_rate(transcriber, spoken),
         "retrieval_50": fmean(_found_in_pools(spoken, material)),
@@ -55,8 +56,8 @@ def cloned_voices(
         "duration_ok": fmean(_DURATION[0] <= ratio <= _DURATION[1] for ratio in _durations(spoken)),
         "duration_ratio": median(_durations(spoken)),
         **_pitch_figures(spoken, {voice: pitch_of(clips) for voice, clips in references.items()}),
-        "clone_nearest": fmean(nearest(embedding(engine, [one.samples]), known) == one.asked.voice for one in spoken),
-        "clone_similarity": fmean(float(embedding(engine, [one.samples]) @ known[one.asked.voice]) for one in spoken),
+        "clone_nearest": fmean(nearest(found, known) == voice for voice, found in heard),
+        "clone_similarity": fmean(float(found @ known[voice]) for voice, found in heard),
         "stop_missed": float(sum(not one.finished for one in spoken)),
         "stop_missed_share": len(missed) / (len(spoken) + len(one_word)),
     }
