@@ -68,11 +68,13 @@ def ship(workshop: Workshop, target: Path) -> None:
 
 
 def half(state: Mapping[str, Tensor]) -> State:
-    """Half precision where the numbers fit into it; whole numbers stay as they are, contiguous and by name."""
+    """Half precision where the numbers fit into it; whole numbers, and the tables of the speaker encoder's front end,
+    which its network computes itself, stay as they are. Contiguous and by name.
+    """
     kept = {}
     for name in sorted(state):
         value = state[name].detach().cpu().contiguous()
-        smaller = value.half() if value.is_floating_point() else value
+        smaller = value.half() if value.is_floating_point() and "torch_spec" not in name else value
         if not smaller.isfinite().all():
             if not value.isfinite().all():
                 raise DomainError("ship_damaged", f"{name} holds numbers that are not finite; train its stage again.")
