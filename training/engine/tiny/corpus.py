@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -34,6 +35,8 @@ REFERENCES = 8
 """Of each held voice the first clips are its references, the others what is asked for."""
 _TRAIN_CLIPS, _VALIDATION_CLIPS, _HELD_CLIPS = 12_000, 120, 40
 FINETUNE_TEST_CLIPS = 30
+_PART = 6_000
+"""Lines that one process says."""
 _FINETUNE_CLIPS = 86
 """About three minutes."""
 
@@ -116,22 +119,27 @@ def _distinct(name: str) -> Iterator[str]:
 
 
 def render(lines: Sequence[Line], folder: Path, *, processes: int = 1) -> Corpus:
-    """Have the lines spoken by ``processes`` espeak-ng processes, and write them as one set, whole or not at all."""
+    """Have the lines spoken by espeak-ng, and write them as one set, whole or not at all.
+
+    ``processes`` is how many run at once. What one process says is always the same stretch of lines: espeak-ng's state
+    goes on from sentence to sentence. (A few of its variants still have a noise that differs from run to run.)
+    """
     with atomic_directory(folder) as place:
-        share = -(-len(lines) // max(1, processes))
-        parts = [lines[begin : begin + share] for begin in range(0, len(lines), share)]
-        running = []
-        for number, part in enumerate(parts):
-            requests = place / f"part-{number}.requests"
-            requests.write_text("".join(_request(line) for line in part), encoding="utf-8")
-            command = [sys.executable, "-m", "training.engine.tiny.espeak", str(place / f"part-{number}")]
-            with open(requests) as source:
-                running.append(subprocess.Popen(command, stdin=source))
-        failed = [process.pid for process in running if process.wait() != 0]
-        if failed:
-            raise RuntimeError(f"{len(failed)} of {len(running)} espeak-ng processes failed.")
+        parts = [lines[begin : begin + _PART] for begin in range(0, len(lines), _PART)]
+        with ThreadPoolExecutor(max(1, processes)) as pool:
+            for failed in pool.map(_speak, parts, (place / f"part-{number}" for number in range(len(parts)))):
+                if failed:
+                    raise RuntimeError(f"espeak-ng's process ended with {failed}.")
         _join(lines, parts, place)
     return Corpus.open(folder)
+
+
+def _speak(part: Sequence[Line], target: Path) -> int:
+    """Have one process speak some lines; its exit status."""
+    target.with_suffix(".requests").write_text("".join(map(_request, part)), encoding="utf-8")
+    with open(target.with_suffix(".requests")) as requests:
+        command = [sys.executable, "-m", "training.engine.tiny.espeak", str(target)]
+        return subprocess.run(command, stdin=requests, check=False).returncode
 
 
 def _request(line: Line) -> str:

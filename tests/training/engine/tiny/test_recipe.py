@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from training.engine.tiny.recipe import Steps, Workshop
+
+
+class Stopped(Exception):
+    pass
+
+
+def train(work: Path, *, stop_at: int | None = None, every_seconds: float = 0.0) -> tuple[list[int], torch.Tensor]:
+    torch.manual_seed(4)
+    network = nn.Linear(3, 1)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=0.05)
+    steps = Steps(Workshop(work), "trial", 12, {"network": network, "optimizer": optimizer}, every_seconds)
+    done = []
+    for step in steps:
+        if step == stop_at:
+            raise Stopped
+        loss = (network(torch.randn(8, 3)) - steps.random(step).random()).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        steps.report(loss=loss.item())
+        done.append(step)
+    assert steps.figures["loss"] > 0
+    return done, network.weight.detach()
+
+
+def test_a_stage_that_was_stopped_goes_on_and_ends_as_if_it_had_not_been(tmp_path: Path):
+    done, whole = train(tmp_path / "whole")
+    assert done == list(range(12))
+    with pytest.raises(Stopped):
+        train(tmp_path / "stopped", stop_at=7)
+    rest, resumed = train(tmp_path / "stopped")
+    assert rest == list(range(7, 12))
+    assert torch.equal(whole, resumed)
+
+
+def test_a_stage_with_a_report_is_done_and_resumes_from_nothing(tmp_path: Path):
+    workshop = Workshop(tmp_path)
+    assert not workshop.finished("trial")
+    train(tmp_path)
+    workshop.finish("trial", {"steps": 12})
+    assert workshop.finished("trial")
+    assert train(tmp_path)[0] == list(range(12))
+
+
+def test_scale_multiplies_the_steps_of_every_stage(tmp_path: Path):
+    assert Workshop(tmp_path, scale=0.5).steps(100) == 50
+    assert Workshop(tmp_path, scale=0.001).steps(100) == 1
+
+
+def test_the_rate_rises_to_its_peak_and_falls_to_its_floor(tmp_path: Path):
+    steps = Steps(Workshop(tmp_path), "trial", 1000, {})
+    rates = [steps.cosine(step, 1.0, warmup=100) for step in range(1000)]
+    assert rates[0] < 0.02
+    assert max(rates) == pytest.approx(0.976, abs=0.01)
+    assert rates[-1] == pytest.approx(0.02, abs=0.001)
