@@ -35,7 +35,7 @@ CLIPS = {"train": 6_000, "validation": 60, "held": 60}
 """So many clips of each set; of ``train``, times the workshop's scale."""
 
 _BATCH = 16
-_VOICE_VARIANTS, _VOICE_CLIPS = 2, 3
+_VOICE_VARIANTS, _VOICE_CLIPS = 2, 2
 """So many times each voice is taken from so many of its reference clips, drawn anew."""
 _OWN_SHARE, _TEMPERATURE = (0.05, 0.35), 0.75
 _SPEAK_SECONDS = 20.0
