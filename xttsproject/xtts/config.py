@@ -17,6 +17,9 @@ VOCAB_FILE = "vocab.json"
 STOCK_DECODER, SOURCE_FILTER = "hifigan", "source_filter"
 """What ``"class"`` under ``"decoder"`` may say; without it the decoder is the released model's."""
 
+STOCK_SPEAKER_ENCODER, TDNN = "resnet", "tdnn"
+"""What ``"class"`` under ``"speaker_encoder"`` may say, likewise."""
+
 # The released model's DVAE: its size is written nowhere in the release, only in the trainer that made it.
 RELEASED_DVAE: Mapping[str, Any] = {
     "channels": 80,
@@ -79,6 +82,7 @@ class XttsConfig:
 
     ``decoder_class`` is ``"class"`` of the file's ``"decoder"``: ``hifigan``, which is Coqui's, or ``source_filter``,
     this project's own (:mod:`xttsproject.xtts.source_filter`); ``decoder`` is then keyword arguments of that class.
+    ``speaker_encoder_class`` likewise: ``resnet``, Coqui's, or ``tdnn`` (:mod:`xttsproject.xtts.speaker_encoder`).
     """
 
     gpt: GptShape
@@ -93,6 +97,7 @@ class XttsConfig:
     decoder_class: str = STOCK_DECODER
     decoder: Mapping[str, Any] = field(default_factory=dict)
     dvae: Mapping[str, Any] = field(default_factory=dict)
+    speaker_encoder_class: str = STOCK_SPEAKER_ENCODER
     speaker_encoder: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -142,14 +147,8 @@ def parse_config(raw: Mapping[str, Any], vocabulary: Mapping[str, int]) -> XttsC
     unknown = [code for code in raw.get("languages", ()) if code not in LANGUAGES]
     if unknown:
         raise ValueError(f"unknown languages {', '.join(unknown)}")
-    decoder = dict(raw.get("decoder") or {})
-    decoder_class = decoder.pop("class", STOCK_DECODER)
-    if decoder_class not in (STOCK_DECODER, SOURCE_FILTER):
-        raise DomainError(
-            "model_unsuitable",
-            f"The model's {CONFIG_FILE} asks for a decoder of the class {decoder_class!r}; this installation has "
-            f"{STOCK_DECODER} and {SOURCE_FILTER}. A newer one may know it.",
-        )
+    decoder, decoder_class = _with_class(raw, "decoder", (STOCK_DECODER, SOURCE_FILTER))
+    speaker_encoder, speaker_encoder_class = _with_class(raw, "speaker_encoder", (STOCK_SPEAKER_ENCODER, TDNN))
     sampling = ("temperature", "top_k", "top_p", "repetition_penalty", "length_penalty")
     return XttsConfig(
         gpt=gpt,
@@ -164,8 +163,22 @@ def parse_config(raw: Mapping[str, Any], vocabulary: Mapping[str, int]) -> XttsC
         decoder_class=decoder_class,
         decoder=decoder,
         dvae=dict(raw.get("dvae") or {}),
-        speaker_encoder=dict(raw.get("speaker_encoder") or {}),
+        speaker_encoder_class=speaker_encoder_class,
+        speaker_encoder=speaker_encoder,
     )
+
+
+def _with_class(raw: Mapping[str, Any], part: str, classes: tuple[str, str]) -> tuple[dict[str, Any], str]:
+    """A part's keyword arguments, and its class: the first unless the file names one."""
+    arguments = dict(raw.get(part) or {})
+    chosen = arguments.pop("class", classes[0])
+    if chosen not in classes:
+        raise DomainError(
+            "model_unsuitable",
+            f"The model's {CONFIG_FILE} asks for a {part.replace('_', ' ')} of the class {chosen!r}; this installation "
+            f"has {' and '.join(classes)}. A newer one may know it.",
+        )
+    return arguments, chosen
 
 
 def _vocabulary(path: Path) -> dict[str, int]:

@@ -1,5 +1,5 @@
 """Building the networks of a bundle: Coqui's classes, in the size that the bundle's config says; and, where it says so,
-this project's own decoder in the place of Coqui's.
+this project's own decoder or speaker encoder in the place of Coqui's.
 
 The GPT class imports transformers, which takes seconds: only training builds it. Speech reads the same weights through
 :mod:`xttsproject.xtts.decode` and :mod:`xttsproject.xtts.reference`.
@@ -16,7 +16,14 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from xttsproject.lib.errors import DomainError
-from xttsproject.xtts.config import RELEASED_DVAE, RELEASED_SPEAKER_AUDIO, SOURCE_FILTER, VOCAB_FILE, XttsConfig
+from xttsproject.xtts.config import (
+    RELEASED_DVAE,
+    RELEASED_SPEAKER_AUDIO,
+    SOURCE_FILTER,
+    TDNN,
+    VOCAB_FILE,
+    XttsConfig,
+)
 from xttsproject.xtts.weights import State, apply_adapter, read_state
 
 if TYPE_CHECKING:
@@ -59,7 +66,7 @@ def build_decoder(config: XttsConfig) -> nn.Module:
     """The decoder of the config's class, weights not loaded, weight norm still in place.
 
     Whichever it is: latents ``(b, n, width)`` and ``g``, speaker embeddings ``(b, 512, 1)``, to sound
-    ``(b, 1, samples)``; and its ``speaker_encoder`` is Coqui's. Raises :class:`DomainError` ``model_damaged`` where the
+    ``(b, 1, samples)``; and a ``speaker_encoder``. Raises :class:`DomainError` ``model_damaged`` where the
     class has no such sizes.
     """
     try:
@@ -69,14 +76,21 @@ def build_decoder(config: XttsConfig) -> nn.Module:
             "model_damaged",
             f"A decoder of the class {config.decoder_class} cannot be built as config.json says: {error}.",
         ) from error
-    if config.speaker_encoder or config.decoder_class == SOURCE_FILTER:
+    if config.speaker_encoder or config.speaker_encoder_class == TDNN or config.decoder_class == SOURCE_FILTER:
         audio = getattr(decoder, "speaker_encoder_audio_config", RELEASED_SPEAKER_AUDIO)
         decoder.speaker_encoder = build_speaker_encoder(config, audio)
     return decoder
 
 
 def build_speaker_encoder(config: XttsConfig, audio: Mapping[str, Any] = RELEASED_SPEAKER_AUDIO) -> nn.Module:
-    """Coqui's speaker encoder, weights not loaded; ``audio`` is what it hears, as in Coqui's ``audio_config``."""
+    """The speaker encoder of the config's class, weights not loaded: sound ``(b, n)`` at 16 000 Hz to ``(b, 512)``.
+
+    ``audio`` is what Coqui's hears, as in its ``audio_config``.
+    """
+    if config.speaker_encoder_class == TDNN:
+        from xttsproject.xtts.speaker_encoder import TdnnSpeakerEncoder
+
+        return TdnnSpeakerEncoder(config.speaker_width, **config.speaker_encoder)
     from TTS.encoder.models.resnet import ResNetSpeakerEncoder
 
     arguments: dict[str, Any] = {

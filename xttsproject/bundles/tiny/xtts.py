@@ -53,7 +53,7 @@ def configuration() -> dict[str, Any]:
         "top_p": 0.85,
         "decoder": {"upsample_initial_channel_decoder": 64},
         "dvae": {"codebook_dim": 64, "hidden_dim": 128, "num_resnet_blocks": 2},
-        "speaker_encoder": {"num_filters": [8, 16, 16, 32], "layers": [1, 1, 1, 1]},
+        "speaker_encoder": {"class": "tdnn", "channels": 96, "pooled": 256},
     }
 
 
