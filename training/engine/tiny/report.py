@@ -60,7 +60,11 @@ def _files(record: Shipped) -> str:
     lines = ["| file | MB | SHA-256 |", "| --- | ---: | --- |"]
     lines += [f"| `{name}` | {fact.bytes / 1e6:.1f} | `{fact.sha256}` |" for name, fact in record.files.items()]
     lines += ["", "| network | parameters |", "| --- | ---: |"]
-    lines += [f"| {meaning} | {record.parts[part] / 1e6:.2f} million |" for part, meaning in _PARTS.items()]
+    lines += [
+        f"| {meaning} | {record.parts[part] / 1e6:.2f} million |"
+        for part, meaning in _PARTS.items()
+        if part in record.parts
+    ]
     return "\n".join(lines)
 
 

@@ -29,6 +29,8 @@ SPEAKERS = {"Amber": "f2", "Basalt": "m2", "Cedar": "adam", "Daisy": "linda"}
 """The built-in speakers: voices of the corpus, the middle one of their variant's pitches."""
 _REFERENCE_CLIPS = 8
 
+_LAST = {"whisper": "whisper", "xtts": "decoder"}
+"""The stage with which a model is complete."""
 _REPORTED = ("speech", "features", "dvae", "speaker", "whisper", "gpt", "decoder_mel", "decoder")
 
 State = dict[str, Tensor]
@@ -42,29 +44,49 @@ def run(workshop: Workshop) -> None:
 
 
 def ship(workshop: Workshop, target: Path) -> None:
-    """Gather what the stages wrote, see that it is whole, halve its precision and write it with its record."""
-    model = {f"gpt.{name}": value for name, value in _learnt(workshop, "gpt").items()}
-    model |= {f"hifigan_decoder.{name}": value for name, value in _decoder(workshop).items()}
-    model["mel_stats"] = mel_stats()
-    dvae, whisper = _learnt(workshop, "dvae"), _learnt(workshop, "whisper")
-    _require_whole(model, dvae)
+    """Gather what the stages wrote, see that it is whole, halve its precision and write it with its record.
+
+    A model whose last stage is not done yet is left out; the record then says what is there.
+    """
+    made = [model for model, last in _LAST.items() if workshop.finished(last)]
+    if not made:
+        raise DomainError("ship_incomplete", f"None of the stages {', '.join(_LAST.values())} is done; run them first.")
+    written, parts = {}, {}
+    if "whisper" in made:
+        written[shipped.WHISPER_FILE] = _learnt(workshop, "whisper")
+        parts["whisper"] = _numbers(written[shipped.WHISPER_FILE])
+    if "xtts" in made:
+        xtts_files, xtts_parts = _speaking(workshop)
+        written |= xtts_files
+        parts |= xtts_parts
     target.mkdir(parents=True, exist_ok=True)
-    written = {shipped.XTTS_FILE: model, shipped.DVAE_FILE: dvae, shipped.WHISPER_FILE: whisper}
     counts = {name: _write(target / name, state) for name, state in written.items()}
-    # The speakers' voices are what the model itself takes from clips, so it has to stand without them first.
-    (target / shipped.SPEAKERS_FILE).unlink(missing_ok=True)
-    parts = {part: _numbers(model, f"{part}.") for part in ("gpt", "hifigan_decoder.speaker_encoder")}
-    parts["hifigan_decoder"] = _numbers(model, "hifigan_decoder.") - parts["hifigan_decoder.speaker_encoder"]
-    parts |= {"dvae": _numbers(dvae), "whisper": _numbers(whisper)}
+    for name in shipped.FILES:
+        if name not in written:
+            # The speakers' voices are what the model itself takes from clips, so it has to stand without them first.
+            (target / name).unlink(missing_ok=True)
     _record(target, counts, parts, workshop)
-    counts[shipped.SPEAKERS_FILE] = _write(target / shipped.SPEAKERS_FILE, _speakers(workshop, target))
-    _record(target, counts, parts, workshop)
+    if "xtts" in made:
+        counts[shipped.SPEAKERS_FILE] = _write(target / shipped.SPEAKERS_FILE, _speakers(workshop, target))
+        _record(target, counts, parts, workshop)
     total = shipped.open_shipped(target).bytes
     if total > MOST_BYTES:
         raise DomainError(
             "ship_too_large", f"The weights have {total / 1e6:.1f} MB, and {MOST_BYTES / 1e6:.0f} MB is the most."
         )
     workshop.log(f"ship: {total / 1e6:.1f} MB in {len(counts)} files")
+
+
+def _speaking(workshop: Workshop) -> tuple[dict[str, State], dict[str, int]]:
+    """The files of the model that speaks, and how many numbers each network has."""
+    model = {f"gpt.{name}": value for name, value in _learnt(workshop, "gpt").items()}
+    model |= {f"hifigan_decoder.{name}": value for name, value in _decoder(workshop).items()}
+    model["mel_stats"] = mel_stats()
+    dvae = _learnt(workshop, "dvae")
+    _require_whole(model, dvae)
+    parts = {part: _numbers(model, f"{part}.") for part in ("gpt", "hifigan_decoder.speaker_encoder")}
+    parts["hifigan_decoder"] = _numbers(model, "hifigan_decoder.") - parts["hifigan_decoder.speaker_encoder"]
+    return {shipped.XTTS_FILE: model, shipped.DVAE_FILE: dvae}, parts | {"dvae": _numbers(dvae)}
 
 
 def half(state: Mapping[str, Tensor]) -> State:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from xttsproject.bundles.manifest import Bundle, open_bundle, write_manifest
 from xttsproject.bundles.tiny import TINY_WHISPER
-from xttsproject.bundles.tiny.shipped import RECORD, WEIGHTS, WHISPER_FILE, open_shipped
+from xttsproject.bundles.tiny.shipped import WHISPER_FILE, has, open_shipped
 from xttsproject.bundles.tiny.whisper_spec import state_to_spec
 from xttsproject.bundles.tiny.whisper_tokens import tokens
 from xttsproject.lib.files import atomic_directory, write_json
@@ -33,7 +33,7 @@ def build(path: Path, weights: Path | None = None) -> Bundle:
     ``weights`` is a safetensors file with the names of transformers' Whisper; without it the shipped one is taken.
     Raises :class:`~xttsproject.lib.errors.DomainError` ``weights_damaged`` where that is not the recorded one.
     """
-    if weights is None and not (WEIGHTS / RECORD).is_file():
+    if weights is None and not has(WHISPER_FILE):
         from xttsproject.bundles.tiny import random_whisper
 
         return random_whisper.build(path)

@@ -7,7 +7,7 @@ from typing import Any
 
 from xttsproject.bundles.manifest import Bundle, open_bundle, write_manifest
 from xttsproject.bundles.tiny import TINY_XTTS, random_xtts, shipped
-from xttsproject.bundles.tiny.shipped import RECORD, WEIGHTS, open_shipped
+from xttsproject.bundles.tiny.shipped import WEIGHTS, open_shipped
 from xttsproject.bundles.tiny.vocabulary import vocabulary
 from xttsproject.lib.files import atomic_directory, write_json
 from xttsproject.xtts.languages import LANGUAGES
@@ -62,7 +62,7 @@ def build(path: Path, weights: Path = WEIGHTS) -> Bundle:
 
     Raises :class:`~xttsproject.lib.errors.DomainError` ``weights_damaged`` where a file is not the recorded one.
     """
-    if not (weights / RECORD).is_file():
+    if not shipped.has(shipped.XTTS_FILE, weights):
         return random_xtts.build(path)
 
     from safetensors.torch import save_file
