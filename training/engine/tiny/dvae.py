@@ -220,7 +220,7 @@ def noise_in_mels() -> tuple[Tensor, Tensor]:
 @torch.no_grad()
 def _encoded(dvae: Any, heard: Tensor, workshop: Workshop) -> Tensor:
     with workshop.autocast():
-        said = dvae.encoder(heard)
+        said: Tensor = dvae.encoder(heard)
     return said.permute(0, 2, 1).reshape(-1, said.shape[1]).float()
 
 

@@ -123,7 +123,7 @@ def run(workshop: Workshop) -> None:
         power, whose = power.to(workshop.device), whose.to(workshop.device)
         loss, right = names.loss(encoder.embed(altered(power), l2_norm=True), whose)
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(trained, 5.0)
         optimizer.step()
         steps.report(loss=loss.item(), right=right.item())
@@ -180,11 +180,11 @@ def measure(encoder: nn.Module, corpus: Corpus) -> dict[str, Any]:
         whose += [number] * (len(mine) - REFERENCES)
     cosines, own = torch.cat(clips) @ torch.stack(places).t(), torch.tensor(whose)
     right = (cosines.argmax(1) == own).float()
-    mine = cosines.gather(1, own[:, None])
-    others = (cosines.sum(1, keepdim=True) - mine) / (len(places) - 1)
+    nearness = cosines.gather(1, own[:, None])
+    others = (cosines.sum(1, keepdim=True) - nearness) / (len(places) - 1)
     return {
         "identification": round(float(right.mean()), 4),
         "identification_worst": round(min(float(right[own == n].mean()) for n in range(len(places))), 4),
-        "cosine_own": round(float(mine.mean()), 3),
+        "cosine_own": round(float(nearness.mean()), 3),
         "cosine_others": round(float(others.mean()), 3),
     }
