@@ -49,9 +49,9 @@ class Workshop:
         return (self.work / stage / REPORT).is_file()
 
     def finish(self, stage: str, figures: Mapping[str, Any]) -> None:
-        """Write the stage's report, which marks it as done, and drop what it would resume from."""
+        """Write the stage's report, which marks it as done. What it would resume from stays: without its report, and
+        with a larger ``scale``, it is trained for longer and not anew."""
         write_json(self.folder(stage) / REPORT, dict(figures))
-        (self.folder(stage) / _STATE).unlink(missing_ok=True)
 
     def mel_stats(self) -> Tensor:
         """Scale of each mel band, ``(80,)``, as the tiny bundle has it."""
