@@ -29,15 +29,23 @@ def _tiny(options: Mapping[str, Any], log: Log) -> Mapping[str, Any]:
     from training.engine.tiny.gates.goals import missed, table
     from training.engine.tiny.gates.measure import Wish, measure
     from training.engine.tiny.gates.record import build_bundles
+    from xttsproject.bundles.tiny.shipped import XTTS_FILE, has
 
     begun = time.monotonic()
     work: Path = options["work"]
     # Always of the shipped weights, whatever lies in MODELS_DIR.
     speaks, listens = build_bundles(work / "gates" / "bundles")
     finetune = not options["no_finetune"]
-    figures = measure(
-        Wish(speaks, listens, work, quick=options["quick"], finetune=finetune, threads=options["threads"]), log
+    wish = Wish(
+        speaks,
+        listens,
+        work,
+        quick=options["quick"],
+        speaking=has(XTTS_FILE),
+        finetune=finetune,
+        threads=options["threads"],
     )
+    figures = measure(wish, log)
     log(table(figures))
     facts = {"quick": options["quick"], "seconds": round(time.monotonic() - begun, 1)}
     return {**figures, "missed": missed(figures), **facts}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from argparse import ArgumentParser
 from io import StringIO
 from typing import Any
 
@@ -33,7 +34,10 @@ def test_the_last_line_is_what_was_measured_with_the_options_that_were_given():
         log("Begun.")
         return {"doubled": 2 * options["number"], "text": "é"}
 
-    add_benchmark(Benchmark("doubling", "doubles", measure, lambda parser: parser.add_argument("--number", type=int)))
+    def ask(parser: ArgumentParser) -> None:
+        parser.add_argument("--number", type=int)
+
+    add_benchmark(Benchmark("doubling", "doubles", measure, ask))
     lines = run("doubling", "--number", "21").splitlines()
     assert lines[0] == "Begun."
     assert json.loads(lines[-1]) == {"benchmark": "doubling", "doubled": 42, "text": "é"}

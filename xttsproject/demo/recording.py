@@ -10,7 +10,6 @@ of the portal imports this module or that library: it runs as a program of its o
 
 from __future__ import annotations
 
-import ctypes
 import json
 import random
 import sys
@@ -22,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from training.engine.tiny.espeak import Espeak
 from xttsproject.demo.sentences import SENTENCES
 from xttsproject.lib.files import atomic_path, write_json
 
@@ -31,18 +31,10 @@ SEED = 20_240
 PAUSE_SECONDS = (0.4, 1.2)
 WORDS_PER_MINUTE = (150, 172)
 PITCH = (46, 54)
-VOICE = b"en-us"
 # About -66 dB below full scale: the noise of a quiet room.
 ROOM_NOISE = 16.0
 
 WIDTH, HEIGHT, FRAMES_PER_SECOND = 320, 180, 10
-
-# From espeak-ng's speak_lib.h.
-_RETRIEVAL = 1
-_CHARS_UTF8 = 1
-_POSITION_CHARACTER = 1
-_RATE, _PITCH, _RANGE = 1, 3, 4
-_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
 
 @dataclass(frozen=True)
@@ -52,52 +44,6 @@ class Spoken:
     text: str
     start: float
     end: float
-
-
-class Espeak:
-    """espeak-ng in retrieval mode: text in, 16-bit samples out. One per process: the library keeps global state."""
-
-    def __init__(self) -> None:
-        import espeakng_loader
-
-        self._library = ctypes.CDLL(espeakng_loader.get_library_path())
-        data = str(espeakng_loader.get_data_path()).encode()
-        self.rate: int = self._library.espeak_Initialize(_RETRIEVAL, 0, data, 0)
-        if self.rate <= 0:
-            raise RuntimeError("espeak-ng found no voices.")
-        self._pieces: list[Pcm] = []
-        # Kept as an attribute: the library holds a bare pointer to it.
-        self._callback = _CALLBACK(self._receive)
-        self._library.espeak_SetSynthCallback(self._callback)
-        if self._library.espeak_SetVoiceByName(VOICE) != 0:
-            raise RuntimeError(f"espeak-ng has no voice {VOICE.decode()}.")
-
-    def say(self, text: str, *, words_per_minute: int, pitch: int) -> Pcm:
-        """One sentence without the silence around it."""
-        for parameter, value in ((_RATE, words_per_minute), (_PITCH, pitch), (_RANGE, 60)):
-            self._library.espeak_SetParameter(parameter, value, 0)
-        self._pieces = []
-        encoded = text.encode() + b"\0"
-        failed = self._library.espeak_Synth(
-            encoded, ctypes.c_size_t(len(encoded)), 0, _POSITION_CHARACTER, 0, _CHARS_UTF8, None, None
-        )
-        if failed or self._library.espeak_Synchronize() != 0 or not self._pieces:
-            raise RuntimeError(f"espeak-ng did not speak “{text}”.")
-        return trimmed(np.concatenate(self._pieces))
-
-    def _receive(self, samples: ctypes._Pointer[ctypes.c_short], count: int, events: int | None) -> int:
-        if samples and count > 0:
-            # The library reuses its buffer after this call.
-            self._pieces.append(np.ctypeslib.as_array(samples, shape=(count,)).astype(np.int16, copy=True))
-        return 0
-
-
-def trimmed(samples: Pcm) -> Pcm:
-    """The sound from its first to its last sample above 1 % of full scale."""
-    loud = np.flatnonzero(np.abs(samples.astype(np.int32)) > 327)
-    if not len(loud):
-        raise RuntimeError("espeak-ng gave silence.")
-    return samples[loud[0] : loud[-1] + 1]
 
 
 def render() -> tuple[Pcm, int, list[Spoken]]:
@@ -113,7 +59,9 @@ def render() -> tuple[Pcm, int, list[Spoken]]:
 
     for text in SENTENCES:
         silence = pause()
-        sound = voice.say(text, words_per_minute=chance.randint(*WORDS_PER_MINUTE), pitch=chance.randint(*PITCH))
+        sound, _words = voice.say(
+            text, words_per_minute=chance.randint(*WORDS_PER_MINUTE), pitch=chance.randint(*PITCH)
+        )
         start = position + len(silence)
         position = start + len(sound)
         pieces += [silence, sound]

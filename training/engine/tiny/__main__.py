@@ -12,6 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+from xttsproject.lib.errors import DomainError
+
 STAGES = (
     "speech", "features", "dvae", "speaker", "whisper", "gpt", "decoder_mel", "decoder", "ship", "gates", "report",
 )  # fmt: skip
@@ -44,7 +46,14 @@ def main() -> int:
             continue
         begun = time.monotonic()
         module, function = _FUNCTIONS.get(stage, (stage, "run"))
-        getattr(importlib.import_module(f"training.engine.tiny.{module}"), function)(workshop)
+        try:
+            getattr(importlib.import_module(f"training.engine.tiny.{module}"), function)(workshop)
+        except DomainError as error:
+            sys.stderr.write(f"{stage}: {error.message}\n")
+            return 2
+        except KeyboardInterrupt:
+            sys.stderr.write(f"{stage}: stopped; the same command goes on from where it last saved.\n")
+            return 130
         workshop.log(f"{stage}: {(time.monotonic() - begun) / 60:.1f} min")
     return 0
 

@@ -16,10 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from training.engine.tiny import texts
-from training.engine.tiny.espeak import Word
 from training.engine.tiny.voices import FINETUNE_VOICE, HELD_VOICES, TRAIN_VOICES, Voice
 from xttsproject.lib.audio import Samples
 from xttsproject.lib.files import atomic_directory, write_json
+
+Word = tuple[str, float, float]
+"""A word, and the seconds at which it begins and ends."""
 
 RATE = 22_050
 LEAD, TAIL = 2_048, 3_072

@@ -36,7 +36,7 @@ def plain_dtw(a: np.ndarray, b: np.ndarray) -> float:
             least, walked = min(before, key=lambda pair: pair[0])
             cost[i + 1, j + 1] = least + np.linalg.norm(a[i] - b[j])
             steps[i + 1, j + 1] = walked + 1
-    return cost[-1, -1] / steps[-1, -1]
+    return float(cost[-1, -1] / steps[-1, -1])
 
 
 def test_distances_are_those_of_plain_dynamic_time_warping():

@@ -5,12 +5,19 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from training.engine.tiny.gates.cloning import Figures
 from training.engine.tiny.gates.material import FULL, QUICK, Material
+
+if TYPE_CHECKING:
+    from datasets.pipeline.transcribe import Transcriber
+
+Part = Callable[[str], AbstractContextManager[None]]
+"""Tells what is measured now, and how long it took."""
 
 NOISE_DB = 15.0
 
@@ -18,13 +25,15 @@ NOISE_DB = 15.0
 @dataclass(frozen=True)
 class Wish:
     """What is to be measured: two bundles, with sets rendered below ``work``. ``quick`` takes a small, fixed part of
-    them; ``threads`` is for the CPU, None lets torch choose.
+    them; without ``speaking`` only what listens is measured, because what speaks is not trained; ``threads`` is for
+    the CPU, None lets torch choose.
     """
 
     xtts: Path
     whisper: Path
     work: Path
     quick: bool = False
+    speaking: bool = True
     finetune: bool = True
     threads: int | None = None
 
@@ -39,9 +48,8 @@ def measure(wish: Wish, log: Callable[[str], None]) -> Figures:
         torch.set_num_threads(wish.threads)
 
     from datasets.pipeline.transcribe import Transcriber
-    from training.engine.tiny.gates import cloning, finetuning, loading
+    from training.engine.tiny.gates import loading
     from training.engine.tiny.listening import measure as listen
-    from xttsproject.xtts.engine import XttsEngine
 
     material = Material(wish.work, QUICK if wish.quick else FULL, log)
     figures: Figures = {}
@@ -55,7 +63,6 @@ def measure(wish: Wish, log: Callable[[str], None]) -> Figures:
 
     with part("loading in a fresh process"):
         figures["load_s"] = loading.seconds_to_load(wish.xtts, wish.whisper)
-    engine = XttsEngine.load(wish.xtts)
     transcriber = Transcriber.load(wish.whisper, device="cpu", threads=wish.threads or 0)
     with part("listening, clean and with noise"):
         clips = [i for voice in material.held_voices() for i in material.others(voice, material.extent.listened)]
@@ -66,6 +73,20 @@ def measure(wish: Wish, log: Callable[[str], None]) -> Figures:
             "whisper_cer_noise": noisy.cer,
             "word_time_error_ms": clean.word_time_error_ms,
         }
+    if wish.speaking:
+        figures |= _speaking(wish, material, transcriber, part, log)
+    return {name: round(value, 5) for name, value in figures.items() if math.isfinite(value)}
+
+
+def _speaking(
+    wish: Wish, material: Material, transcriber: Transcriber, part: Part, log: Callable[[str], None]
+) -> Figures:
+    """What the model that speaks can do, judged by ear of the one that listens."""
+    from training.engine.tiny.gates import cloning, finetuning
+    from xttsproject.xtts.engine import XttsEngine
+
+    figures: Figures = {}
+    engine = XttsEngine.load(wish.xtts)
     with part("telling speakers apart"):
         figures |= cloning.identification(engine, material)
     with part("speaking in voices trained on"):
@@ -77,4 +98,4 @@ def measure(wish: Wish, log: Callable[[str], None]) -> Figures:
             figures |= finetuning.measure(
                 wish.xtts, transcriber, material.finetune, wish.work / "finetuning", log, threads=wish.threads
             )
-    return {name: round(value, 5) for name, value in figures.items() if math.isfinite(value)}
+    return figures

@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from training.engine.tiny.gates.goals import missed, table
 from training.engine.tiny.gates.measure import Wish, measure
 from training.engine.tiny.recipe import Workshop
 from xttsproject.bundles.tiny import TINY_WHISPER, TINY_XTTS
-from xttsproject.bundles.tiny.shipped import RECORD, WEIGHTS
+from xttsproject.bundles.tiny.shipped import RECORD, WEIGHTS, XTTS_FILE, has
 from xttsproject.lib.files import sha256_of, write_json
 
 GATES = "gates.json"
@@ -32,11 +33,10 @@ def keep(workshop: Workshop) -> None:
     """Measure the shipped weights, wholly and on the small set that the tests take, and write both down."""
     speaks, listens = build_bundles(workshop.folder("gates") / "bundles")
     begun = time.monotonic()
-    figures = measure(Wish(speaks, listens, workshop.work, threads=workshop.threads), workshop.log)
+    wish = Wish(speaks, listens, workshop.work, speaking=has(XTTS_FILE), threads=workshop.threads)
+    figures = measure(wish, workshop.log)
     seconds = time.monotonic() - begun
-    quick = measure(
-        Wish(speaks, listens, workshop.work, quick=True, finetune=False, threads=workshop.threads), workshop.log
-    )
+    quick = measure(replace(wish, quick=True, finetune=False), workshop.log)
     content = {
         "weights": sha256_of(WEIGHTS / RECORD),
         "machine": platform.machine(),
