@@ -51,7 +51,7 @@ def configuration() -> dict[str, Any]:
         "repetition_penalty": 2.0,
         "top_k": 50,
         "top_p": 0.85,
-        "decoder": {"upsample_initial_channel_decoder": 64},
+        "decoder": {"class": "source_filter", "channels": 256, "frame_channels": 192, "bands": 96},
         "dvae": {"codebook_dim": 64, "hidden_dim": 128, "num_resnet_blocks": 2},
         "speaker_encoder": {"class": "tdnn", "channels": 96, "pooled": 256},
     }
