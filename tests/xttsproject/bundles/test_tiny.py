@@ -27,6 +27,7 @@ def test_the_whisper_bundle_is_the_same_bytes_at_every_build(tiny_whisper_bundle
     assert again.files == open_bundle(tiny_whisper_bundle).files
     verify(again)
     assert (again.kind, again.licence) == ("whisper", "MIT")
+    assert "synthesiser" in again.notice
 
 
 def test_building_replaces_a_damaged_bundle(tmp_path: Path) -> None:

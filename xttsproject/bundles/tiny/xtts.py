@@ -14,8 +14,8 @@ from xttsproject.xtts.languages import LANGUAGES
 
 NOTICE = (
     "This is a tiny model made by this project and trained on a synthesiser's English voices alone: it speaks short "
-    "English sentences, like a synthesiser, and follows a voice in pitch and colour only roughly. Download XTTS-v2 for "
-    "natural speech and for other languages."
+    "English sentences like a synthesiser, often unclearly, and hardly follows a voice. Download XTTS-v2 for natural "
+    "speech and for other languages."
 )
 _WIDTH = 192
 
