@@ -58,11 +58,19 @@ def pack(shape: GptShape, lines: Sequence[Aligned], codes: Sequence[Tensor]) -> 
     return Pack(text, read, targets, places, text_lengths, code_lengths)
 
 
-def noisy(codes: Tensor, share: float, shape: GptShape) -> Tensor:
-    """Some input codes replaced by others, so that the model leans on the text and forgives its own slips."""
+def noisy(codes: Tensor, share: float | Tensor, shape: GptShape) -> Tensor:
+    """Some input codes replaced by others, so that the model leans on text and voice and forgives its own slips.
+
+    ``share`` is how many, of all or ``(b, 1)`` of each row. Half of what replaces them is any code, half what another
+    row, often another voice, says there.
+    """
     drawn = torch.rand(codes.shape, device=codes.device) < share
     drawn &= codes < shape.start_audio_token
-    return torch.where(drawn, torch.randint_like(codes, shape.start_audio_token), codes)
+    others = codes.roll(codes.shape[0] // 2 + 1, dims=0)
+    chance = torch.rand(codes.shape, device=codes.device) < 0.5
+    any_code = torch.randint_like(codes, shape.start_audio_token)
+    foreign = torch.where(chance & (others < shape.start_audio_token), others, any_code)
+    return torch.where(drawn, foreign, codes)
 
 
 def forward(gpt: Any, style: Tensor, batch: Pack, codes: Tensor, *, guided: bool) -> tuple[Tensor, Tensor, Tensor]:

@@ -59,13 +59,19 @@ def test_targets_are_the_codes_and_then_stops(spoken):
     assert batch.targets[1].tolist() == [9, 10, 11, *[stop] * STOPS]
 
 
-def test_only_spoken_codes_are_replaced_by_noise(spoken):
+def test_only_spoken_codes_are_replaced_by_noise_half_of_it_what_others_say(spoken):
     shape = spoken[0]
-    codes = torch.tensor([[shape.start_audio_token, 5, 6, shape.stop_audio_token]]).repeat(200, 1)
+    codes = torch.full((200, 4), shape.start_audio_token)
+    codes[:, 1:3] = torch.arange(400).view(200, 2)
+    codes[:, 3] = shape.stop_audio_token
     torch.manual_seed(0)
-    changed = noisy(codes, 0.5, shape)
+    changed = noisy(codes, torch.tensor([[0.5]] * 100 + [[0.0]] * 100), shape)
     assert (changed[:, [0, 3]] == codes[:, [0, 3]]).all()
-    assert 0.4 < (changed[:, 1:3] != codes[:, 1:3]).float().mean() < 0.6
+    assert (changed[100:] == codes[100:]).all()
+    replaced = changed[:100, 1:3] != codes[:100, 1:3]
+    assert 0.4 < replaced.float().mean() < 0.6
+    said = torch.isin(changed[:100, 1:3][replaced], codes.roll(101, dims=0)[:100, 1:3])
+    assert 0.4 < said.float().mean() < 0.75
 
 
 def test_a_guided_head_that_looks_at_the_spoken_character_costs_less(spoken):
