@@ -5,6 +5,7 @@ of the speech, code embeddings that begin as the DVAE's own code vectors, two he
 spoken (Tachibana et al. 2018 guide by a diagonal; here the synthesiser's word times say where), noise on the codes
 read, and a second task for the latents: mel, pitch and voicing of their own sound, which is what the decoder needs of
 them.
+The voice's latents have a task of their own, too (:mod:`voice_head`).
 """
 
 from __future__ import annotations
