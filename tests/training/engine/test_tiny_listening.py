@@ -62,24 +62,39 @@ def test_a_line_says_when_each_letter_is_spoken(corpus: Corpus, vocabulary: Toke
 def test_features_are_those_of_faster_whisper(corpus: Corpus, vocabulary: Tokens) -> None:
     from faster_whisper.feature_extractor import FeatureExtractor
 
-    desk = Desk(corpus, vocabulary, seconds=4.0)
+    desk = Desk([corpus], vocabulary, seconds=4.0)
     sound = np.random.default_rng(2).normal(0, 0.1, 20_123).astype(np.float32)
     np.testing.assert_allclose(desk.features(sound), FeatureExtractor()(sound), atol=1e-3)
 
 
 def test_every_clip_is_heard_once_an_epoch(corpus: Corpus, vocabulary: Tokens) -> None:
-    desk = Desk(corpus, vocabulary, seconds=4.0)
+    desk = Desk([corpus], vocabulary, seconds=4.0)
     heard: list[int] = []
     step = 0
     while len(heard) < len(corpus):
         heard.extend(desk.clips(step))
         step += 1
     assert sorted(heard) == list(range(len(corpus)))
-    assert desk.clips(0) == Desk(corpus, vocabulary, seconds=4.0).clips(0)
+    assert desk.clips(0) == Desk([corpus], vocabulary, seconds=4.0).clips(0)
+
+
+def test_of_two_corpora_an_epoch_has_as_many_seconds_of_each(corpus: Corpus, vocabulary: Tokens) -> None:
+    small = Corpus(corpus.utterances[:4], np.zeros(corpus.utterances[4].start, np.int16))
+    desk = Desk([corpus, small], vocabulary, seconds=4.0)
+    lengths = [clip.samples / RATE for clip in (*corpus.utterances, *small.utterances)]
+    met: set[int] = set()
+    for epoch in range(12):
+        clips = [int(clip) for batch in desk.epoch(epoch) for clip in batch]
+        assert len(clips) == len(set(clips))
+        assert {12, 13, 14, 15} <= set(clips)
+        drawn = sum(lengths[clip] for clip in clips if clip < 12)
+        assert sum(lengths[12:]) - max(lengths) < drawn < sum(lengths[12:]) + 0.1
+        met.update(clips)
+    assert met == set(range(16))
 
 
 def test_a_batch_asks_for_what_is_said_where_it_is_said(corpus: Corpus, vocabulary: Tokens) -> None:
-    desk = Desk(corpus, vocabulary, seconds=6.0)
+    desk = Desk([corpus], vocabulary, seconds=6.0)
     texts, spoken = {text for text, _words in TEXTS}, 0
     for step in range(12):
         batch = desk.batch(step, np.random.default_rng(step))
@@ -123,7 +138,7 @@ def _sentences(said: str) -> list[tuple[str, str]]:
 def test_silence_beyond_the_window_counts_as_in_the_whole_of_it(corpus: Corpus, vocabulary: Tokens) -> None:
     torch.manual_seed(1)
     model = Listener(vocabulary, SMALL).eval()
-    features = torch.from_numpy(Desk(corpus, vocabulary, seconds=4.0).features(corpus.wave(0)))[None, :, :160]
+    features = torch.from_numpy(Desk([corpus], vocabulary, seconds=4.0).features(corpus.wave(0)))[None, :, :160]
     encoder = model.whisper.model.encoder
     with torch.no_grad():
         whole = encoder(torch.nn.functional.pad(features, (0, 3000 - 160))).last_hidden_state[:, :80]
@@ -140,7 +155,7 @@ def test_a_few_steps_learn_text_place_and_letters(corpus: Corpus, vocabulary: To
     torch.manual_seed(2)
     torch.set_num_threads(1)
     model = Listener(vocabulary, SMALL)
-    batch = Desk(corpus, vocabulary, seconds=8.0).batch(1, np.random.default_rng(4))
+    batch = Desk([corpus], vocabulary, seconds=8.0).batch(1, np.random.default_rng(4))
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
     found = []
     for _step in range(25):

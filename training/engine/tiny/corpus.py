@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -33,10 +33,14 @@ PEAK = 0.6
 _NOISE_DB = (-80.0, -62.0)
 
 SETS = ("train", "validation", "held", "finetune")
+LISTENING = "listening"
+"""A set for the tiny Whisper alone: more words, at many speeds, and the synthesiser's own voice too."""
 REFERENCES = 8
 """Of each held voice the first clips are its references, the others what is asked for."""
 _TRAIN_CLIPS, _VALIDATION_CLIPS, _HELD_CLIPS = 12_000, 120, 40
 FINETUNE_TEST_CLIPS = 30
+_LISTENING_CLIPS = 8_000
+_LISTENING_SPEEDS, _DEFAULT_PITCHES = (135, 200), (35, 65)
 _PART = 6_000
 """Lines that one process says."""
 _FINETUNE_CLIPS = 86
@@ -89,17 +93,33 @@ class Line:
 
     text: str
     voice: Voice
+    words_per_minute: int = 170
 
 
 def planned(name: str) -> list[Line]:
-    """What a set says. No sentence of another set occurs in ``train``."""
+    """What a set says. No sentence of a set that is measured occurs in ``train`` or ``listening``."""
     kept = {line.text for other in SETS if other != "train" for line in _measured(other)}
+    if name == LISTENING:
+        return _listening(kept)
     if name != "train":
         return _measured(name)
     wanted = (text for text in texts.sentences("train") if text not in kept)
     return [
         Line(text, TRAIN_VOICES[number % len(TRAIN_VOICES)]) for number, text in enumerate(islice(wanted, _TRAIN_CLIPS))
     ]
+
+
+def _listening(kept: Collection[str]) -> list[Line]:
+    random = Random(LISTENING)  # noqa: S311 - variation that must repeat
+    wanted = (text for text in texts.heard(LISTENING) if text not in kept)
+    lines = []
+    for number, text in enumerate(islice(wanted, _LISTENING_CLIPS)):
+        voice = TRAIN_VOICES[number % len(TRAIN_VOICES)]
+        if number % 4 == 0:
+            # Nothing measured here speaks with it, but recordings that people make with espeak-ng do.
+            voice = Voice("", random.randint(*_DEFAULT_PITCHES))
+        lines.append(Line(text, voice, random.randint(*_LISTENING_SPEEDS)))
+    return lines
 
 
 def _measured(name: str) -> list[Line]:
@@ -145,7 +165,11 @@ def _speak(part: Sequence[Line], target: Path) -> int:
 
 
 def _request(line: Line) -> str:
-    return json.dumps({"text": line.text, "variant": line.voice.variant, "pitch": line.voice.pitch}) + "\n"
+    wanted = {
+        "text": line.text, "variant": line.voice.variant, "pitch": line.voice.pitch,
+        "words_per_minute": line.words_per_minute,
+    }  # fmt: skip
+    return json.dumps(wanted) + "\n"
 
 
 def _join(lines: Sequence[Line], parts: Sequence[Sequence[Line]], place: Path) -> None:

@@ -1,7 +1,8 @@
 """Synthetic speech for the tiny models: ``python -m training.engine.tiny.espeak OUT < REQUESTS``.
 
-Requests are JSON lines ``{"text", "variant", "pitch"}``. OUT.pcm gets their sound, one after the other (16-bit mono),
-and OUT.jsonl a line for each: ``{"rate", "samples", "words"}``, words as ``[word, start, end]`` in seconds.
+Requests are JSON lines ``{"text", "variant", "pitch", "words_per_minute"}``. OUT.pcm gets their sound, one after the
+other (16-bit mono), and OUT.jsonl a line for each: ``{"rate", "samples", "words"}``, words as ``[word, start, end]`` in
+seconds.
 
 The voice is espeak-ng's, licensed under the GPL, version 3 or later; PyPI's ``espeakng-loader`` carries it. This module
 runs as a program of its own, and only its output is used: nothing of the portal imports it or that library.
@@ -156,7 +157,10 @@ def main(arguments: Sequence[str]) -> int:
         for line in sys.stdin:
             request = json.loads(line)
             samples, words = voice.say(
-                request["text"], words_per_minute=170, pitch=request["pitch"], variant=request["variant"]
+                request["text"],
+                words_per_minute=request["words_per_minute"],
+                pitch=request["pitch"],
+                variant=request["variant"],
             )
             sound.write(samples.tobytes())
             index.write(json.dumps({"rate": voice.rate, "samples": len(samples), "words": words}) + "\n")

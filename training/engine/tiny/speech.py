@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 
-from training.engine.tiny.corpus import RATE, SETS, Corpus, planned, render
+from training.engine.tiny.corpus import LISTENING, RATE, SETS, Corpus, planned, render
 from training.engine.tiny.recipe import Workshop
 
 
 def run(workshop: Workshop) -> None:
     begun = time.monotonic()
     figures: dict[str, object] = {}
-    for name in SETS:
+    for name in (*SETS, LISTENING):
         folder = workshop.folder("speech") / name
         corpus = Corpus.open(folder) if folder.is_dir() else render(planned(name), folder, processes=workshop.threads)
         hours = sum(utterance.samples for utterance in corpus.utterances) / RATE / 3600

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from random import Random
 
+from training.engine.tiny import more_words as more
 from training.engine.tiny import words as w
 
 LONGEST_CHARACTERS = 170
@@ -20,9 +22,25 @@ _ALL = tuple(
 )  # fmt: skip
 
 
+_FURTHER = tuple(
+    sorted(
+        {
+            *more.TECHNICAL, *more.NOUNS, *more.PLURALS, *more.VERBS, *more.PAST_VERBS, *more.INTRANSITIVE,
+            *more.PRESENT_VERBS, *more.GOING, *more.ADJECTIVES, *more.COMPARATIVES, *more.ADVERBS, *more.CONTRACTIONS,
+            *more.OTHER, *more.PLACES,
+        }
+    )
+)  # fmt: skip
+
+
 def vocabulary() -> tuple[str, ...]:
     """Every word that the sentences are made of."""
     return _ALL
+
+
+def further_vocabulary() -> tuple[str, ...]:
+    """Every word that :func:`heard` has beside those: none of them is in :func:`vocabulary`."""
+    return _FURTHER
 
 
 def sentences(seed: str, *, short: bool = False) -> Iterator[str]:
@@ -36,6 +54,25 @@ def sentences(seed: str, *, short: bool = False) -> Iterator[str]:
         text = _clause(random) if short else _any(random)
         if short and not 3 <= len(text.split()) <= 10:
             continue
+        if len(text) <= LONGEST_CHARACTERS:
+            yield text
+
+
+def heard(seed: str) -> Iterator[str]:
+    """An endless row of what the tiny Whisper is to write: half sentences, half words that make no sense in a row.
+
+    All further words are said about equally often, so that the spelling of each can be learnt.
+    """
+    random = Random(f"tiny heard {seed}")  # noqa: S311
+    slots = _Slots(random)
+    while True:
+        kind = random.random()
+        if kind < 0.05:
+            text = _written(slots.least_said(_FURTHER), random.choice(".?.!"))
+        elif kind < 0.52:
+            text = _row(random, slots)
+        else:
+            text = _filled(random, slots)
         if len(text) <= LONGEST_CHARACTERS:
             yield text
 
@@ -138,3 +175,72 @@ def _written(text: str, end: str) -> str:
     for wrong, right in ((" a a", " an a"), (" a e", " an e"), (" a i", " an i"), (" a o", " an o")):
         spoken = f" {spoken}".replace(wrong, right).strip()
     return f"{spoken[0].upper()}{spoken[1:]}{end}"
+
+
+_TEMPLATES = (
+    "{someone} {past} {thing}.", "{someone} {past} {thing} {where}.", "{someone} {past} the {plural} in {place}.",
+    "{thing} {present} {how}.", "{thing} {present} {where}.", "{someone} {went} {how}, and {someone} {went} {where}.",
+    "{adverb}, {someone} {past} {thing}.", "{someone} was {going} {thing}.", "{someone} is {how} {going} the {plural}.",
+    "{they_are} {going} the {adjective} {plural}.", "{they_are} {adjective}, but {they_are} {adjective} too!",
+    "{people} {do_not} {verb} {thing}.", "{people} {do_not} {verb} the {plural} {where}.",
+    "the {plural} were {comparative} than {thing}.", "{thing} is {adjective} but {comparative} than {thing}.",
+    "{number} {adjective} {plural} {went} {where}.", "{going} {plural} is {adjective}.", "{verb} {thing} {how}!",
+    "{verb} the {noun}, {verb} the {plural} and {verb} {thing}.", "{ask} {verb} {thing} {how}?",
+    "{ask} {verb} the {comparative} {plural}?", "the {noun} of {place} {present} the {plural}.",
+    "{opener}, {someone} {past} {noun}, {noun} and {noun}.", "when {someone} {went}, {someone} {past} {thing}.",
+    "{plural}, {plural} and {plural} {went} {where}.",
+)  # fmt: skip
+_KINDS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
+    "noun": (w.NOUNS, (*more.NOUNS, *more.TECHNICAL)), "plural": ((), more.PLURALS), "verb": (w.VERBS, more.VERBS),
+    "past": (w.PAST_VERBS, more.PAST_VERBS), "present": (w.PRESENT_VERBS, more.PRESENT_VERBS),
+    "went": (w.INTRANSITIVE, more.INTRANSITIVE), "going": ((), more.GOING), "adverb": (w.ADVERBS, more.ADVERBS),
+    "adjective": (w.ADJECTIVES, more.ADJECTIVES), "comparative": ((), more.COMPARATIVES), "place": ((), more.PLACES),
+    "number": (w.NUMBERS[2:], ()), "opener": (w.OPENERS, ()), "determiner": (w.DETERMINERS, ()),
+    "preposition": (w.PREPOSITIONS, ("beneath", "despite", "underneath", "within")),
+    "name": ((*w.PRONOUNS, *w.NAMES), ()), "people": (("i", "you", "we", "they", "people"), ()),
+    "do_not": (("cannot", "will not"), ("don't", "can't", "won't", "couldn't", "wouldn't", "shouldn't", "didn't")),
+    "they_are": (("they are", "we were"), ("they're", "we're", "you're", "he's", "she's", "it's", "I'm", "weren't we")),
+    "ask": (w.QUESTIONS[2:], ("didn't they", "can't you", "won't she", "doesn't it", "why don't we", "couldn't you")),
+}  # fmt: skip
+"""Slots of the templates: usual words, and what the further ones have for the same place."""
+_PHRASES = {
+    "thing": ("{determiner} {noun}", "{determiner} {noun}", "{determiner} {adjective} {noun}"),
+    "where": ("{preposition} {thing}", "{preposition} the {plural}"),
+    "someone": ("{name}", "{name}", "{thing}"),
+    "how": ("{adverb}",),
+}
+
+
+class _Slots:
+    """Fills the templates. Of a few further words drawn at random it takes the one that was said least."""
+
+    def __init__(self, random: Random):
+        self._random = random
+        self._said: Counter[str] = Counter()
+
+    def least_said(self, words: Sequence[str]) -> str:
+        word = min(self._random.sample(words, min(12, len(words))), key=self._said.__getitem__)
+        self._said[word] += 1
+        return word
+
+    def __getitem__(self, slot: str) -> str:
+        if slot in _PHRASES:
+            return self._random.choice(_PHRASES[slot]).format_map(self)
+        usual, further = _KINDS[slot]
+        if further and (not usual or self._random.random() < 0.65):
+            return self.least_said(further)
+        return self._random.choice(usual)
+
+
+def _filled(random: Random, slots: _Slots) -> str:
+    template = random.choice(_TEMPLATES)
+    return _written(template[:-1].format_map(slots), template[-1])
+
+
+def _row(random: Random, slots: _Slots) -> str:
+    words = [
+        slots.least_said(_FURTHER) if random.random() < 0.75 else random.choice(_ALL)
+        for _ in range(random.randint(3, 10))
+    ]
+    spaced = [f"{word}," if random.random() < 0.08 else word for word in words[:-1]]
+    return _written(" ".join([*spaced, words[-1]]), random.choice("......??!"))

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from training.engine.tiny.corpus import LISTENING
 from training.engine.tiny.listener import Listener, losses, place_error
 from training.engine.tiny.listening import measure
 from training.engine.tiny.recipe import Steps, Workshop
@@ -39,14 +40,14 @@ _MEASURED_CLIPS = 60
 def run(workshop: Workshop) -> None:
     """Train, write ``whisper.safetensors`` and the bundle made of it, and report how well it listens."""
     vocabulary = tokens()
-    corpus = workshop.corpus("train")
-    desk = Desk(corpus, vocabulary, seconds=BATCH_SECONDS)
+    corpora = [workshop.corpus(name) for name in ("train", LISTENING)]
+    desk = Desk(corpora, vocabulary, seconds=BATCH_SECONDS)
     torch.manual_seed(3)
     model = Listener(vocabulary).to(workshop.device)
     optimizer = _optimizer(model)
     steps = Steps(workshop, STAGE, STEPS, {"model": model, "optimizer": optimizer})
     count = sum(weight.numel() for weight in model.whisper.parameters())
-    workshop.log(f"{STAGE}: {len(corpus)} clips, {count / 1e6:.2f} M parameters")
+    workshop.log(f"{STAGE}: {sum(map(len, corpora))} clips, {count / 1e6:.2f} M parameters")
     for step in steps:
         chance = np.random.default_rng(steps.random(step).getrandbits(64))
         batch = desk.batch(step, chance).to(workshop.device)

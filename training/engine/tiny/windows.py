@@ -132,15 +132,19 @@ class Batch:
 
 
 class Desk:
-    """Makes batches of a corpus: which clips, joined or alone, how disturbed, and what is asked of the model."""
+    """Makes batches of corpora: which clips, joined or alone, how disturbed, and what is asked of the model."""
 
-    def __init__(self, corpus: Corpus, tokens: Tokens, *, seconds: float, mels: int = 80):
+    def __init__(self, corpora: Sequence[Corpus], tokens: Tokens, *, seconds: float, mels: int = 80):
         from faster_whisper.feature_extractor import FeatureExtractor
 
-        self.corpus, self.tokens, self.seconds = corpus, tokens, seconds
+        self.tokens, self.seconds = tokens, seconds
         scribe = Scribe(tokens)
-        self._lines = [scribe.line(utterance) for utterance in corpus.utterances]
-        self._lengths = np.array([utterance.samples / RATE for utterance in corpus.utterances])
+        self._clips = [(corpus, index) for corpus in corpora for index in range(len(corpus))]
+        utterances = [corpus.utterances[index] for corpus, index in self._clips]
+        self._lines = [scribe.line(utterance) for utterance in utterances]
+        self._lengths = np.array([utterance.samples / RATE for utterance in utterances])
+        ends = np.cumsum([len(corpus) for corpus in corpora])
+        self._shares = np.split(np.arange(len(self._clips)), ends[:-1])
         self._letters = {
             number: ALPHABET.index(token[-1].lower()) + 1
             for number, token in enumerate(tokens.text)
@@ -151,23 +155,32 @@ class Desk:
         self._epoch, self._batches = -1, [np.zeros(0, np.int64)]
 
     def clips(self, step: int) -> Sequence[int]:
-        """The clips of a step: alike in length, ``seconds`` in all, every clip once an epoch."""
+        """The clips of a step: alike in length, ``seconds`` in all. An epoch has every clip of the smallest corpus once
+        and as many seconds of each larger one, of which other epochs have other clips."""
         epoch, place = 0, step
         while True:
             if epoch != self._epoch:
-                self._epoch, self._batches = epoch, self._shuffled(epoch)
+                self._epoch, self._batches = epoch, self.epoch(epoch)
             if place < len(self._batches):
                 return [int(clip) for clip in self._batches[place]]
             place -= len(self._batches)
             epoch += 1
 
-    def _shuffled(self, epoch: int) -> list[npt.NDArray[np.int64]]:
-        chance = np.random.default_rng([epoch, len(self._lengths)])
+    def epoch(self, number: int) -> list[npt.NDArray[np.int64]]:
+        """The batches of an epoch, as the numbers of their clips."""
+        chance = np.random.default_rng([number, len(self._lengths)])
+        drawn = self._even(chance)
         # Lengths with a little noise, so that clips do not always meet the same neighbours.
-        order = np.argsort(self._lengths * chance.uniform(0.85, 1.15, len(self._lengths)))
+        order = drawn[np.argsort(self._lengths[drawn] * chance.uniform(0.85, 1.15, len(drawn)))]
         filled = np.floor(np.cumsum(self._lengths[order]) / self.seconds).astype(int)
         batches = np.split(order, np.flatnonzero(np.diff(filled)) + 1)
         return [batches[number] for number in chance.permutation(len(batches))]
+
+    def _even(self, chance: np.random.Generator) -> npt.NDArray[np.int64]:
+        seconds = min(self._lengths[share].sum() for share in self._shares)
+        shuffled = [chance.permutation(share) for share in self._shares]
+        # The hundredth is for sums that differ with the order of what is added.
+        return np.concatenate([share[np.cumsum(self._lengths[share]) < seconds + 0.01] for share in shuffled])
 
     def batch(self, step: int, chance: np.random.Generator) -> Batch:
         clips = self.clips(step)
@@ -198,11 +211,12 @@ class Desk:
             samples, lines = np.float32(1e-3) * self._noises.draw(len(samples), chance), []
         babble = None
         if chance.random() < 0.1:
-            babble = self._spoken(int(chance.integers(len(self.corpus))), 1.0)
+            babble = self._spoken(int(chance.integers(len(self._clips))), 1.0)
         return Window(with_noise(samples, chance, self._noises, babble if lines else None), tuple(lines))
 
     def _spoken(self, clip: int, speed: float) -> Samples:
-        spoken = soxr.resample(self.corpus.wave(clip), RATE * speed, SAMPLE_RATE, quality="LQ")
+        corpus, index = self._clips[clip]
+        spoken = soxr.resample(corpus.wave(index), RATE * speed, SAMPLE_RATE, quality="LQ")
         return np.asarray(spoken, dtype=np.float32)
 
     def features(self, samples: Samples, chance: np.random.Generator | None = None) -> npt.NDArray[np.float32]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from training.engine.tiny.alignment import align
 from training.engine.tiny.corpus import GRID, LEAD, PEAK, RATE, TAIL, Corpus, Line, render
-from training.engine.tiny.voices import FINETUNE_VOICE, HELD_VOICES
+from training.engine.tiny.voices import FINETUNE_VOICE, HELD_VOICES, Voice
 from xttsproject.xtts.tokenizer import Tokenizer
 
 LINES = [
@@ -78,3 +79,12 @@ def test_each_code_is_laid_on_the_character_that_sounds_in_its_middle(corpus: Co
     middle = aligned.places[round((start + end) / 2 * RATE / GRID)]
     begin = "good morning, the yellow".index("yellow") + 2
     assert begin <= middle <= begin + len("yellow")
+
+
+def test_a_line_is_spoken_as_fast_as_it_says_and_by_the_voice_without_a_variant_too(tmp_path: Path):
+    usual = Line("Don't they remember the yellow house?", Voice("", 50))
+    corpus = render([usual, replace(usual, words_per_minute=135), replace(usual, words_per_minute=200)], tmp_path / "s")
+    seconds = [clip.words[-1][2] - clip.words[0][1] for clip in corpus.utterances]
+    assert seconds[1] > 1.15 * seconds[0]
+    assert seconds[2] < 0.92 * seconds[0]
+    assert [word for word, _, _ in corpus.utterances[0].words][:2] == ["Don't", "they"]
