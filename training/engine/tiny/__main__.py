@@ -15,7 +15,8 @@ from pathlib import Path
 from xttsproject.lib.errors import DomainError
 
 STAGES = (
-    "speech", "features", "dvae", "speaker", "whisper", "gpt", "decoder_mel", "decoder", "ship", "gates", "report",
+    "speech", "features", "dvae", "speaker", "whisper", "style", "gpt", "decoder_mel", "decoder", "ship", "gates",
+    "report",
 )  # fmt: skip
 """In this order; every stage is a module beside this one with a function ``run(workshop)``, or names its function."""
 

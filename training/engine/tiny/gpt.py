@@ -5,7 +5,7 @@ of the speech, code embeddings that begin as the DVAE's own code vectors, two he
 spoken (Tachibana et al. 2018 guide by a diagonal; here the synthesiser's word times say where), noise on the codes
 read, and a second task for the latents: mel, pitch and voicing of their own sound, which is what the decoder needs of
 them.
-The voice's latents have a task of their own, too (:mod:`voice_head`).
+The voice's latents come from the stage "style" and stay as they are (:mod:`style`).
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as fn
 
+from training.engine.tiny import style
 from training.engine.tiny.alignment import Aligned, align
-from training.engine.tiny.corpus import GRID, RATE, Corpus
+from training.engine.tiny.corpus import GRID, Corpus
 from training.engine.tiny.dvae import Codes
 from training.engine.tiny.features import Features
 from training.engine.tiny.recipe import Steps, Workshop
 from training.engine.tiny.sizes import tiny_config
 from training.engine.tiny.speaking import Pack, SoundHead, forward, noisy, pack
-from training.engine.tiny.voice_head import VoiceHead
 from xttsproject.bundles.tiny.vocabulary import vocabulary
 from xttsproject.lib.files import atomic_path, write_json
 from xttsproject.xtts.config import XttsConfig
-from xttsproject.xtts.mel import conditioning_mel
 from xttsproject.xtts.networks import build_gpt
 from xttsproject.xtts.tokenizer import Tokenizer
 
 STEPS = 4_000
 VOICES, PER_VOICE = 8, 4
-"""A batch has four clips each of eight voices: the voice is listened to once for four."""
+"""A batch has four clips each of eight voices."""
 PEAK_RATE = 1.5e-3
-REFERENCE_SECONDS = (1.5, 3.0)
+_STYLES = 16
+"""Style latents kept of each voice, of as many stretches of its clips."""
 _NOISE = 0.4
 _MISLED_ROWS, _MISLED = 0.2, 0.85
 """In some rows almost nothing of what was said before is true: there the voice can only come from its latents."""
@@ -57,15 +57,14 @@ def run(workshop: Workshop) -> None:
     codebook = load_file(workshop.folder("dvae") / "dvae.safetensors")["codebook.embed"]
     begin(gpt, config, codebook, train)
     head = SoundHead(config.gpt.width).to(workshop.device)
-    for module in gpt.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
+    style.without_dropout(gpt)
+    style.place(gpt, workshop)
+    styles = Styles(gpt, workshop, train.corpus)
     near = neighbours(codebook).to(workshop.device)
-    voice_head = VoiceHead.of(workshop, train.corpus, config.gpt.width).to(workshop.device)
-    trained = [*gpt.parameters(), *head.parameters(), *voice_head.parameters()]
+    fixed = {id(weight) for name in style.PARTS for weight in getattr(gpt, name).parameters()}
+    trained = [weight for weight in (*gpt.parameters(), *head.parameters()) if id(weight) not in fixed]
     optimizer = torch.optim.AdamW(trained, lr=PEAK_RATE, betas=(0.9, 0.96), weight_decay=0.01)
-    stats = workshop.mel_stats()
-    parts = {"gpt": gpt, "head": head, "voice_head": voice_head, "optimizer": optimizer}
+    parts = {"gpt": gpt, "head": head, "optimizer": optimizer}
     steps = Steps(workshop, "gpt", STEPS, parts)
     for step in steps:
         random, done = steps.random(step), step / steps.total
@@ -73,19 +72,15 @@ def run(workshop: Workshop) -> None:
             group["lr"] = steps.cosine(step, PEAK_RATE, warmup=150)
         indices = train.draw(random)
         batch = train.pack(indices).to(workshop.device)
-        references = train.references(indices, random)
         shares = [_MISLED if random.random() < _MISLED_ROWS else _NOISE * random.random() for _ in indices]
         read = noisy(batch.codes, torch.tensor(shares, device=workshop.device)[:, None], config.gpt)
         with workshop.autocast():
-            mels = conditioning_mel(references.to(workshop.device), stats)
-            voices = gpt.get_style_emb(mels).transpose(1, 2)
-            alike, pitch = voice_head.loss(voices, train.voices(indices))
-            style = voices.repeat_interleave(PER_VOICE, 0)
-            latents, told, away = forward(gpt, style, batch, read, guided=True)
+            voices = styles.draw(train.voices(indices), random).to(workshop.device).repeat_interleave(PER_VOICE, 0)
+            latents, told, away = forward(gpt, voices, batch, read, guided=True)
             codes_loss = cross_entropy(gpt.mel_head, latents, batch.targets, near, _SMOOTH * max(0.0, 1 - 1.6 * done))
             text_loss = next_token(gpt.text_head, told, batch)
         sound = head.loss(latents[:, : train.longest(indices)].float(), *train.sound(indices, workshop.device))
-        loss = codes_loss + 3 * sound[0] + 2 * sound[1] + 0.1 * sound[2] + 0.01 * text_loss + 0.5 * alike
+        loss = codes_loss + 3 * sound[0] + 2 * sound[1] + 0.1 * sound[2] + 0.01 * text_loss
         torch.autograd.backward(loss + _GUIDE * max(0.1, 1 - 1.6 * done) * away)
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
@@ -95,11 +90,10 @@ def run(workshop: Workshop) -> None:
             mel=sound[0].item(),
             semitones=12 * sound[1].item(),
             guide=away.item(),
-            voice=pitch.item(),
         )
         if (step + 1) % 500 == 0:
-            workshop.log(f"   validation {evaluate(gpt, head, check, train, workshop)}")
-    figures = evaluate(gpt, head, check, train, workshop)
+            workshop.log(f"   validation {evaluate(gpt, head, check, styles, workshop)}")
+    figures = evaluate(gpt, head, check, styles, workshop)
     folder = workshop.folder("gpt")
     with atomic_path(folder / WEIGHTS) as temporary:
         save_file({name: value.contiguous() for name, value in own_state(gpt).items()}, temporary)
@@ -170,18 +164,16 @@ def next_token(head: Any, hidden: Tensor, batch: Pack) -> Tensor:
 
 
 @torch.no_grad()
-def evaluate(gpt: Any, head: SoundHead, check: Set, train: Set, workshop: Workshop) -> dict[str, float]:
+def evaluate(gpt: Any, head: SoundHead, check: Set, styles: Styles, workshop: Workshop) -> dict[str, float]:
     """Losses over the validation sentences, with references of the same voices from training."""
     gpt.eval()
-    random, stats, found = Random(1), workshop.mel_stats(), []  # noqa: S311
+    found = []
     for begin_ in range(0, len(check.corpus), 24):
         indices = [i for i in range(begin_, min(begin_ + 24, len(check.corpus))) if check.aligned[i] is not None]
         batch = check.pack(indices).to(workshop.device)
-        clips = [train.reference(check.corpus.utterances[i].voice, 3.0, random) for i in indices]
+        voices = torch.cat([styles.of[check.corpus.utterances[i].voice][:1] for i in indices]).float()
         with workshop.autocast():
-            mels = conditioning_mel(torch.stack(clips).to(workshop.device), stats)
-            style = gpt.get_style_emb(mels).transpose(1, 2)
-            latents, _, away = forward(gpt, style, batch, batch.codes, guided=True)
+            latents, _, away = forward(gpt, voices.to(workshop.device), batch, batch.codes, guided=True)
             wanted = batch.targets >= 0
             logits = gpt.mel_head(latents[wanted]).float()
         expected = batch.targets[wanted]
@@ -239,23 +231,9 @@ class Set:
         shape = tiny_config().gpt
         return pack(shape, lines, [self.codes[i][: self.count(i)] for i in indices])
 
-    def references(self, indices: Sequence[int], random: Random) -> Tensor:
-        """One stretch for each voice of a drawn batch, ``(voices, samples)``, all of one length, louder or softer."""
-        seconds = random.uniform(*REFERENCE_SECONDS)
-        clips = [self.reference(voice, seconds, random) for voice in self.voices(indices)]
-        return torch.stack([clip * random.uniform(0.5, 1.5) for clip in clips])
-
     def voices(self, indices: Sequence[int]) -> list[str]:
         """The voices of a drawn batch, one for each of its groups."""
         return [self.corpus.utterances[i].voice for i in indices[::PER_VOICE]]
-
-    def reference(self, voice: str, seconds: float, random: Random) -> Tensor:
-        wanted, pieces, length = round(seconds * RATE), [], 0
-        while length < wanted:
-            pieces.append(self.corpus.wave(random.choice(self.corpus.by_voice[voice])))
-            length += len(pieces[-1])
-        start = random.randint(0, length - wanted)
-        return torch.from_numpy(np.concatenate(pieces)[start : start + wanted])
 
     def sound(self, indices: Sequence[int], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
         """Mel ``(b, 80, 4m)``, pitch and what is known of them ``(b, 4m)``; see :class:`SoundHead`."""
@@ -267,6 +245,22 @@ class Set:
             pitch[row, :mine] = torch.as_tensor(self.features.f0(i), dtype=torch.float32)[:mine]
             known[row, :mine] = 1.0
         return mel.to(device), pitch.to(device), known.to(device)
+
+
+class Styles:
+    """Style latents of every voice of a set, ``of[voice]`` ``(16, 32, width)``, computed once."""
+
+    def __init__(self, gpt: Any, workshop: Workshop, corpus: Corpus):
+        self.of = style.latents(gpt, workshop, corpus, _STYLES)
+
+    def draw(self, voices: Sequence[str], random: Random) -> Tensor:
+        """For each voice one row, half of the time the mean of several, as several references or a long one give."""
+        rows = []
+        for voice in voices:
+            mine = self.of[voice].float()
+            count = 1 if random.random() < 0.5 else random.randint(2, 4)
+            rows.append(mine[random.sample(range(len(mine)), count)].mean(0))
+        return torch.stack(rows)
 
 
 def _tokenizer(workshop: Workshop) -> Tokenizer:

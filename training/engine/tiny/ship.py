@@ -31,7 +31,7 @@ _REFERENCE_CLIPS = 8
 
 _LAST = {"whisper": "whisper", "xtts": "decoder"}
 """The stage with which a model is complete."""
-_REPORTED = ("speech", "features", "dvae", "speaker", "whisper", "gpt", "decoder_mel", "decoder")
+_REPORTED = ("speech", "features", "dvae", "speaker", "whisper", "style", "gpt", "decoder_mel", "decoder")
 
 State = dict[str, Tensor]
 

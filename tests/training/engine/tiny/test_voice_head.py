@@ -16,23 +16,24 @@ def head() -> VoiceHead:
 
 
 def test_the_right_voice_costs_nothing_and_an_octave_is_twelve_semitones(head: VoiceHead, monkeypatch):
-    right = head.octaves[[2, 0]], head.embeddings[[2, 0]]
+    heard = torch.randn(2, 80, 30)
+    right = head.octaves[[2, 0]], head.embeddings[[2, 0]], heard.mean(2)
     monkeypatch.setattr(head, "forward", lambda style: right)
-    loss, semitones = head.loss(torch.zeros(2, 32, 16), ["c", "a"])
+    loss, semitones = head.loss(torch.zeros(2, 32, 16), ["c", "a"], heard)
     assert float(loss) == pytest.approx(0, abs=1e-6)
     assert float(semitones) == 0
-    monkeypatch.setattr(head, "forward", lambda style: (right[0] + 1, -right[1]))
-    loss, semitones = head.loss(torch.zeros(2, 32, 16), ["c", "a"])
+    monkeypatch.setattr(head, "forward", lambda style: (right[0] + 1, -right[1], right[2] - 1))
+    loss, semitones = head.loss(torch.zeros(2, 32, 16), ["c", "a"], heard)
     assert float(semitones) == pytest.approx(12)
-    assert float(loss) == pytest.approx(2 + 2)
+    assert float(loss) == pytest.approx(2 + 2 + 2)
 
 
 def test_it_learns_to_read_voices_off_latents(head: VoiceHead):
-    styles = torch.randn(3, 32, 16)
+    styles, heard = torch.randn(3, 32, 16), torch.randn(3, 80, 30)
     optimizer = torch.optim.AdamW(head.parameters(), lr=0.01)
     losses = []
     for _ in range(60):
-        loss, _ = head.loss(styles, ["a", "b", "c"])
+        loss, _ = head.loss(styles, ["a", "b", "c"], heard)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
