@@ -11,7 +11,7 @@ from typing import Any
 
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.progress import Progress
-from xttsproject.xtts.languages import validate_language
+from xttsproject.xtts.languages import language_names, validate_language
 
 MODEL_RATE = 22050
 """Hertz at which GPT and DVAE work."""
@@ -77,7 +77,7 @@ def read_dataset(manifest: Path, language: str, encode: Encode, limits: Limits, 
     if default not in limits.languages:
         raise DomainError(
             "language_unsupported",
-            f"The model does not speak {language!r}; it speaks {', '.join(limits.languages)}.",
+            f"The model does not speak {language_names([default])}; it speaks {language_names(limits.languages)}.",
             field="language",
         )
     splits: dict[str, list[Clip]] = {"train": [], "validation": []}

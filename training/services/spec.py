@@ -18,6 +18,7 @@ from xttsproject import storage
 from xttsproject.bundles.manifest import Bundle, open_bundle
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.config import read_config
+from xttsproject.xtts.languages import language_names
 from xttsproject.xtts.types import ConditioningSettings
 
 # Seconds of the speaker's own clips that condition the epoch samples, and by default the voices made of the
@@ -107,8 +108,8 @@ def spec_build(*, version: DatasetVersion, bundle: Bundle, values: RunValues) ->
     if language not in speaks:
         raise DomainError(
             "language_unsupported",
-            f"The model “{bundle.path.name}” does not speak “{language}”, the language of {version}; "
-            f"it speaks {', '.join(speaks)}.",
+            f"The model “{bundle.path.name}” does not speak {language_names([language])}, the language of {version}; "
+            f"it speaks {language_names(speaks)}.",
             field="version",
         )
     return spec

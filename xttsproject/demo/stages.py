@@ -14,8 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from datasets.pipeline.media import decode_audio
+from training.engine.tiny.pitch import RATE as PITCH_RATE
+from training.engine.tiny.pitch import median_pitch
 from xttsproject.demo.client import ApiError, Json, Portal
+from xttsproject.lib.audio import Audio
+from xttsproject.lib.error_rates import character_error_rate
 from xttsproject.lib.files import atomic_path, sha256_of
 
 SPEAKER = {True: "Demo (synthetic voice)", False: "Demo (own recording)"}
@@ -98,10 +104,12 @@ class MainJob:
 
     def _review(self, source: Json) -> str:
         corrected, rejected = 0, []
+        heard: list[tuple[str, str]] = []
         segments = self.reviewer.all("/api/v1/segments/", source=source["id"])
         for segment in (row for row in segments if row["status"] == "pending"):
             spoken = self.recording.words_between(segment["start"], segment["end"])
             text = spoken or segment["text"].strip()
+            heard += [(spoken, segment["text"])] if spoken else []
             try:
                 self.reviewer.patch(f"/api/v1/segments/{segment['id']}/", {"text": text, "status": "approved"})
                 corrected += text != segment["text"]
@@ -112,6 +120,7 @@ class MainJob:
         if not approved:
             raise StageError("No segment could be approved" + (f": {rejected[0]}" if rejected else "."))
         told = f"{approved} of {len(segments)} approved, {corrected} corrected now"
+        told += f" ({1 - character_error_rate(heard):.0%} of the letters were right)" if heard else ""
         return told + (f", {len(rejected)} rejected (first: {rejected[0]})" if rejected else "")
 
     def _version(self, label: str, source: Json) -> Json:
@@ -205,8 +214,19 @@ class MainJob:
         level = 20 * np.log10(max(float(np.sqrt(np.mean(samples**2))), 1e-9)) if frames else -180.0
         if rate != 24_000 or frames < rate // 4 or level < -60:
             raise StageError(f"What was spoken is no speech: {frames} samples at {rate} Hz, {level:.0f} dB.")
-        told = f"{frames / rate:.1f} s at {rate} Hz and {level:.0f} dBFS, in {took:.1f} s"
+        told = f"{frames / rate:.1f} s at {rate} Hz and {level:.0f} dBFS, in {took:.1f} s{self._pitches(samples, rate)}"
         return {"path": str(self.output), "told": told}
+
+    def _pitches(self, samples: npt.NDArray[np.float64], rate: int) -> str:
+        """How high the voice speaks, and the synthesiser in its recording; nothing of a recording of one's own."""
+        if not self.recording.script:
+            return ""
+        import torch
+
+        wanted = decode_audio(self.recording.path, PITCH_RATE).samples
+        spoken = Audio(samples.astype(np.float32), rate).at_rate(PITCH_RATE).samples
+        voice, recorded = (median_pitch(torch.from_numpy(np.ascontiguousarray(wave))) for wave in (spoken, wanted))
+        return f", pitch {voice:.0f} Hz (the recording's: {recorded:.0f} Hz)" if voice and recorded else ""
 
     # --- helpers ----------------------------------------------------------------------------------------------
 

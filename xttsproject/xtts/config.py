@@ -10,6 +10,10 @@ from typing import Any
 
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.languages import LANGUAGES
+from xttsproject.xtts.types import Sampling
+
+RELEASED_SAMPLING = {"temperature": 0.75, "top_k": 50, "top_p": 0.85, "repetition_penalty": 10.0}
+"""What Coqui's code takes where neither the caller nor the bundle says anything."""
 
 CONFIG_FILE = "config.json"
 VOCAB_FILE = "vocab.json"
@@ -93,16 +97,18 @@ class XttsConfig:
     decoder_input_width: int
     condition_each_layer: bool
     languages: tuple[str, ...]
-    sampling: Mapping[str, float] = field(default_factory=dict)
+    sampling: Mapping[str, Any] = field(default_factory=dict)
     decoder_class: str = STOCK_DECODER
     decoder: Mapping[str, Any] = field(default_factory=dict)
     dvae: Mapping[str, Any] = field(default_factory=dict)
     speaker_encoder_class: str = STOCK_SPEAKER_ENCODER
     speaker_encoder: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def repetition_penalty(self) -> float:
-        return float(self.sampling.get("repetition_penalty", 10.0))
+    def drawn(self, wanted: Sampling) -> dict[str, Any]:
+        """How codes are drawn: as ``wanted``, where it says nothing as the bundle has it, or else the released code."""
+        chosen = {name: getattr(wanted, name) for name in RELEASED_SAMPLING}
+        given = {name: value for name, value in chosen.items() if value is not None}
+        return {**RELEASED_SAMPLING, **self.sampling, **given}
 
 
 def read_config(bundle_path: Path) -> XttsConfig:
@@ -149,7 +155,6 @@ def parse_config(raw: Mapping[str, Any], vocabulary: Mapping[str, int]) -> XttsC
         raise ValueError(f"unknown languages {', '.join(unknown)}")
     decoder, decoder_class = _with_class(raw, "decoder", (STOCK_DECODER, SOURCE_FILTER))
     speaker_encoder, speaker_encoder_class = _with_class(raw, "speaker_encoder", (STOCK_SPEAKER_ENCODER, TDNN))
-    sampling = ("temperature", "top_k", "top_p", "repetition_penalty", "length_penalty")
     return XttsConfig(
         gpt=gpt,
         input_rate=int(args.get("input_sample_rate", audio.get("sample_rate", 22050))),
@@ -159,13 +164,23 @@ def parse_config(raw: Mapping[str, Any], vocabulary: Mapping[str, int]) -> XttsC
         decoder_input_width=int(args.get("decoder_input_dim", gpt.width)),
         condition_each_layer=bool(args.get("cond_d_vector_in_each_upsampling_layer", True)),
         languages=tuple(raw.get("languages") or LANGUAGES),
-        sampling={name: float(raw[name]) for name in sampling if name in raw},
+        sampling=_sampling(raw),
         decoder_class=decoder_class,
         decoder=decoder,
         dvae=dict(raw.get("dvae") or {}),
         speaker_encoder_class=speaker_encoder_class,
         speaker_encoder=speaker_encoder,
     )
+
+
+def _sampling(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The bundle's own defaults, those that it has. A value that no one could ask for is a ValueError."""
+    own = {name: raw[name] for name in RELEASED_SAMPLING if name in raw}
+    try:
+        Sampling(**own)
+    except DomainError as error:
+        raise ValueError(error.message) from error
+    return own
 
 
 def _with_class(raw: Mapping[str, Any], part: str, classes: tuple[str, str]) -> tuple[dict[str, Any], str]:

@@ -23,7 +23,7 @@ from xttsproject.xtts import text as planning
 from xttsproject.xtts.conditioning import Conditioning
 from xttsproject.xtts.config import XttsConfig, read_config
 from xttsproject.xtts.decode import Decoded, GptDecoder, Utterance
-from xttsproject.xtts.languages import LANGUAGES, validate_language
+from xttsproject.xtts.languages import LANGUAGES, language_names, validate_language
 from xttsproject.xtts.networks import load_decoder, load_into, load_tokenizer
 from xttsproject.xtts.reference import StyleEncoder
 from xttsproject.xtts.sampling import Draw
@@ -243,19 +243,13 @@ class XttsEngine:
             raise DomainError(
                 "text_unspeakable", f"“{sentence[:60]}” has no sign that this model can read.", field="text"
             )
-        penalty = sampling.repetition_penalty
         return Utterance(
             tokens=tuple(tokens),
             latents=conditioning.gpt_latents,
             max_codes=math.ceil(_SPARE_CODES + len(cleaned) * LANGUAGES[code].codes_per_char),
             # Every sentence of a text has its own luck; the first one's is the seed itself.
             seed=(seed + place) % (LONGEST_SEED + 1),
-            draw=Draw(
-                temperature=sampling.temperature,
-                top_k=sampling.top_k,
-                top_p=sampling.top_p,
-                repetition_penalty=self.config.repetition_penalty if penalty is None else penalty,
-            ),
+            draw=Draw(**self.config.drawn(sampling)),
         )
 
     def _join(self, sentences: Sequence[str], spoken: Sequence[Decoded], waves: Sequence[Samples], seed: int) -> Speech:
@@ -279,7 +273,7 @@ class XttsEngine:
         if code not in self.config.languages:
             raise DomainError(
                 "language_unsupported",
-                f"This model does not speak {LANGUAGES[code].name}; it speaks {', '.join(self.languages)}.",
+                f"This model does not speak {LANGUAGES[code].name}; it speaks {language_names(self.languages)}.",
                 field="language",
             )
         return code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -52,6 +53,11 @@ _ALL = (
 )
 
 LANGUAGES: dict[str, Language] = {language.code: language for language in _ALL}
+
+
+def language_names(codes: Iterable[str]) -> str:
+    """Languages as people call them: ``English, German``."""
+    return ", ".join(LANGUAGES[code].name for code in codes)
 
 
 def validate_language(code: str, *, field: str | None = "language") -> str:

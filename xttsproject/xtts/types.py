@@ -14,32 +14,38 @@ SAMPLE_RATE = 24_000
 LONGEST_SEED = 2**63 - 1
 
 
+_SAMPLING_BOUNDS = {
+    "temperature": (0.01, 2.0),
+    "top_k": (0, 1024),
+    "top_p": (0.01, 1.0),
+    "repetition_penalty": (1.0, 50.0),
+    "seed": (0, LONGEST_SEED),
+}
+
+
 @dataclass(frozen=True)
 class Sampling:
-    """How audio codes are drawn.
+    """How audio codes are drawn; the first four are the model bundle's own where they are ``None``.
 
     ``temperature`` divides the logits; ``top_k`` keeps the likeliest codes (0: all), ``top_p`` the smallest set of
-    them whose probabilities reach it; ``repetition_penalty`` weakens codes already spoken (``None``: the model
-    bundle's own default); ``speed`` stretches time (2.0 is twice as fast); the same ``seed`` gives the same speech
-    (``None``: another one each time). Raises :class:`DomainError` ``sampling_invalid`` with ``field`` set.
+    them whose probabilities reach it; ``repetition_penalty`` weakens codes already spoken; ``speed`` stretches time
+    (2.0 is twice as fast); the same ``seed`` gives the same speech (``None``: another one each time). Raises
+    :class:`DomainError` ``sampling_invalid`` with ``field`` set.
     """
 
-    temperature: float = 0.75
-    top_k: int = 50
-    top_p: float = 0.85
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
     repetition_penalty: float | None = None
     speed: float = 1.0
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        _within("temperature", self.temperature, 0.01, 2.0)
-        _within("top_k", self.top_k, 0, 1024)
-        _within("top_p", self.top_p, 0.01, 1.0)
-        if self.repetition_penalty is not None:
-            _within("repetition_penalty", self.repetition_penalty, 1.0, 50.0)
+        for name, (low, high) in _SAMPLING_BOUNDS.items():
+            value = getattr(self, name)
+            if value is not None:
+                _within(name, value, low, high)
         _within("speed", self.speed, 0.25, 4.0)
-        if self.seed is not None:
-            _within("seed", self.seed, 0, LONGEST_SEED)
 
 
 @dataclass(frozen=True)

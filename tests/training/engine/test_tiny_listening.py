@@ -11,7 +11,7 @@ import torch
 from training.engine.tiny.augment import Noises, degraded, power_spectrum, with_noise
 from training.engine.tiny.corpus import RATE, Corpus, Utterance
 from training.engine.tiny.listener import Listener, losses
-from training.engine.tiny.listening import character_error_rate, edit_distance, noisy, plain
+from training.engine.tiny.listening import noisy
 from training.engine.tiny.windows import ALPHABET, FRAMES_PER_SECOND, IGNORED, Desk, Scribe
 from xttsproject.bundles.tiny.whisper_spec import Sizes
 from xttsproject.bundles.tiny.whisper_tokens import Tokens, tokens
@@ -178,13 +178,6 @@ def test_noise_and_losses_leave_finite_sound(corpus: Corpus) -> None:
         assert spoilt.shape == power.shape
         assert np.isfinite(spoilt).all()
         assert (spoilt >= 0).all()
-
-
-def test_edits_are_counted_per_character_without_case_and_punctuation() -> None:
-    assert edit_distance("kitten", "sitting") == 3
-    assert (edit_distance("", "abc"), edit_distance("abc", "")) == (3, 3)
-    assert plain("Well — don't,  they?") == "well don't they"
-    assert character_error_rate([("Come here.", "come here"), ("Go!", "no")]) == pytest.approx(1 / 11)
 
 
 def test_noise_has_the_level_that_was_asked_for() -> None:

@@ -14,8 +14,7 @@ import numpy as np
 from datasets.pipeline.transcribe import Transcriber
 from training.engine.tiny.corpus import RATE, Corpus
 from xttsproject.lib.audio import Audio, Samples
-
-_KEPT = frozenset("abcdefghijklmnopqrstuvwxyz0123456789' ")
+from xttsproject.lib.error_rates import character_error_rate, plain
 
 
 @dataclass(frozen=True)
@@ -61,31 +60,6 @@ def noisy(samples: Samples, decibels: float, *, seed: int) -> Samples:
     noise = np.random.default_rng(seed).standard_normal(len(samples), dtype=np.float32)
     level = float(np.sqrt(np.mean(samples**2))) * 10 ** (-decibels / 20)
     return np.asarray(samples + noise * np.float32(level), dtype=np.float32)
-
-
-def plain(text: str) -> str:
-    """Lower case, without punctuation, single spaces."""
-    return " ".join("".join(sign if sign in _KEPT else " " for sign in text.lower()).split())
-
-
-def character_error_rate(pairs: Iterable[tuple[str, str]]) -> float:
-    """Edits per character of (said, written) pairs, over all of them together; case and punctuation do not count."""
-    edits = characters = 0
-    for said, written in pairs:
-        wanted = plain(said)
-        edits += edit_distance(wanted, plain(written))
-        characters += len(wanted)
-    return edits / max(1, characters)
-
-
-def edit_distance(said: str, written: str) -> int:
-    """Fewest insertions, deletions and replacements that make one of the other."""
-    row = list(range(len(written) + 1))
-    for number, wanted in enumerate(said, start=1):
-        diagonal, row[0] = row[0], number
-        for place, sign in enumerate(written, start=1):
-            diagonal, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1, diagonal + (sign != wanted))
-    return row[-1]
 
 
 def _time_errors(

@@ -10,8 +10,8 @@ import torch
 from datasets.pipeline.transcribe import Transcriber
 from training.engine.tiny.corpus import RATE
 from training.engine.tiny.gates.material import Asked
-from training.engine.tiny.listening import character_error_rate
 from xttsproject.lib.audio import Audio, Samples
+from xttsproject.lib.error_rates import character_error_rate
 from xttsproject.lib.progress import Callback
 from xttsproject.xtts.conditioning import Conditioning
 from xttsproject.xtts.engine import Saying, XttsEngine
@@ -29,18 +29,6 @@ class Spoken:
     finished: bool
 
 
-def sampling_of(engine: XttsEngine, seed: int) -> Sampling:
-    """The bundle's own defaults."""
-    own = engine.config.sampling
-    usual = Sampling()
-    return Sampling(
-        temperature=own.get("temperature", usual.temperature),
-        top_k=int(own.get("top_k", usual.top_k)),
-        top_p=own.get("top_p", usual.top_p),
-        seed=seed,
-    )
-
-
 def voices_of(engine: XttsEngine, references: Mapping[str, Sequence[Samples]]) -> dict[str, Conditioning]:
     """A voice's conditioning from its reference clips."""
     return {name: voice_of(engine, clips) for name, clips in references.items()}
@@ -56,9 +44,7 @@ def speak(
     """Speak every sentence with its voice. Its seed is its place in the list."""
     # Sentences of like length share a batch: the longest one holds the others up.
     order = sorted(range(len(asked)), key=lambda place: len(asked[place].text))
-    sayings = [
-        Saying(asked[place].text, LANGUAGE, voices[asked[place].voice], sampling_of(engine, place)) for place in order
-    ]
+    sayings = [Saying(asked[place].text, LANGUAGE, voices[asked[place].voice], Sampling(seed=place)) for place in order]
     last = 0
 
     def report(fraction: float, _message: str) -> None:
