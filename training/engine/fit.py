@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -19,7 +19,7 @@ from training.engine.batches import Reference, draw_references, epoch_batches, f
 from training.engine.checkpoint import Losses
 from training.engine.dataset import MODEL_RATE, Clip
 from training.engine.features import ClipFeatures
-from training.engine.losses import FRAME_SAMPLES, Batch, collate, forward_losses
+from training.engine.losses import FRAME_SAMPLES, Batch, collate, forward_losses, misled
 from training.engine.optimizer import build_optimizer, load_optimizer_state, optimizer_state
 from training.engine.schedule import Schedule
 from training.engine.seeds import derive, generator
@@ -132,11 +132,12 @@ class Fit:
         for number, indices in enumerate(group):
             progress.check()
             batch = self._batch(indices, epoch, first + number)
-            # Dropout too depends on the place alone.
+            # Dropout and noise too depend on the place alone.
             torch.manual_seed(derive(self.spec.seed, "dropout", epoch, first + number))
             last = number == len(group) - 1
             with nullcontext() if last else self.accelerator.no_sync(self._gpt):
-                text, mel = forward_losses(self._gpt, batch)
+                read = misled(batch.codes, self.spec.code_noise)
+                text, mel = forward_losses(self._gpt, replace(batch, codes=read))
                 loss = self.spec.text_loss_weight * text + self.spec.mel_loss_weight * mel
                 losses = torch.stack([text.detach(), mel.detach()]).double().cpu()
                 self._check_finite(losses, epoch, step, batch)

@@ -84,6 +84,18 @@ def collate(
     )
 
 
+def misled(codes: Tensor, share: float) -> Tensor:
+    """``codes`` ``(b, m)`` with a share of them replaced by others of the same batch, by torch's own chance.
+
+    When the model speaks, the codes before are its own; in training they are true ones. What was fine-tuned on truth
+    alone leans on it and drifts once it has slipped (Bengio et al., 2015, https://arxiv.org/abs/1506.03099).
+    """
+    if not share:
+        return codes
+    others = codes.flatten()[torch.randint(codes.numel(), codes.shape, device=codes.device)]
+    return torch.where(torch.rand(codes.shape, device=codes.device) < share, others, codes)
+
+
 def forward_losses(gpt: Any, batch: Batch) -> tuple[Tensor, Tensor]:
     """Cross-entropy of text and of audio codes, each a mean over its tokens in nats.
 

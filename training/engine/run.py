@@ -50,6 +50,7 @@ CONTINUED = (
     "lora",
     "text_loss_weight",
     "mel_loss_weight",
+    "code_noise",
 )
 """Fields of the spec that a resumed run shares with the one that was begun. The number of epochs may grow."""
 

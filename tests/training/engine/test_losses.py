@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.training.engine.material import made_up_clips, own_references, small_gpt
-from training.engine.losses import IGNORED, Batch, collate, forward_losses
+from training.engine.losses import IGNORED, Batch, collate, forward_losses, misled
 
 STOP = 33
 
@@ -76,3 +76,13 @@ def test_a_stretch_of_mel_is_read_as_it_was_kept(tmp_path: Path) -> None:
     _, features = made_up_clips(tmp_path, (1.3,))
     whole = load_file(features[0].path)["mel"]
     assert torch.equal(features[0].mel(7, 11), whole[7:18].T)
+
+
+def test_a_share_of_the_codes_read_is_false_and_of_the_batch_itself() -> None:
+    torch.manual_seed(0)
+    codes = torch.arange(400).view(4, 100)
+    assert misled(codes, 0.0) is codes
+    read = misled(codes, 0.3)
+    assert 0.2 < (read != codes).float().mean() < 0.4
+    assert torch.isin(read, codes).all()
+    assert (codes == torch.arange(400).view(4, 100)).all(), "what is expected stays true"

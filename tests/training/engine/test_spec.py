@@ -52,6 +52,7 @@ def test_a_spec_written_as_json_reads_back_equal(tmp_path: Path) -> None:
         ({"precision": "int4"}, "precision", "'int4'"),
         ({"device": "tpu"}, "device", "'tpu'"),
         ({"warmup_fraction": 0.95}, "warmup_fraction", "0.95"),
+        ({"code_noise": 1.0}, "code_noise", "1.0"),
         ({"max_grad_norm": 0}, "max_grad_norm", "0"),
         ({"language": "  "}, "language", "'  '"),
         ({"manifest": "manifest.jsonl"}, "manifest", "'manifest.jsonl'"),
