@@ -120,7 +120,7 @@ class MainJob:
         if not approved:
             raise StageError("No segment could be approved" + (f": {rejected[0]}" if rejected else "."))
         told = f"{approved} of {len(segments)} approved, {corrected} corrected now"
-        told += f" ({1 - character_error_rate(heard):.0%} of the letters were right)" if heard else ""
+        told += f" ({max(0.0, 1 - character_error_rate(heard)):.0%} of the letters were right)" if heard else ""
         return told + (f", {len(rejected)} rejected (first: {rejected[0]})" if rejected else "")
 
     def _version(self, label: str, source: Json) -> Json:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 
 
 def plain(text: str) -> str:
     """What of a text is heard: lower case, letters, digits and apostrophes, single spaces."""
-    return " ".join("".join(sign if sign.isalnum() or sign == "'" else " " for sign in text.lower()).split())
+    composed = unicodedata.normalize("NFC", text).lower()
+    return " ".join("".join(sign if sign.isalnum() or sign == "'" else " " for sign in composed).split())
 
 
 def character_error_rate(pairs: Iterable[tuple[str, str]]) -> float:

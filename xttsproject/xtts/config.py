@@ -175,7 +175,7 @@ def parse_config(raw: Mapping[str, Any], vocabulary: Mapping[str, int]) -> XttsC
 
 def _sampling(raw: Mapping[str, Any]) -> dict[str, Any]:
     """The bundle's own defaults, those that it has. A value that no one could ask for is a ValueError."""
-    own = {name: raw[name] for name in RELEASED_SAMPLING if name in raw}
+    own = {name: raw[name] for name in RELEASED_SAMPLING if raw.get(name) is not None}
     try:
         Sampling(**own)
     except DomainError as error:

@@ -23,6 +23,9 @@ _SAMPLING_BOUNDS = {
 }
 
 
+_WHOLE = ("top_k", "seed")
+
+
 @dataclass(frozen=True)
 class Sampling:
     """How audio codes are drawn; the first four are the model bundle's own where they are ``None``.
@@ -45,6 +48,10 @@ class Sampling:
             value = getattr(self, name)
             if value is not None:
                 _within(name, value, low, high)
+                if name in _WHOLE and not isinstance(value, int):
+                    raise DomainError(
+                        "sampling_invalid", f"{name} is {value!r}, but must be a whole number.", field=name
+                    )
         _within("speed", self.speed, 0.25, 4.0)
 
 

@@ -31,13 +31,15 @@ def test_the_request_comes_before_the_bundle_and_the_bundle_before_the_released_
     random_bundle: Path, tmp_path: Path
 ) -> None:
     path = changed(random_bundle, tmp_path, temperature=0.4, top_k=None, top_p=0.6, repetition_penalty=None)
+    content = json.loads((path / "config.json").read_text())
+    (path / "config.json").write_text(json.dumps({**content, "repetition_penalty": None}))
     config = read_config(path)
     assert config.drawn(Sampling()) == {**RELEASED_SAMPLING, "temperature": 0.4, "top_p": 0.6}
     asked = config.drawn(Sampling(temperature=1.0, top_k=7, repetition_penalty=3.0))
     assert asked == {"temperature": 1.0, "top_k": 7, "top_p": 0.6, "repetition_penalty": 3.0}
 
 
-@pytest.mark.parametrize(("name", "value"), [("temperature", 0), ("top_k", -2), ("top_p", "much")])
+@pytest.mark.parametrize(("name", "value"), [("temperature", 0), ("top_k", -2), ("top_k", 50.5), ("top_p", "much")])
 def test_a_default_that_no_one_could_ask_for_makes_a_bundle_unusable(
     random_bundle: Path, tmp_path: Path, name: str, value: object
 ) -> None:

@@ -19,6 +19,7 @@ from xttsproject.xtts.types import ConditioningSettings, Sampling
         {"temperature": 0.0},
         {"temperature": float("nan")},
         {"top_k": -1},
+        {"top_k": 50.5},
         {"top_p": 1.5},
         {"repetition_penalty": 0.5},
         {"speed": 9},
