@@ -147,6 +147,17 @@ def test_the_page_holds_each_text_in_a_box_for_those_who_may_change_it(people: A
     assert boxes == ["This is sentence number 1.", "This is sentence number 2."]
 
 
+def test_who_reviews_is_told_what_the_model_that_listened_is_worth(
+    people: Any, page_for: Any, settings: Any, tiny_whisper_bundle: Path
+) -> None:
+    settings.MODELS_DIR, settings.WHISPER_BUNDLE = tiny_whisper_bundle.parent, tiny_whisper_bundle.name
+    source = reviewed_source(people.anna, segments=1, status=ReviewStatus.PENDING)
+    page = page_for(people.anna)
+    assert "must be corrected by hand" in page.get(url("source-detail", source.pk)).content.decode()
+    source.segments.update(status=ReviewStatus.APPROVED)
+    assert "must be corrected by hand" not in page.get(url("source-detail", source.pk)).content.decode()
+
+
 def test_htmx_gets_the_row_back_corrected_and_approved(people: Any, page_for: Any) -> None:
     segment = reviewed_source(people.anna, segments=1, status=ReviewStatus.PENDING).segments.get()
     answer = page_for(people.anna).post(

@@ -113,6 +113,12 @@ def next_step(*, segments: int, pending: int, versions: int, runs: int, voices: 
 
 
 @register.inclusion_tag("_model_notice.html")
+def listening_model_notice() -> dict[str, Any]:
+    """What must be said where WHISPER_BUNDLE's transcripts are read."""
+    return model_notice(settings.WHISPER_BUNDLE)
+
+
+@register.inclusion_tag("_model_notice.html")
 def model_notice(name: str = "") -> dict[str, Any]:
     """What must be said where the model ``name`` (a folder of MODELS_DIR; else XTTS_BUNDLE) speaks or listens."""
     try:
