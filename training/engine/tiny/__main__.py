@@ -29,8 +29,13 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=0, help="processor threads; 0 takes all")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies the steps of every stage")
-    parser.add_argument("stages", nargs="*", help="all of them, unless some are named")
+    parser.add_argument(
+        "stages", nargs="*", metavar="stage", help=f"all of them, unless some are named: {', '.join(STAGES)}"
+    )
     chosen = parser.parse_args()
+    unknown = [stage for stage in chosen.stages if stage not in STAGES]
+    if unknown:
+        parser.error(f"there is no stage {unknown[0]!r}; the stages are {', '.join(STAGES)}")
 
     from training.engine.tiny.recipe import Workshop, with_allocator
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from training.engine.tiny import texts
 from training.engine.tiny.voices import FINETUNE_VOICE, HELD_VOICES, TRAIN_VOICES, Voice
 from xttsproject.lib.audio import Samples
+from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import atomic_directory, write_json
 
 Word = tuple[str, float, float]
@@ -41,6 +43,9 @@ _TRAIN_CLIPS, _VALIDATION_CLIPS, _HELD_CLIPS = 12_000, 120, 40
 FINETUNE_TEST_CLIPS = 30
 _LISTENING_CLIPS = 8_000
 _LISTENING_SPEEDS, _DEFAULT_PITCHES = (135, 200), (35, 65)
+FACTS = "facts.json"
+"""How long a set took to render, in seconds."""
+_ROOT = Path(__file__).resolve().parents[3]
 _PART = 6_000
 """Lines that one process says."""
 _FINETUNE_CLIPS = 86
@@ -146,22 +151,29 @@ def render(lines: Sequence[Line], folder: Path, *, processes: int = 1) -> Corpus
     ``processes`` is how many run at once. What one process says is always the same stretch of lines: espeak-ng's state
     goes on from sentence to sentence. (A few of its variants still have a noise that differs from run to run.)
     """
+    begun = time.monotonic()
     with atomic_directory(folder) as place:
         parts = [lines[begin : begin + _PART] for begin in range(0, len(lines), _PART)]
         with ThreadPoolExecutor(max(1, processes)) as pool:
             for failed in pool.map(_speak, parts, (place / f"part-{number}" for number in range(len(parts)))):
                 if failed:
-                    raise RuntimeError(f"espeak-ng's process ended with {failed}.")
+                    raise DomainError(
+                        "speech_unavailable",
+                        f"espeak-ng's process ended with {failed}; it needs the extra “demo” of this project "
+                        "(make setup installs it). What it said itself stands above.",
+                    )
         _join(lines, parts, place)
+        write_json(place / FACTS, {"seconds": round(time.monotonic() - begun, 1)})
     return Corpus.open(folder)
 
 
 def _speak(part: Sequence[Line], target: Path) -> int:
     """Have one process speak some lines; its exit status."""
+    target = target.absolute()
     target.with_suffix(".requests").write_text("".join(map(_request, part)), encoding="utf-8")
     with open(target.with_suffix(".requests")) as requests:
         command = [sys.executable, "-m", "training.engine.tiny.espeak", str(target)]
-        return subprocess.run(command, stdin=requests, check=False).returncode
+        return subprocess.run(command, stdin=requests, check=False, cwd=_ROOT).returncode
 
 
 def _request(line: Line) -> str:
@@ -199,7 +211,6 @@ def _join(lines: Sequence[Line], parts: Sequence[Sequence[Line]], place: Path) -
                 number += 1
             for suffix in (".pcm", ".jsonl", ".requests"):
                 path.with_suffix(suffix).unlink()
-    write_json(place / "facts.json", {"clips": number, "seconds": round(position / RATE, 1)})
 
 
 def dressed(speech: npt.NDArray[np.int16], *, seed: int) -> npt.NDArray[np.int16]:

@@ -102,18 +102,15 @@ class PitchHead(nn.Module):
 
 
 def run(workshop: Workshop) -> None:
+    figures = train(workshop)
     begun = time.monotonic()
-    folder = workshop.folder(STAGE)
-    figures: dict[str, Any] = {}
-    if not (folder / WEIGHTS).is_file():
-        figures = train(workshop)
     dvae = load_dvae(workshop)
     for name in SETS:
-        if not (folder / name).is_dir():
-            encode(dvae, workshop, name)
+        encode(dvae, workshop, name)
     figures |= measure(dvae, workshop)
     workshop.log(f"{STAGE}: {figures}")
-    workshop.finish(STAGE, {**figures, "seconds": round(time.monotonic() - begun, 1)})
+    seconds = figures["training_seconds"] + time.monotonic() - begun
+    workshop.finish(STAGE, {**figures, "seconds": round(seconds, 1)})
 
 
 def load_dvae(workshop: Workshop) -> DiscreteVAE:

@@ -34,7 +34,7 @@ from xttsproject.xtts.config import XttsConfig
 from xttsproject.xtts.networks import build_gpt
 from xttsproject.xtts.tokenizer import Tokenizer
 
-STEPS = 4_000
+STEPS = 7_200
 VOICES, PER_VOICE = 8, 4
 """A batch has four clips each of eight voices."""
 PEAK_RATE = 1.5e-3
@@ -93,6 +93,8 @@ def run(workshop: Workshop) -> None:
         )
         if (step + 1) % 500 == 0:
             workshop.log(f"   validation {evaluate(gpt, head, check, styles, workshop)}")
+    # What was resumed from may hold those of an earlier stage "style".
+    style.place(gpt, workshop)
     figures = evaluate(gpt, head, check, styles, workshop)
     folder = workshop.folder("gpt")
     with atomic_path(folder / WEIGHTS) as temporary:

@@ -7,6 +7,7 @@ it never hears quite what was recorded.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from random import Random
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -39,6 +41,7 @@ _VOICE_VARIANTS, _VOICE_CLIPS = 2, 2
 """So many times each voice is taken from so many of its reference clips, drawn anew."""
 _OWN_SHARE, _TEMPERATURE = (0.05, 0.35), 0.75
 _SPEAK_SECONDS = 20.0
+_SOURCE = "made_of"
 
 
 @torch.no_grad()
@@ -87,13 +90,14 @@ class Bank:
 
 def collect(workshop: Workshop, config: XttsConfig, name: str) -> Bank:
     """The bank of a set, computed with the GPT of stage "gpt" and kept until that one is trained anew."""
-    source = workshop.folder("gpt") / "gpt.safetensors"
     path = workshop.folder("decoder") / f"latents-{name}.safetensors"
-    if not path.is_file() or path.stat().st_mtime < source.stat().st_mtime:
+    # Of another scale there are other numbers of clips.
+    source = json.dumps({**workshop.made_of("decoder"), "scale": workshop.scale})
+    if _source(path) != source:
         begun = time.monotonic()
         tensors = _computed(workshop, config, name)
         with atomic_path(path) as temporary:
-            save_file(tensors, temporary)
+            save_file(tensors, temporary, metadata={_SOURCE: source})
         workshop.log(f"latents of {name}: {len(tensors['clips'])} clips, {time.monotonic() - begun:.0f} s")
     kept = load_file(path)
     return Bank(
@@ -104,6 +108,14 @@ def collect(workshop: Workshop, config: XttsConfig, name: str) -> Bank:
         voices=kept["voices"],
         owners=kept["owners"].tolist(),
     )
+
+
+def _source(path: Path) -> str:
+    """What a kept bank was computed of."""
+    if not path.is_file():
+        return ""
+    with safe_open(path, framework="pt") as kept:
+        return str((kept.metadata() or {}).get(_SOURCE, ""))
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import os
 import sys
@@ -18,9 +19,24 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from training.engine.tiny.corpus import Corpus
-from xttsproject.lib.files import atomic_path, write_json
+from xttsproject.lib.errors import DomainError
+from xttsproject.lib.files import atomic_path, sha256_of, write_json
 
 REPORT = "report.json"
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    "features": ("speech",),
+    "dvae": ("features",),
+    "speaker": ("speech",),
+    "whisper": ("speech",),
+    "style": ("features", "speaker"),
+    "gpt": ("dvae", "style"),
+    "decoder_mel": ("features",),
+    "decoder": ("gpt", "decoder_mel", "speaker"),
+    "ship": ("dvae", "speaker", "whisper", "gpt", "decoder"),
+    "gates": ("ship",),
+}
+"""What each stage is made of: it is done anew once one of these was."""
+MADE_OF = "made_of"
 _STATE = "state.pt"
 _SPEAK_SECONDS = 20.0
 
@@ -46,12 +62,19 @@ class Workshop:
         return max(1, round(count * self.scale))
 
     def finished(self, stage: str) -> bool:
-        return (self.work / stage / REPORT).is_file()
+        """Whether the stage is done, and what it is made of has stayed the same since."""
+        path = self.work / stage / REPORT
+        return path.is_file() and json.loads(path.read_text(encoding="utf-8")).get(MADE_OF) == self.made_of(stage)
 
     def finish(self, stage: str, figures: Mapping[str, Any]) -> None:
         """Write the stage's report, which marks it as done. What it would resume from stays: without its report, and
         with a larger ``scale``, it is trained for longer and not anew."""
-        write_json(self.folder(stage) / REPORT, dict(figures))
+        write_json(self.folder(stage) / REPORT, {**figures, MADE_OF: self.made_of(stage)})
+
+    def made_of(self, stage: str) -> dict[str, str]:
+        """The hashes of the reports of the stages that this one needs."""
+        reports = {need: self.work / need / REPORT for need in NEEDS.get(stage, ())}
+        return {need: sha256_of(path) if path.is_file() else "" for need, path in reports.items()}
 
     def mel_stats(self) -> Tensor:
         """Scale of each mel band, ``(80,)``, as the tiny bundle has it."""
@@ -60,7 +83,7 @@ class Workshop:
         return mel_stats().to(self.device)
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
-        """bfloat16 where it is faster than float32: on GPUs and on processors that compute in it."""
+        """bfloat16: at least twice as fast as float32 on GPUs and on processors that compute in it (AVX-512, AMX)."""
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
     def log(self, text: str) -> None:
@@ -134,6 +157,7 @@ class Steps:
 
     def _save(self, path: Path, step: int) -> None:
         content: dict[str, Any] = {"step": step, "seconds": self.seconds, "last": self._last}
+        content[MADE_OF] = self.workshop.made_of(self.stage)
         content["parts"] = {name: part.state_dict() for name, part in self.parts.items()}
         with atomic_path(path) as temporary:
             torch.save(content, temporary)
@@ -142,6 +166,12 @@ class Steps:
         if not path.is_file():
             return 0
         content = torch.load(path, weights_only=True, map_location=self.workshop.device)
+        if content.get(MADE_OF) != self.workshop.made_of(self.stage):
+            raise DomainError(
+                "stage_stale",
+                f"{path.name} of the stage “{self.stage}” was begun upon other results of the stages before it. Remove "
+                "that file to train the stage anew.",
+            )
         for name, part in self.parts.items():
             part.load_state_dict(content["parts"][name])
         self.seconds, self._last = float(content["seconds"]), dict(content["last"])

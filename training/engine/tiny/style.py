@@ -135,6 +135,6 @@ def _checked(gpt: Any, workshop: Workshop) -> float:
         raise DomainError(
             "style_collapsed",
             f"The style latents differ by {spread:.4f} over voices where {_COLLAPSED} is expected: the conditioning "
-            "encoder is the same for every voice. Remove the folder “style” and train it at a smaller rate.",
+            "encoder is the same for every voice. Remove the folder “style”; the stage then begins anew.",
         )
     return round(spread, 3)

@@ -38,5 +38,9 @@ HELD_VOICES = (
 )  # fmt: skip
 """Never trained on, in no pitch: cloning and the speaker encoder are measured with them."""
 
+KIN = frozenset({"f5", "m3", "Nguyen"})
+"""Of the held variants those that share most formants with a trained one (f2, Mike, m8): of the others alone, the
+strangers, the figures are told besides."""
+
 FINETUNE_VOICE = Voice("Annie", 45)
 """Never trained on; fine-tuning is measured with it."""

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from training.engine.tiny.recipe import Steps, Workshop
+from xttsproject.lib.errors import DomainError
 
 
 class Stopped(Exception):
@@ -65,3 +66,31 @@ def test_the_rate_rises_to_its_peak_and_falls_to_its_floor(tmp_path: Path):
     assert rates[0] < 0.02
     assert max(rates) == pytest.approx(0.976, abs=0.01)
     assert rates[-1] == pytest.approx(0.02, abs=0.001)
+
+
+def test_a_stage_is_done_anew_once_what_it_is_made_of_was(tmp_path: Path):
+    workshop = Workshop(tmp_path)
+    for stage in ("dvae", "style"):
+        workshop.finish(stage, {"steps": 1})
+    workshop.finish("gpt", {"steps": 2})
+    workshop.finish("decoder", {"steps": 3})
+    assert workshop.finished("gpt")
+    assert workshop.finished("decoder")
+    workshop.finish("style", {"steps": 9})
+    assert workshop.finished("dvae")
+    assert not workshop.finished("gpt")
+    workshop.finish("gpt", {"steps": 2})
+    assert workshop.finished("gpt")
+    assert not workshop.finished("decoder")
+
+
+def test_what_was_begun_upon_other_results_is_not_resumed(tmp_path: Path):
+    workshop = Workshop(tmp_path)
+    network = torch.nn.Linear(2, 2)
+    workshop.finish("dvae", {"steps": 1})
+    list(Steps(workshop, "gpt", 3, {"network": network}))
+    assert list(Steps(workshop, "gpt", 5, {"network": network})) == [3, 4]
+    workshop.finish("dvae", {"steps": 2})
+    with pytest.raises(DomainError, match=r"state\.pt of the stage “gpt”") as caught:
+        list(Steps(workshop, "gpt", 7, {"network": network}))
+    assert caught.value.code == "stage_stale"
