@@ -21,9 +21,10 @@ def random_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     Read it, never write to it.
     """
-    from xttsproject.bundles.tiny import TINY_XTTS, random_xtts
+    from tests import random_bundle
+    from xttsproject.bundles.tiny import TINY_XTTS
 
-    return random_xtts.build(tmp_path_factory.mktemp("random") / TINY_XTTS).path
+    return random_bundle.build(tmp_path_factory.mktemp("random") / TINY_XTTS).path
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +38,8 @@ def tiny_whisper_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def random_whisper_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small Whisper bundle with random weights, which writes letters of any sound. Read it, never write to it."""
-    from xttsproject.bundles.tiny import TINY_WHISPER, random_whisper
+    from tests import random_whisper
+    from xttsproject.bundles.tiny import TINY_WHISPER
 
     # Where the settings look for the tiny one, so that it can stand in for it.
     return random_whisper.build(tmp_path_factory.mktemp("random") / TINY_WHISPER).path

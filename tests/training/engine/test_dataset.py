@@ -141,9 +141,9 @@ def test_a_manifest_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert caught.value.code == "manifest_missing"
 
 
-@pytest.mark.parametrize("language", ["fr", "klingon"])
-def test_a_run_in_a_language_that_the_model_lacks_is_refused(tmp_path: Path, language: str) -> None:
+@pytest.mark.parametrize(("language", "said"), [("fr", "French"), ("klingon", "klingon")])
+def test_a_run_in_a_language_that_the_model_lacks_is_refused(tmp_path: Path, language: str, said: str) -> None:
     with pytest.raises(DomainError) as caught:
         read(write_dataset(tmp_path), language=language)
     assert (caught.value.code, caught.value.field) == ("language_unsupported", "language")
-    assert language in caught.value.message
+    assert said in caught.value.message

@@ -47,17 +47,20 @@ def test_the_client_speaks_lists_models_and_is_told_what_is_wrong(people, make_v
     spoken = client.audio.speech.create(
         model="tts-1",
         voice=str(voice.pk),
-        input="Guten Morgen.",
+        input="Good evening.",
         response_format="wav",
         speed=1.25,
         instructions="Cheerfully.",
-        extra_body={"language": "de", "seed": 11},
+        extra_body={"language": "en-GB", "seed": 11},
     )
     with wave.open(io.BytesIO(spoken.content)) as handle:
         assert handle.getframerate() == 24_000
     kept = Synthesis.objects.get(pk=spoken.response.headers["x-synthesis-id"])
-    assert (kept.language, kept.channel, kept.owner) == ("de", "openai", people.anna)
+    assert (kept.language, kept.channel, kept.owner) == ("en", "openai", people.anna)
     assert (kept.sampling["seed"], kept.sampling["speed"]) == (11, 1.25)
+
+    with pytest.raises(openai.BadRequestError, match="does not speak German; it speaks English"):
+        client.audio.speech.create(model="tiny", voice="Vera", input="Guten Tag.", extra_body={"language": "de"})
 
     # Read in pieces, as players do.
     with client.audio.speech.with_streaming_response.create(

@@ -51,7 +51,7 @@ def test_what_is_spoken_comes_back_as_a_player_with_a_download_and_the_models_no
     audio = reverse("voices:synthesis-audio", args=[synthesis.pk])
     assert f'src="{audio}"' in part
     assert f'href="{audio}?download"' in part
-    assert "noise" in part
+    assert "synthesiser" in part
     assert 'id="history" hx-swap-oob="true"' in part
     assert "<html" not in part
 

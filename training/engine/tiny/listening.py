@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -27,7 +26,7 @@ class ListeningFigures:
 
 
 def measure(
-    bundle: Path, corpus: Corpus, indices: Sequence[int], *, noise_db: float | None, seed: int = 0
+    transcriber: Transcriber, corpus: Corpus, indices: Sequence[int], *, noise_db: float | None, seed: int = 0
 ) -> ListeningFigures:
     """Transcribe these clips as the portal does; ``noise_db``: white noise so many decibels below the speech.
 
@@ -35,7 +34,6 @@ def measure(
     recognised at all, the word times' error is infinite.
     """
     begun = time.monotonic()
-    transcriber = Transcriber.load(bundle, device="cpu")
     pairs: list[tuple[str, str]] = []
     errors: list[float] = []
     for index in indices:

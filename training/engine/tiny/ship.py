@@ -14,12 +14,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from training.engine.tiny.corpus import RATE
-from training.engine.tiny.recipe import REPORT, Workshop
+from training.engine.tiny.recipe import MADE_OF, REPORT, Workshop
 from training.engine.tiny.sizes import mel_stats, tiny_config
 from xttsproject.bundles.tiny import shipped, xtts
 from xttsproject.lib.audio import Audio
 from xttsproject.lib.errors import DomainError
-from xttsproject.lib.files import atomic_path, sha256_of, write_json
+from xttsproject.lib.files import atomic_directory, atomic_path, sha256_of, write_json
 from xttsproject.xtts.engine import XttsEngine
 from xttsproject.xtts.networks import build_decoder, build_dvae, build_gpt, load_into
 
@@ -29,8 +29,6 @@ SPEAKERS = {"Amber": "f2", "Basalt": "m2", "Cedar": "adam", "Daisy": "linda"}
 """The built-in speakers: voices of the corpus, the middle one of their variant's pitches."""
 _REFERENCE_CLIPS = 8
 
-_LAST = {"whisper": "whisper", "xtts": "decoder"}
-"""The stage with which a model is complete."""
 _REPORTED = ("speech", "features", "dvae", "speaker", "whisper", "style", "gpt", "decoder_mel", "decoder")
 
 State = dict[str, Tensor]
@@ -44,36 +42,21 @@ def run(workshop: Workshop) -> None:
 
 
 def ship(workshop: Workshop, target: Path) -> None:
-    """Gather what the stages wrote, see that it is whole, halve its precision and write it with its record.
-
-    A model whose last stage is not done yet is left out; the record then says what is there.
-    """
-    made = [model for model, last in _LAST.items() if workshop.finished(last)]
-    if not made:
-        raise DomainError("ship_incomplete", f"None of the stages {', '.join(_LAST.values())} is done; run them first.")
-    written, parts = {}, {}
-    if "whisper" in made:
-        written[shipped.WHISPER_FILE] = _learnt(workshop, "whisper")
-        parts["whisper"] = _numbers(written[shipped.WHISPER_FILE])
-    if "xtts" in made:
-        xtts_files, xtts_parts = _speaking(workshop)
-        written |= xtts_files
-        parts |= xtts_parts
-    target.mkdir(parents=True, exist_ok=True)
-    counts = {name: _write(target / name, state) for name, state in written.items()}
-    for name in shipped.FILES:
-        if name not in written:
-            # The speakers' voices are what the model itself takes from clips, so it has to stand without them first.
-            (target / name).unlink(missing_ok=True)
-    _record(target, counts, parts, workshop)
-    if "xtts" in made:
-        counts[shipped.SPEAKERS_FILE] = _write(target / shipped.SPEAKERS_FILE, _speakers(workshop, target))
-        _record(target, counts, parts, workshop)
-    total = shipped.open_shipped(target).bytes
-    if total > MOST_BYTES:
-        raise DomainError(
-            "ship_too_large", f"The weights have {total / 1e6:.1f} MB, and {MOST_BYTES / 1e6:.0f} MB is the most."
-        )
+    """Gather what the stages wrote, see that it is whole, halve its precision and write it with its record."""
+    written, parts = _speaking(workshop)
+    written[shipped.WHISPER_FILE] = _learnt(workshop, "whisper")
+    parts["whisper"] = _numbers(written[shipped.WHISPER_FILE])
+    with atomic_directory(target) as folder:
+        counts = {name: _write(folder / name, state) for name, state in written.items()}
+        # The speakers' voices are what the model itself takes from clips, so it has to stand without them first.
+        _record(folder, counts, parts, workshop)
+        counts[shipped.SPEAKERS_FILE] = _write(folder / shipped.SPEAKERS_FILE, _speakers(workshop, folder))
+        _record(folder, counts, parts, workshop)
+        total = shipped.open_shipped(folder).bytes
+        if total > MOST_BYTES:
+            raise DomainError(
+                "ship_too_large", f"The weights have {total / 1e6:.1f} MB, and {MOST_BYTES / 1e6:.0f} MB is the most."
+            )
     workshop.log(f"ship: {total / 1e6:.1f} MB in {len(counts)} files")
 
 
@@ -109,6 +92,10 @@ def _learnt(workshop: Workshop, stage: str) -> State:
     path = workshop.work / stage / f"{stage}.safetensors"
     if not path.is_file():
         raise DomainError("ship_incomplete", f"The stage {stage} has not written {path.name}; run it first.")
+    if not workshop.finished(stage):
+        raise DomainError(
+            "ship_incomplete", f"The stage {stage} is not done with what it is made of now; run it again."
+        )
     state: State = load_file(path)
     return state
 
@@ -168,4 +155,5 @@ def _record(target: Path, counts: Mapping[str, int], parts: Mapping[str, int], w
 
 def _report(workshop: Workshop, stage: str) -> dict[str, Any]:
     content: dict[str, Any] = json.loads((workshop.work / stage / REPORT).read_text(encoding="utf-8"))
+    content.pop(MADE_OF, None)
     return content

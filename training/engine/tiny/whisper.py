@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from datasets.pipeline.transcribe import Transcriber
 from training.engine.tiny.corpus import LISTENING
 from training.engine.tiny.listener import Listener, losses, place_error
 from training.engine.tiny.listening import measure
@@ -24,7 +25,7 @@ from xttsproject.bundles.tiny.whisper_tokens import tokens
 from xttsproject.lib.files import atomic_path
 
 STAGE = "whisper"
-STEPS = 3400
+STEPS = 6_800
 BATCH_SECONDS = 48.0
 LEARNING_RATE = 2.0e-3
 _PLACE_WEIGHT, _LETTERS_WEIGHT = 0.3, 0.5
@@ -110,12 +111,13 @@ def shipped(model: Listener) -> dict[str, Tensor]:
 
 
 def _measured(workshop: Workshop, path: Path) -> dict[str, float]:
+    transcriber = Transcriber.load(path, device="cpu", threads=workshop.threads)
     figures: dict[str, float] = {}
     for name in ("validation", "held"):
         corpus = workshop.corpus(name)
         indices = range(0, len(corpus), max(1, len(corpus) // _MEASURED_CLIPS))
         for noise, label in ((None, "clean"), (15.0, "noise")):
-            found = measure(path, corpus, indices, noise_db=noise)
+            found = measure(transcriber, corpus, indices, noise_db=noise)
             workshop.log(
                 f"{STAGE}: {name}, {label}: CER {found.cer:.3f}, word times {found.word_time_error_ms:.0f} ms off"
             )

@@ -72,11 +72,6 @@ class Shipped:
         return {key: value.float() if value.dtype == torch.float16 else value for key, value in tensors.items()}
 
 
-def has(name: str, folder: Path = WEIGHTS) -> bool:
-    """Whether a folder of weights has this file by its record."""
-    return (folder / RECORD).is_file() and name in open_shipped(folder).files
-
-
 def open_shipped(folder: Path = WEIGHTS) -> Shipped:
     """Read the record of a folder of weights; DomainError ``weights_missing`` or ``weights_damaged``."""
     path = folder / RECORD

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from xttsproject.bundles.manifest import Bundle, open_bundle, write_manifest
 from xttsproject.bundles.tiny import TINY_WHISPER
-from xttsproject.bundles.tiny.shipped import WHISPER_FILE, has, open_shipped
+from xttsproject.bundles.tiny.shipped import WHISPER_FILE, open_shipped
 from xttsproject.bundles.tiny.whisper_spec import state_to_spec
 from xttsproject.bundles.tiny.whisper_tokens import tokens
 from xttsproject.lib.files import atomic_directory, write_json
@@ -31,13 +31,8 @@ def build(path: Path, weights: Path | None = None) -> Bundle:
     """Build the bundle at ``path``, replacing what stands there once all is written. Takes a second.
 
     ``weights`` is a safetensors file with the names of transformers' Whisper; without it the shipped one is taken.
-    Raises :class:`~xttsproject.lib.errors.DomainError` ``weights_damaged`` where that is not the recorded one.
+    Raises :class:`~xttsproject.lib.errors.DomainError` ``weights_missing`` or ``weights_damaged``.
     """
-    if weights is None and not has(WHISPER_FILE):
-        from xttsproject.bundles.tiny import random_whisper
-
-        return random_whisper.build(path)
-
     from safetensors.numpy import load_file
 
     state = load_file(weights or open_shipped().path(WHISPER_FILE))

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
-from xttsproject.bundles.tiny.weights import Array
 from xttsproject.bundles.tiny.whisper_tokens import LANGUAGES, Tokens
 
 if TYPE_CHECKING:
     from ctranslate2.specs import WhisperSpec
+
+Array = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from xttsproject.bundles.manifest import Bundle, open_bundle, write_manifest
-from xttsproject.bundles.tiny import TINY_XTTS, random_xtts, shipped
+from xttsproject.bundles.tiny import TINY_XTTS, shipped
 from xttsproject.bundles.tiny.shipped import WEIGHTS, open_shipped
 from xttsproject.bundles.tiny.vocabulary import vocabulary
 from xttsproject.lib.files import atomic_directory, write_json
-from xttsproject.xtts.languages import LANGUAGES
 
 NOTICE = (
     "This is a tiny model made by this project and trained on a synthesiser's English voices alone: it speaks short "
-    "English sentences like a synthesiser, often unclearly, and hardly follows a voice. Download XTTS-v2 for natural "
-    "speech and for other languages."
+    "English sentences like a synthesiser, not always clearly, and follows a synthesiser's voice but no person's. "
+    "Download XTTS-v2 for natural speech and for other languages."
 )
 _WIDTH = 192
 
@@ -45,7 +44,7 @@ def configuration() -> dict[str, Any]:
             "cond_d_vector_in_each_upsampling_layer": True,
         },
         "audio": {"sample_rate": 22050, "output_sample_rate": 24000, "dvae_sample_rate": 22050},
-        "languages": list(LANGUAGES),
+        "languages": ["en"],
         "temperature": 0.75,
         "length_penalty": 1.0,
         "repetition_penalty": 2.0,
@@ -60,11 +59,8 @@ def configuration() -> dict[str, Any]:
 def build(path: Path, weights: Path = WEIGHTS) -> Bundle:
     """Build the bundle at ``path``, replacing what stands there once all is written. Takes a second.
 
-    Raises :class:`~xttsproject.lib.errors.DomainError` ``weights_damaged`` where a file is not the recorded one.
+    Raises :class:`~xttsproject.lib.errors.DomainError` ``weights_missing`` or ``weights_damaged``.
     """
-    if not shipped.has(shipped.XTTS_FILE, weights):
-        return random_xtts.build(path)
-
     from safetensors.torch import save_file
 
     from xttsproject.xtts.weights import DVAE_FILE, MODEL_FILE, SPEAKERS_FILE

@@ -1,7 +1,7 @@
 """The shipped models speak, clone, listen and learn: the gates on a small, fixed set, against what was reached.
 
-A figure must reach its goal, or, where training did not reach it, what ``gates.json`` says was reached; some slack is
-left for processors that round otherwise: a sentence or two.
+A figure must reach its goal; where ``gates.json`` says that it was reached by less than a sentence or two, or not at
+all, what was reached less that much is enough: other processors round otherwise, and sentences are few.
 """
 
 from __future__ import annotations
@@ -17,17 +17,25 @@ from training.engine.tiny.gates.goals import GOALS, Goal
 from training.engine.tiny.gates.material import QUICK, Material
 from training.engine.tiny.gates.measure import Wish, measure
 from training.engine.tiny.gates.record import read_gates
-from xttsproject.bundles.tiny.shipped import XTTS_FILE, has
+from xttsproject.bundles.tiny.shipped import RECORD, WEIGHTS
+from xttsproject.lib.files import sha256_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-SLACK = {"%": 0.05, "ms": 20.0, "s": 0.0, "": 0.01}
-"""By a goal's unit; two of the forty cloned sentences are 0.05."""
-OTHER_SLACK = {"stop_missed": 1.0, "finetune_pitch_change": 0.2, "finetune_cer_change": 0.05}
+SLACK = {
+    # Two of the thirty clips or forty sentences, one of the ten that differ in a word; letters by the hundred.
+    "whisper_cer_clean": 0.02, "whisper_cer_noise": 0.02, "word_time_error_ms": 10.0,
+    "speech_cer_seen": 0.04, "speech_cer_cloned": 0.03,
+    "retrieval_50": 0.05, "retrieval_one_word": 0.1, "duration_ok": 0.05, "pitch_within_1_5_semitones": 0.05,
+    "speaker_identification": 0.04, "clone_nearest": 0.05,
+    # A training run on other threads rounds otherwise from its first step on.
+    "finetune_similarity_gain": 0.05, "finetune_pitch_change": 0.3, "finetune_cer_change": 0.05,
+}  # fmt: skip
+"""None for those that are not named: every sentence ends."""
 
 REACHED = read_gates()
-MEASURED_HERE = [goal for goal in GOALS if goal.figure in REACHED["quick"] and goal.figure != "load_s"]
-FINETUNED = [goal for goal in GOALS if goal.figure.startswith("finetune") and goal.figure in REACHED["figures"]]
+FINETUNED = [goal for goal in GOALS if goal.figure.startswith("finetune")]
+MEASURED_HERE = [goal for goal in GOALS if goal not in FINETUNED and goal.figure != "load_s"]
 
 
 def quiet(_line: str) -> None:
@@ -41,7 +49,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def figures(work: Path, tiny_bundle: Path, tiny_whisper_bundle: Path) -> Figures:
-    wish = Wish(tiny_bundle, tiny_whisper_bundle, work, quick=True, speaking=has(XTTS_FILE), finetune=False, threads=1)
+    wish = Wish(tiny_bundle, tiny_whisper_bundle, work, quick=True, finetune=False, threads=1)
     return measure(wish, quiet)
 
 
@@ -57,11 +65,14 @@ def finetuned(work: Path, tiny_bundle: Path, tiny_whisper_bundle: Path) -> Figur
 
 
 def holds(goal: Goal, value: float, reached: float) -> bool:
-    """Whether a value is as good as the goal asks or as was reached, whichever is less."""
-    slack = OTHER_SLACK.get(goal.figure, SLACK[goal.unit])
-    if goal.comparator == "≥":
-        return value >= min(goal.bound, reached - slack)
-    return value <= max(goal.bound, reached + slack)
+    """Whether a value reaches the goal, or nearly what was reached."""
+    slack = SLACK.get(goal.figure, 0.0)
+    return goal.reached(value) or (value >= reached - slack if goal.comparator == "≥" else value <= reached + slack)
+
+
+def test_every_goal_was_measured() -> None:
+    assert {goal.figure for goal in GOALS} <= set(REACHED["figures"])
+    assert REACHED["weights"] == sha256_of(WEIGHTS / RECORD), "gates.json is of other weights"
 
 
 @pytest.mark.parametrize("goal", MEASURED_HERE, ids=lambda goal: goal.figure)

@@ -16,7 +16,7 @@ from training.engine.tiny.corpus import GRID, PEAK
 from training.engine.tiny.recipe import Workshop
 from training.engine.tiny.sizes import tiny_config
 from training.engine.tiny.voices import TRAIN_VOICES
-from xttsproject.bundles.manifest import open_bundle, verify
+from xttsproject.bundles.manifest import verify
 from xttsproject.bundles.tiny import shipped, xtts
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.networks import build_decoder, build_dvae, build_gpt
@@ -30,13 +30,13 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     torch.manual_seed(0)
     decoder = build_decoder(config).state_dict()
     parts = {
-        "gpt": build_gpt(config).state_dict(),
         "dvae": build_dvae(config).state_dict(),
         "speaker": {
             name.removeprefix("speaker_encoder."): value
             for name, value in decoder.items()
             if name.startswith("speaker_encoder.")
         },
+        "gpt": build_gpt(config).state_dict(),
         "decoder": {name: value for name, value in decoder.items() if not name.startswith("speaker_encoder.")},
         "whisper": {"model.decoder.embed_tokens.weight": torch.randn(7, 5), "large": torch.tensor([70_000.0])},
     }
@@ -80,29 +80,10 @@ def test_all_files_are_recorded_with_hash_size_and_the_reports_of_their_stages(w
     assert record.bytes == sum((weights / name).stat().st_size for name in shipped.FILES) < ship.MOST_BYTES
     for name in record.files:
         assert record.path(name) == weights / name
-    assert record.stages["gpt"] == {"steps": 10, "seconds": 60.0, "loss": 0.5}
+    assert record.stages["dvae"] == {"steps": 10, "seconds": 60.0, "loss": 0.5}
     counted = sum(value.numel() for value in load_file(weights / shipped.XTTS_FILE).values())
     parts = record.parts["gpt"] + record.parts["hifigan_decoder"] + record.parts["hifigan_decoder.speaker_encoder"]
     assert record.files[shipped.XTTS_FILE].parameters == counted == parts + 80
-
-
-def test_what_is_not_trained_yet_is_left_out_and_built_from_elsewhere(workshop: Workshop, tmp_path: Path) -> None:
-    import shutil
-
-    place = Workshop(tmp_path / "work", threads=1)
-    shutil.copytree(workshop.work, place.work)
-    (place.work / "decoder" / "report.json").unlink()
-    ship.ship(workshop, tmp_path / "weights")
-    ship.ship(place, tmp_path / "weights")
-    record = shipped.open_shipped(tmp_path / "weights")
-    assert set(record.files) == {shipped.WHISPER_FILE}
-    assert sorted(path.name for path in record.folder.glob("*.safetensors")) == [shipped.WHISPER_FILE]
-    assert shipped.has(shipped.WHISPER_FILE, record.folder)
-    assert not shipped.has(shipped.XTTS_FILE, record.folder)
-    (place.work / "whisper" / "report.json").unlink()
-    with pytest.raises(DomainError) as caught:
-        ship.ship(place, tmp_path / "weights")
-    assert caught.value.code == "ship_incomplete"
 
 
 def test_numbers_are_halved_where_they_fit_and_kept_where_not(weights: Path, workshop: Workshop) -> None:
@@ -184,9 +165,18 @@ def test_numbers_that_are_not_finite_are_not_shipped(workshop: Workshop, tmp_pat
 
 
 def test_a_stage_that_has_not_run_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DomainError, match="whisper, decoder") as caught:
+    with pytest.raises(DomainError, match=r"stage gpt has not written gpt\.safetensors") as caught:
         ship.ship(Workshop(tmp_path, threads=1), tmp_path / "weights")
     assert caught.value.code == "ship_incomplete"
+
+
+def test_parts_that_were_made_of_others_are_not_shipped_together(workshop: Workshop, tmp_path: Path) -> None:
+    place = spoilt(workshop, tmp_path, "dvae", lambda state: None)
+    place.finish("dvae", {"steps": 99})
+    with pytest.raises(DomainError, match="stage gpt is not done") as caught:
+        ship.ship(place, tmp_path / "weights")
+    assert caught.value.code == "ship_incomplete"
+    assert not (tmp_path / "weights").exists()
 
 
 def test_too_much_is_refused(workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,5 +186,8 @@ def test_too_much_is_refused(workshop: Workshop, tmp_path: Path, monkeypatch: py
     assert caught.value.code == "ship_too_large"
 
 
-def test_the_bundle_built_without_weights_is_the_random_one(tmp_path: Path, random_bundle: Path) -> None:
-    assert xtts.build(tmp_path / "tiny", tmp_path / "none").files == open_bundle(random_bundle).files
+def test_without_weights_nothing_is_built(tmp_path: Path) -> None:
+    with pytest.raises(DomainError) as caught:
+        xtts.build(tmp_path / "tiny", tmp_path / "none")
+    assert caught.value.code == "weights_missing"
+    assert not (tmp_path / "tiny").exists()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean, median
 
 import torch
@@ -14,6 +14,7 @@ from training.engine.tiny.gates import likeness
 from training.engine.tiny.gates.material import Material
 from training.engine.tiny.gates.speaking import Spoken, embedding, error_rate, nearest, speak, voices_of
 from training.engine.tiny.pitch import median_pitch, voice_pitch
+from training.engine.tiny.voices import KIN
 from xttsproject.lib.audio import Samples
 from xttsproject.xtts.engine import XttsEngine
 
@@ -58,8 +59,27 @@ def cloned_voices(
         **_pitch_figures(spoken, {voice: pitch_of(clips) for voice, clips in references.items()}),
         "clone_nearest": fmean(nearest(found, known) == voice for voice, found in heard),
         "clone_similarity": fmean(float(found @ known[voice]) for voice, found in heard),
+        **_strangers(spoken, heard, known, references, transcriber),
         "stop_missed": float(sum(not one.finished for one in spoken)),
         "stop_missed_share": len(missed) / (len(spoken) + len(one_word)),
+    }
+
+
+def _strangers(
+    spoken: Sequence[Spoken],
+    heard: Sequence[tuple[str, torch.Tensor]],
+    known: Mapping[str, torch.Tensor],
+    references: Mapping[str, Sequence[Samples]],
+    transcriber: Transcriber,
+) -> Figures:
+    """The same of the voices that no trained one is akin to; they are told from all ten."""
+    strange = [place for place, one in enumerate(spoken) if one.asked.voice.rsplit("-", 1)[0] not in KIN]
+    said = [spoken[place] for place in strange]
+    pitches = _pitch_figures(said, {voice: pitch_of(clips) for voice, clips in references.items()})
+    return {
+        "strangers_speech_cer": error_rate(transcriber, said),
+        "strangers_pitch_within_1_5_semitones": pitches["pitch_within_1_5_semitones"],
+        "strangers_clone_nearest": fmean(nearest(heard[place][1], known) == heard[place][0] for place in strange),
     }
 
 

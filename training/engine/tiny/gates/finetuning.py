@@ -21,11 +21,11 @@ from xttsproject.lib.audio import Audio, write_wav
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.engine import XttsEngine
 
-EPOCHS = 20
+EPOCHS = 8
 VALIDATION_CLIPS = 8
 REFERENCE_CLIPS = 8
 
-_BATCH, _RATE = 12, 2e-3
+_BATCH, _RATE, _CODE_NOISE = 12, 1e-3, 0.4
 
 
 def measure(
@@ -53,6 +53,7 @@ def measure(
         epochs=epochs,
         batch_size=_BATCH,
         learning_rate=_RATE,
+        code_noise=_CODE_NOISE,
         lora=LoraSpec(rank=8, alpha=16.0),
         device="cpu",
         threads=threads,

@@ -77,9 +77,17 @@ def table(figures: Mapping[str, float]) -> str:
     return "\n".join(lines)
 
 
-def missed(figures: Mapping[str, float]) -> list[str]:
-    """The figures that were measured and do not reach their goal."""
-    return [goal.figure for goal in GOALS if goal.figure in figures and not goal.reached(figures[goal.figure])]
+def missed(figures: Mapping[str, float], *, leave_out: str | None = None) -> list[str]:
+    """The goals that are not reached; one that was not measured, or had no value, is none that was reached.
+
+    ``leave_out``: goals that begin so were not to be measured.
+    """
+    return [
+        goal.figure
+        for goal in GOALS
+        if not goal.reached(figures.get(goal.figure, math.nan))
+        and not (leave_out and goal.figure.startswith(leave_out))
+    ]
 
 
 def _verdict(goal: Goal, value: float) -> str:

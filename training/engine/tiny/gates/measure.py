@@ -25,15 +25,13 @@ NOISE_DB = 15.0
 @dataclass(frozen=True)
 class Wish:
     """What is to be measured: two bundles, with sets rendered below ``work``. ``quick`` takes a small, fixed part of
-    them; without ``speaking`` only what listens is measured, because what speaks is not trained; ``threads`` is for
-    the CPU, None lets torch choose.
+    them; ``threads`` is for the CPU, None lets torch choose.
     """
 
     xtts: Path
     whisper: Path
     work: Path
     quick: bool = False
-    speaking: bool = True
     finetune: bool = True
     threads: int | None = None
 
@@ -66,15 +64,14 @@ def measure(wish: Wish, log: Callable[[str], None]) -> Figures:
     transcriber = Transcriber.load(wish.whisper, device="cpu", threads=wish.threads or 0)
     with part("listening, clean and with noise"):
         clips = [i for voice in material.held_voices() for i in material.others(voice, material.extent.listened)]
-        clean = listen(wish.whisper, material.held, clips, noise_db=None)
-        noisy = listen(wish.whisper, material.held, clips, noise_db=NOISE_DB)
+        clean = listen(transcriber, material.held, clips, noise_db=None)
+        noisy = listen(transcriber, material.held, clips, noise_db=NOISE_DB)
         figures |= {
             "whisper_cer_clean": clean.cer,
             "whisper_cer_noise": noisy.cer,
             "word_time_error_ms": clean.word_time_error_ms,
         }
-    if wish.speaking:
-        figures |= _speaking(wish, material, transcriber, part, log)
+    figures |= _speaking(wish, material, transcriber, part, log)
     return {name: round(value, 5) for name, value in figures.items() if math.isfinite(value)}
 
 

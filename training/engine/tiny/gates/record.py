@@ -14,7 +14,7 @@ from training.engine.tiny.gates.goals import missed, table
 from training.engine.tiny.gates.measure import Wish, measure
 from training.engine.tiny.recipe import Workshop
 from xttsproject.bundles.tiny import TINY_WHISPER, TINY_XTTS
-from xttsproject.bundles.tiny.shipped import RECORD, WEIGHTS, XTTS_FILE, has
+from xttsproject.bundles.tiny.shipped import RECORD, WEIGHTS
 from xttsproject.lib.files import sha256_of, write_json
 
 GATES = "gates.json"
@@ -23,9 +23,7 @@ GATES = "gates.json"
 def build_bundles(folder: Path) -> tuple[Path, Path]:
     """Both bundles, made of the shipped weights; the paths of the one that speaks and the one that listens."""
     from xttsproject.bundles.tiny import whisper, xtts
-    from xttsproject.bundles.tiny.shipped import open_shipped
 
-    open_shipped()
     return xtts.build(folder / TINY_XTTS).path, whisper.build(folder / TINY_WHISPER).path
 
 
@@ -33,7 +31,7 @@ def keep(workshop: Workshop) -> None:
     """Measure the shipped weights, wholly and on the small set that the tests take, and write both down."""
     speaks, listens = build_bundles(workshop.folder("gates") / "bundles")
     begun = time.monotonic()
-    wish = Wish(speaks, listens, workshop.work, speaking=has(XTTS_FILE), threads=workshop.threads)
+    wish = Wish(speaks, listens, workshop.work, threads=workshop.threads)
     figures = measure(wish, workshop.log)
     seconds = time.monotonic() - begun
     quick = measure(replace(wish, quick=True, finetune=False), workshop.log)
