@@ -12,7 +12,7 @@ from django.db import IntegrityError, models, transaction
 from datasets.choices import ReviewStatus, VersionState
 from datasets.models import Dataset, DatasetVersion, Segment
 from datasets.pipeline.manifest import Item, freeze, split_by_source
-from datasets.pipeline.text import check_text, normalise
+from datasets.pipeline.text import check_text
 from datasets.services.following import failure_code
 from datasets.services.left_out import NOT_SHARED, plain_reason
 from xttsproject import storage
@@ -21,6 +21,7 @@ from xttsproject.jobs.models import Job
 from xttsproject.jobs.services import job_start
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.progress import Progress
+from xttsproject.xtts.normaliser import normalise
 
 _BEFORE = (VersionState.FREEZING, VersionState.FAILED)
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from datasets.pipeline.text import normalise
 from training.engine.checkpoint import SAMPLES
 from training.engine.spec import TrainSpec
 from xttsproject.lib.audio import Audio, read_wav, write_wav
@@ -16,6 +15,7 @@ from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import atomic_path
 from xttsproject.lib.progress import Progress
 from xttsproject.xtts.languages import validate_language
+from xttsproject.xtts.normaliser import normalise
 
 if TYPE_CHECKING:
     from xttsproject.xtts.tokenizer import Tokenizer

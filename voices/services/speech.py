@@ -11,7 +11,6 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from datasets.pipeline.text import normalise
 from voices.choices import Channel, VoiceState
 from voices.engine.requests import ModelChoice, SpeechRequest
 from voices.models import Synthesis, Voice
@@ -20,6 +19,7 @@ from xttsproject.lib.audio import write_wav
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import atomic_path
 from xttsproject.xtts.languages import validate_language
+from xttsproject.xtts.normaliser import normalise
 from xttsproject.xtts.types import Sampling, Speech
 
 # The full-size model speaks two to three times slower than real time on a small CPU, and others may be ahead.

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+
+def word_set(words: str) -> frozenset[str]:
+    """The words of a text, for tables of many."""
+    return frozenset(words.split())
+
+
 # How many forms a counted noun has: one, or (1, more), or the Slavic (1, 2–4, 5 and more).
 Forms = tuple[str, ...]
 
@@ -39,8 +45,22 @@ PERCENT_BEFORE = {"tr": "yüzde ", "zh-cn": "百分之"}
 RANGE = {"en": "to", "es": "a", "fr": "à", "de": "bis", "it": "a", "pt": "a", "nl": "tot", "pl": "do", "ru": "до"}
 
 CURRENCY: dict[str, dict[str, Forms]] = {
-    "en": {"$": ("dollar", "dollars"), "€": ("euro", "euros"), "£": ("pound", "pounds"), "R$": ("real", "reais")},
-    "pt": {"$": ("dólar", "dólares"), "€": ("euro", "euros"), "£": ("libra", "libras"), "R$": ("real", "reais")},
+    "en": {
+        "$": ("dollar", "dollars"),
+        "€": ("euro", "euros"),
+        "£": ("pound", "pounds"),
+        "R$": ("real", "reais"),
+        "¥": ("yen",),
+        "₹": ("rupee", "rupees"),
+    },
+    "pt": {
+        "$": ("dólar", "dólares"),
+        "€": ("euro", "euros"),
+        "£": ("libra", "libras"),
+        "R$": ("real", "reais"),
+        "¥": ("iene", "ienes"),
+        "₹": ("rupia", "rupias"),
+    },
     "es": {"$": ("dólar", "dólares"), "€": ("euro", "euros"), "£": ("libra", "libras"), "R$": ("real", "reales")},
     "fr": {"$": ("dollar", "dollars"), "€": ("euro", "euros"), "£": ("livre", "livres"), "R$": ("real", "reals")},
     "de": {"$": ("Dollar",), "€": ("Euro",), "£": ("Pfund",), "R$": ("Real",)},
@@ -77,35 +97,18 @@ MAGNITUDES = {
     "pt": ("mil", "milhão", "milhões", "bilhão", "bilhões", "trilhão", "trilhões"),
 }
 
-ABBREVIATIONS: dict[str, dict[str, str]] = {
-    "en": {
-        "Mr.": "Mister", "Mrs.": "Missus", "Ms.": "Miz", "Dr.": "Doctor", "Prof.": "Professor", "Jr.": "Junior",
-        "Sr.": "Senior", "St.": "Saint", "Gen.": "General", "Capt.": "Captain", "Lt.": "Lieutenant", "Rev.": "Reverend",
-        "Gov.": "Governor", "Sen.": "Senator", "Mt.": "Mount", "Ltd.": "Limited", "Inc.": "Incorporated",
-        "Co.": "Company", "vs.": "versus", "etc.": "et cetera", "e.g.": "for example", "i.e.": "that is",
-        "approx.": "approximately", "dept.": "department", "a.m.": "A M", "p.m.": "P M",
-    },
-    "pt": {
-        "Sr.": "Senhor", "Sra.": "Senhora", "Srta.": "Senhorita", "Dr.": "Doutor", "Dra.": "Doutora",
-        "Prof.": "Professor", "Profa.": "Professora", "D.": "Dona", "Av.": "Avenida", "R.": "Rua", "Pça.": "Praça",
-        "Eng.": "Engenheiro", "Exmo.": "Excelentíssimo", "Ltda.": "Limitada", "Cia.": "Companhia", "etc.": "et cetera",
-        "ex.": "exemplo", "pág.": "página", "págs.": "páginas", "tel.": "telefone", "séc.": "século", "Sto.": "Santo",
-        "Sta.": "Santa", "S.": "São", "aprox.": "aproximadamente", "obs.": "observação",
-    },
-}  # fmt: skip
-# Those that mean something else unless a capitalised name or a number follows.
-BEFORE_NAMES = {"en": frozenset({"St.", "Mt.", "Gen.", "Co."}), "pt": frozenset({"D.", "R.", "S.", "Av."})}
-# Those that may end a sentence: their full stop then ends it too.
-MAY_END = {
-    "en": frozenset({"etc.", "Jr.", "Sr.", "Ltd.", "Inc.", "a.m.", "p.m."}),
-    "pt": frozenset({"etc.", "Ltda.", "Cia."}),
-}
-
+# What remains of signs after the rules of a language; they are said wherever they stand.
 SYMBOLS: dict[str, dict[str, str]] = {
-    "en": {"+": "plus", "=": "equals", "@": "at", "#": "number", "°C": "degrees Celsius", "°F": "degrees Fahrenheit",
-           "°": "degrees", "×": "times", "§": "section", "½": "one half", "¼": "one quarter", "¾": "three quarters"},
-    "pt": {"+": "mais", "=": "igual a", "@": "arroba", "#": "número", "°C": "graus Celsius", "°F": "graus Fahrenheit",
-           "°": "graus", "×": "vezes", "§": "parágrafo", "½": "meio", "¼": "um quarto", "¾": "três quartos"},
+    "en": {"+": "plus", "=": "equals", "@": "at", "#": "number", "°": "degrees", "×": "times", "§": "section",
+           "%": "percent", "‰": "per mille", "±": "plus or minus", "√": "the square root of", "π": "pi",
+           "∞": "infinity", "≈": "approximately", "≠": "is not equal to", "$": "dollars", "€": "euros", "£": "pounds",
+           "¢": "cents", "©": "copyright", "→": ",", "÷": "divided by",
+           "²": "squared", "³": "cubed"},
+    "pt": {"+": "mais", "=": "igual a", "@": "arroba", "#": "número", "°": "graus", "×": "vezes", "§": "parágrafo",
+           "%": "por cento", "‰": "por mil", "±": "mais ou menos", "√": "raiz quadrada de", "π": "pi",
+           "∞": "infinito", "≈": "aproximadamente", "≠": "diferente de", "R$": "reais", "$": "dólares", "€": "euros",
+           "£": "libras", "¢": "centavos", "©": "copyright", "→": ",", "÷": "dividido por",
+           "²": "ao quadrado", "³": "ao cubo"},
 }  # fmt: skip
 
 # Ordinals as they are written: the number is the first group. Where a point marks them, only before a small letter or

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from datasets.pipeline.text_tables import MINUS, NO_SPACES, POINT, Forms
+from xttsproject.xtts.normaliser.tables import MINUS, NO_SPACES, POINT, Forms
 
 # num2words spells these languages' decimals as fractions, as their speakers do.
 _FRACTIONS = frozenset({"ru", "pl", "cs", "hu"})
@@ -33,7 +33,7 @@ _HINDI = tuple(word for row in _HINDI_ROWS for word in row.split())
 def cardinal(number: int, language: str, *, feminine: bool = False) -> str:
     """A whole number in words, without the commas that some languages' libraries put in.
 
-    ``feminine`` agrees with a feminine noun and is known for Portuguese, below a million.
+    ``feminine`` agrees with a feminine noun and is known for Portuguese; millions are masculine whatever they count.
     """
     if number < 0:
         gap = "" if language in NO_SPACES else " "
@@ -45,10 +45,18 @@ def cardinal(number: int, language: str, *, feminine: bool = False) -> str:
     from num2words import num2words
 
     words = str(num2words(number, lang=_LIBRARY_CODE.get(language, language))).replace(",", "")
-    if feminine and language == "pt" and number < 1_000_000:
-        agreeing = {"um": "uma", "dois": "duas"}
-        words = " ".join(re.sub("entos$", "entas", agreeing.get(word, word)) for word in words.split())
+    if feminine and language == "pt":
+        return _feminine(words)
     return words
+
+
+def _feminine(words: str) -> str:
+    """Portuguese numerals that agree: "duzentas e duas", "dois milhões e duas"."""
+    agreeing = {"um": "uma", "dois": "duas"}
+    parts = words.split()
+    last = max((place for place, word in enumerate(parts) if re.search("ilh(ão|ões)$", word)), default=-1)
+    small = (re.sub("entos$", "entas", agreeing.get(word, word)) for word in parts[last + 1 :])
+    return " ".join([*parts[: last + 1], *small])
 
 
 def year(number: int) -> str:
