@@ -29,7 +29,8 @@ class Item:
     """One approved segment.
 
     ``start`` and ``end`` are seconds of ``master`` (mono 16-bit WAV); ``source`` tells the recordings apart; ``id``
-    names the clip's file and must be unique; ``text`` is what the model shall learn to speak.
+    names the clip's file and must be unique; ``text`` is what the model shall learn to speak, ``raw`` the transcript
+    as it was written.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Item:
     language: str
     speaker: str
     split: Split = "train"
+    raw: str = ""
 
 
 @dataclass(frozen=True)
@@ -182,6 +184,7 @@ def _write_clip(folder: Path, item: Item) -> tuple[FrozenClip, dict[str, object]
         "id": item.id,
         "audio": name,
         "text": item.text,
+        "raw": item.raw or item.text,
         "language": item.language,
         "split": item.split,
         "speaker": item.speaker,

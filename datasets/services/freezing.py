@@ -185,6 +185,7 @@ def _item(segment: Segment) -> Item:
         text=normalise(segment.text, source.language),
         language=source.language,
         speaker=source.speaker.name,
+        raw=segment.text.strip(),
     )
 
 

@@ -58,7 +58,8 @@ def test_whole_recordings_are_held_out_and_every_clip_is_there(dataset: Any, sou
         assert clip.sample_rate == 22_050
         assert clip.seconds == pytest.approx(row["seconds"], abs=0.001)
         assert (row["speaker"], row["language"]) == ("Anna", "en")
-    # Texts as they are spoken: the number is a word.
+    # Texts as they are spoken: the number is a word; what was written stands beside it.
+    assert all(row["raw"] != row["text"] and any(sign.isdigit() for sign in row["raw"]) for row in rows)
     assert {row["text"] for row in rows} >= {"This is sentence number one.", "This is sentence number six."}
 
 

@@ -52,6 +52,7 @@ def test_the_folder_holds_the_clips_and_a_line_for_each(master: Path, tmp_path: 
         "id": "clip-1",
         "audio": "clips/clip-1.wav",
         "text": "Sentence number 1.",
+        "raw": "Sentence number 1.",
         "language": "en",
         "split": "train",
         "speaker": "Anna",
