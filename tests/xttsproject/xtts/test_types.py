@@ -56,6 +56,7 @@ def test_an_unknown_language_is_named() -> None:
 def test_types_languages_and_text_load_no_ml_library() -> None:
     code = (
         "import sys, xttsproject.xtts.types, xttsproject.xtts.languages, xttsproject.xtts.text\n"
+        "import xttsproject.xtts.normaliser\n"
         "import xttsproject.xtts.config, xttsproject.bundles.manifest, xttsproject.bundles.catalog\n"
         "import xttsproject.bundles.download, xttsproject.bundles.tiny.xtts, xttsproject.bundles.tiny.whisper\n"
         "heavy = ('torch', 'TTS', 'transformers', 'safetensors', 'huggingface_hub', 'ctranslate2', 'tokenizers')\n"

@@ -58,6 +58,8 @@ def rules(text: str) -> str:
     text = _fractions(text)
     text = separators(text, "en")
     text = re.sub(r"(?<![\w.,])(\d+)'\s?(\d{1,2})(?:\"|'')", _feet, text)
+    tall = r"(?=\s(?:tall|wide|long|high|deep|thick)\b)"
+    text = re.sub(rf"(?<=\d)'{tall}", " ft", re.sub(rf'(?<=\d)"{tall}', " in.", text))
     text = ranges(say_decades(text), "en")
     text = say_units(text, "en", tables.UNITS, "per", one_below_two=False)
     text = say_years(text)
@@ -114,7 +116,9 @@ def _abbreviations(text: str) -> str:
     )
     before_numbers = "|".join(map(re.escape, sorted(tables.BEFORE_NUMBERS, key=len, reverse=True)))
     text = re.sub(
-        rf"(?<![\w.])(?:{before_numbers})(?=\s?\d)", lambda m: tables.BEFORE_NUMBERS[m[0]].strip() + " ", text
+        rf"(?<![\w.])({before_numbers})\s?(?=\d|(?!I\b)[IVXLC]+\b)",
+        lambda m: tables.BEFORE_NUMBERS[m[1]] + " ",
+        text,
     )
     table = tables.TITLES | tables.WORDS
 
@@ -123,7 +127,7 @@ def _abbreviations(text: str) -> str:
         if short in tables.NAMES_FOLLOW and not re.match(r"\s+[A-Z]", rest):
             return short
         ends = short in tables.MAY_END and short not in ("St.", "Dr.") and _ends(match)
-        if short in ("Dr.", "Co.", "min.", "max.") and not rest.strip():
+        if short in ("Dr.", "Co.", "max.") and not rest.strip():
             ends = True
         return table[short] + ("." if ends else "")
 
@@ -176,7 +180,7 @@ def _money(text: str) -> str:
     text = re.sub(rf"(?<=\d)\s?({codes})\b", lambda m: _CODES[m[1]], text)
     text = re.sub(rf"(-?{_SIGNS}\s?[\d.,]*\d)\s?(mn|bn|tn|[kKmMbB])\b", lambda m: f"{m[1]} {_LARGE[m[2]]}", text)
     text = re.sub(rf"({_SIGNS})\s?([\d.,]*\d)\s?[–-]\s?(?=\d)", r"\2 to \1", text)
-    text = re.sub(rf"(?<=\d)\s?[–-]\s?(?={_SIGNS})", " to ", text)
+    text = re.sub(rf"(?:(?<=\d)|(?<=illion))\s?[–-]\s?(?={_SIGNS})", " to ", text)
     text = re.sub(rf"({_SIGNS}\s?[\d.,]*\d(?:\s[a-z]+illion)?)\s?/\s?(?=[a-z])", r"\1 per ", text)
     return re.sub(
         r"(?<![\w.,])(\d+)\s?¢", lambda m: f"{cardinal(int(m[1]), 'en')} cent{'' if m[1] == '1' else 's'}", text
@@ -194,6 +198,8 @@ def _arithmetic(text: str) -> str:
     text = re.sub(r"<=(?=\s?[\w-])|≤", " at most ", re.sub(r">=(?=\s?[\w-])|≥", " at least ", text))
     text = re.sub(r"(?<=\d)\s?<\s?(?=\w)|(?<=\w)\s?<\s?(?=-?\d)|(?<!\w)<\s?(?=\d)", " less than ", text)
     text = re.sub(r"(?<=\d)\s?>\s?(?=\w)|(?<=\w)\s?>\s?(?=-?\d)|(?<!\w)>\s?(?=\d)", " greater than ", text)
+    text = re.sub(r"\b(\w) < (?=\w\b)", r"\1 less than ", re.sub(r"\b(\w) > (?=\w\b)", r"\1 greater than ", text))
+    text = re.sub(r"\b([A-G])#(?!\w)", r"\1 sharp", text)
     text = re.sub(r"(?<!\w)~\s?(?=[\d$€£])", "about ", text)
     text = re.sub(r"\^2(?!\d)", " squared", re.sub(r"\^3(?!\d)", " cubed", text))
     text = re.sub(r"\^(?=-?\w)", " to the power of ", text)

@@ -37,7 +37,7 @@ WORDS = {
     "cf.": "compare", "viz.": "namely", "a.k.a.": "also known as", "Ph.D.": "P H D", "PhD": "P H D",
     "Univ.": "University",
     "Assn.": "Association", "apt.": "apartment", "Apt.": "Apartment", "misc.": "miscellaneous", "incl.": "including",
-    "excl.": "excluding", "max.": "maximum", "min.": "minimum", "avg.": "average", "tel.": "telephone",
+    "excl.": "excluding", "max.": "maximum", "avg.": "average", "tel.": "telephone",
     "Tel.": "telephone", "ext.": "extension", "w/o": "without", "w/": "with ", "vs": "versus", "P.S.": "P S",
     "R.S.V.P.": "R S V P", "asst.": "assistant", "intl.": "international", "temp.": "temperature",
 }  # fmt: skip
@@ -47,13 +47,13 @@ BEFORE_NUMBERS = {
     "p.": "page", "pp.": "pages", "P.": "page", "Fig.": "Figure", "fig.": "figure", "Figs.": "Figures",
     "figs.": "figures", "Vol.": "Volume", "vol.": "volume", "Ch.": "Chapter", "ch.": "chapter", "Sec.": "Section",
     "sec.": "section", "Eq.": "Equation", "eq.": "equation", "Art.": "Article", "art.": "article", "ca.": "circa",
-    "c.": "circa", "ver.": "version", "Ver.": "version", "v": "version ", "para.": "paragraph", "Rm.": "Room",
+    "c.": "circa", "ver.": "version", "Ver.": "version", "para.": "paragraph", "Rm.": "Room",
 }  # fmt: skip
 # These may stand before a capitalised name only; elsewhere they are something else.
 NAMES_FOLLOW = frozenset({"Mt.", "Gen.", "Ft.", "Fr.", "St.", "Hon.", "Rep.", "Sen.", "Pres.", "Adm.", "Rev.", "v.",
                           "Col.", "Gov.", "Maj."})  # fmt: skip
 MAY_END = frozenset({"etc.", "Jr.", "Sr.", "Ltd.", "Inc.", "Corp.", "Co.", "Bros.", "et al.", "Esq.", "Ph.D.", "St.",
-                     "Ave.", "Blvd.", "Rd.", "Ln.", "Hwy.", "Pkwy.", "Dr.", "Sq.", "Ct.", "Pl.", "max.", "min.",
+                     "Ave.", "Blvd.", "Rd.", "Ln.", "Hwy.", "Pkwy.", "Dr.", "Sq.", "Ct.", "Pl.", "max.",
                      "avg.", "P.S."})  # fmt: skip
 
 STARTERS = word_set(
@@ -62,7 +62,7 @@ STARTERS = word_set(
 )
 
 SPELT = word_set(
-    "USA UK EU UN FBI CIA API AI CEO CFO COO CTO UFO ATM IBM URL USB ID VIP IQ UAE HIV IPO IRS NBA NYC SUV UV UI UX "
+    "US USA UK EU UN FBI CIA API AI CEO CFO COO CTO UFO ATM IBM URL USB ID VIP IQ UAE HIV IPO IRS NBA NYC SUV UV UI UX "
     "AC IP EV GPU CPU DIY EPA ISP IMF NYU ADHD AWS ESPN HBO IOU AD BCE CE CD DC CV MC UTC BBC NGO OCR IRA OS SEO "
     "TBA FYI ASL RNA DNA MRI ICU GUI SQL AFK BA MA BMI HQ PTA ETA RIP AKA MD "
 )
@@ -104,7 +104,10 @@ UNITS = {sign: Unit(name, f"{name}s", alone=sign in _ALONE) for sign, name in _P
     "° C": Unit("degree Celsius", "degrees Celsius"), "° F": Unit("degree Fahrenheit", "degrees Fahrenheit"),
     "°": Unit("degree", "degrees"), "º C": Unit("degree Celsius", "degrees Celsius"),
     "ºC": Unit("degree Celsius", "degrees Celsius"),
-    "K": Unit("K", "K"), "in.": Unit("inch", "inches"), "‰": Unit("per mille", "per mille", alone=True),
+    "K": Unit("K", "K"), "in.": Unit("inch", "inches"), "min.": Unit("minute", "minutes"),
+    "hrs.": Unit("hour", "hours"),
+    "hr.": Unit("hour", "hours"), "sec.": Unit("second", "seconds"), "oz.": Unit("ounce", "ounces"),
+    "lbs.": Unit("pound", "pounds"), "lb.": Unit("pound", "pounds"), "‰": Unit("per mille", "per mille", alone=True),
 }  # fmt: skip
 
 FRACTIONS = {2: ("half", "halves"), 3: ("third", "thirds"), 4: ("quarter", "quarters")}

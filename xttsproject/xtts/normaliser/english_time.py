@@ -15,7 +15,7 @@ from xttsproject.xtts.normaliser.numerals import cardinal, ordinal, year
 Match = re.Match[str]
 
 _MONTH = rf"(?P<month>(?:{'|'.join(MONTHS)})|(?:{'|'.join(sorted(SHORT_MONTHS, key=len, reverse=True))})\b\.?)"
-_DAY = r"(?P<day>[12]\d|3[01]|0?[1-9])(?:st|nd|rd|th)?(?![\d:/%-]|[.,]\d|\w)"
+_DAY = r"(?P<day>[12]\d|3[01]|0?[1-9])(?:st|nd|rd|th)?(?![\d:/%]|-(?!\d{1,2}\b)|[.,]\d|\w)"
 _YEAR = r"(?:,?\s(?P<year>[12]\d{3})(?!\d|[.,]\d|\s?(?:[ap]\.?m\b)))?"
 _TENS = {10: "tens", 20: "twenties", 30: "thirties", 40: "forties", 50: "fifties", 60: "sixties", 70: "seventies",
          80: "eighties", 90: "nineties"}  # fmt: skip
@@ -29,13 +29,16 @@ def say_dates(text: str) -> str:
         _three,
         text,
     )
+    text = re.sub(r"(?<=\d(?:st|nd|rd|th))\s?[–-]\s?(?=\d)", " to ", text)
     days = "|".join(DAYS)
     text = re.sub(rf"\b({days})\b\.?,?(?=\s(?:{_bare(_MONTH)}|\d))", lambda m: DAYS[m[1]] + _comma(m), text)
     text = re.sub(r"\b(Tues?|Wed|Thurs?|Thu|Fri)\.(?=\s[a-z]|,)", lambda m: DAYS[m[1]], text)
     text = re.sub(
         rf"\b{_MONTH}\s(?:the\s)?{_DAY}(?:\s?[–-]\s?(?P<last>\d{{1,2}})(?![\d:/-]|\s?\d))?{_YEAR}", _month_first, text
     )
-    text = re.sub(rf"(?<![\d.,/:$£€-])\b(?:the\s)?{_DAY}\s(?:of\s)?{_MONTH}(?![\w-]){_YEAR}", _day_first, text)
+    text = re.sub(
+        rf"(?<![\d.,/:$£€-])\b(?:(?P<the>[Tt]he)\s)?{_DAY}\s(?:of\s)?{_MONTH}(?![\w-]){_YEAR}", _day_first, text
+    )
     return re.sub(
         rf"\b{_MONTH},?\s(?P<year>[12]\d{{3}})(?!\d|[.,]\d)", lambda m: f"{_name(m)} {year(int(m['year']))}", text
     )
@@ -81,13 +84,15 @@ def _month_first(match: Match) -> str:
 
 
 def _day_first(match: Match) -> str:
-    spoken = f"the {ordinal(int(match['day']), 'en')} of {_name(match)}"
+    spoken = f"{match['the'] or 'the'} {ordinal(int(match['day']), 'en')} of {_name(match)}"
     return f"{spoken} {year(int(match['year']))}" if match["year"] else spoken
 
 
 def say_times(text: str) -> str:
     """ "2:30 pm" as "two thirty P M", "9:00" as "nine o'clock", "14:05" as "fourteen oh five"."""
-    text = re.sub(r"(?i)(?:(?<=\d)|(?<=[ap]m))\s?[–-]\s?(?=\d{1,2}(?:[:.]\d\d)?\s?[ap]\.?m\b)", " to ", text)
+    text = re.sub(
+        r"(?i)(?:(?<=\d)|(?<=[ap]m)|(?<=[ap]\.m\.))\s?[–-]\s?(?=\d{1,2}(?:[:.]\d\d)?\s?[ap]\.?m\b)", " to ", text
+    )
     text = re.sub(r"(?<=\d:\d\d)\s?[–-]\s?(?=\d{1,2}:\d\d)", " to ", text)
     text = re.sub(
         r"(?<![\d.,:])(\d{1,2})(?:[:.]([0-5]\d)(?::([0-5]\d))?)?\s?([ap])(?:m\b|\.m\.?)",

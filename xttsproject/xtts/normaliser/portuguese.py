@@ -49,12 +49,15 @@ def rules(text: str) -> str:
     text = re.sub(r"(?<![\w/])([^\W\d_]+)/(?=[^\W\d_]{2,}(?![\w/]))", _pair, text)
     text = say_groups(text, "pt", _TELEPHONES, "mais")
     text = say_after(text, "pt", "ligue|disque|ligar|ligou|liguei", r"1\d\d")
+    text = re.sub(r"(?<![\w\d] )(?<!\w)(km|Km)(?=\s\d)", "quilômetro", text)
+    # "Lei nº 8.112/90": the year of a law or a case.
+    text = re.sub(r"(?i)(\bn(?:\.?[ºo°]|úmero)\.?\s?[\d.]*\d)/(?=\d{2,4}\b)|(?<=\d{3})/(?=(?:19|20)\d\d\b)", _of, text)
+    text = _abbreviations(text)
     text = say_dates(text)
     text = say_times(text)
     text = re.sub(r"\b([2-6])[ªa][ -]feira", lambda m: f"{tables.WEEKDAYS[m[1]]}-feira", text)
     text = re.sub(r"\b[nN](?:\.?[ºo°ª]s?|ro|úm)\.?(?=\s*\d)", "número ", text)
     text = re.sub(r"§\s?(?=\d)", "parágrafo ", text)
-    text = _abbreviations(text)
     text = _romans(text)
     text = initials(text, tables.STARTERS)
     text = _ordinals(text)
@@ -67,6 +70,10 @@ def rules(text: str) -> str:
     text = _agreement(text)
     text = re.sub(r"(?<=[^\W\d_])-(?=\d)", " ", text)
     return capitals(text, tables.SPELT)
+
+
+def _of(match: Match) -> str:
+    return f"{match[1] or ''} de "
 
 
 def _pair(match: Match) -> str:
@@ -82,6 +89,8 @@ def _abbreviations(text: str) -> str:
         edition = short == "ed." and re.search(r"\d\.?[ªa]\s$", match.string[: match.start()])
         if short in tables.BEFORE_NUMBERS and not edition and not re.match(r"\s*\d|\s+[IVXLC]+\b", rest):
             return short
+        if short == "D." and re.match(r"\s+[A-ZÀ-Ý]\w*o\b", rest):
+            return "Dom"
         if short == "Cia." and re.match(r"\s+(?:Ltda|S\.? ?A)", rest):
             return tables.WORDS[short]
         ends = short in tables.MAY_END and (not rest.strip(" \"')") or re.match(r"[\"')]*\s+[A-ZÀ-Ý]", rest))
@@ -223,7 +232,7 @@ def _agreement(text: str) -> str:
         return spoken
 
     return re.sub(
-        rf"(?<![\w.,/$-])(?:(?P<first>\d{{1,3}})\s(?P<joint>a|ou|e|até)\s)?{amount}(?=\s(?:mil\s)?(?P<noun>{_WORD}))",
+        rf"(?<![\w.,/$-])(?:(?P<first>\d{{1,3}})\s(?P<joint>a|ou|até)\s)?{amount}(?=\s(?:mil\s)?(?P<noun>{_WORD}))",
         say,
         text,
     )

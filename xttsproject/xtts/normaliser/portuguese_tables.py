@@ -44,14 +44,14 @@ WORDS = {
     "Pres.": "Presidente", "Min.": "Ministro", "Jr.": "Júnior", "vs.": "versus", "x.": "versus", "c/": "com",
     "s/": "sem", "p/": "para", "art.": "artigo", "Art.": "Artigo", "arts.": "artigos", "inc.": "inciso",
     "par.": "parágrafo", "ed.": "edição", "depto.": "departamento", "Depto.": "Departamento", "gov.": "governo",
-    "min.": "minutos", "vc": "você", "vcs": "vocês", "Excia.": "Excelência", "Univ.": "Universidade",
+    "vc": "você", "vcs": "vocês", "Excia.": "Excelência", "Univ.": "Universidade",
     "Fac.": "Faculdade", "Hosp.": "Hospital", "Col.": "Colégio", "Esc.": "Escola", "Km.": "quilômetro",
 }  # fmt: skip
 BEFORE_NAMES = frozenset({"D.", "R.", "S.", "Av.", "Al.", "Ed.", "Cap.", "Gen.", "Sen.", "Dep.", "Gov.", "Pres.",
     "Min.",
                           "Fr.", "Ir.", "Pe.", "Ten.", "Maj.", "Fac.", "Col.", "Esc.", "Cel.", "Tv.", "Vl.",
                           "Rev."})  # fmt: skip
-BEFORE_NUMBERS = frozenset({"cap.", "ed.", "ap.", "bl.", "inc.", "par.", "min.", "art.", "vol."})
+BEFORE_NUMBERS = frozenset({"cap.", "ed.", "ap.", "bl.", "inc.", "par.", "art.", "vol."})
 MAY_END = frozenset({"etc.", "Ltda.", "Cia.", "Jr.", "a.C.", "d.C.", "a. C.", "d. C.", "aprox.", "máx.", "mín.", "min.",
                      "S.A."})  # fmt: skip
 
@@ -71,7 +71,8 @@ _NAMES = {
     "ha": "hectare", "KB": "quilobyte", "kB": "quilobyte", "MB": "megabyte", "GB": "gigabyte", "TB": "terabyte",
     "W": "watt", "kW": "quilowatt", "MW": "megawatt", "GW": "gigawatt", "kWh": "quilowatt-hora", "V": "volt",
     "kV": "quilovolt", "mAh": "miliampere-hora", "mA": "miliampere", "A": "ampere", "dB": "decibel", "J": "joule",
-    "kJ": "quilojoule", "N": "newton", "min": "minuto", "s": "segundo", "seg": "segundo", "ms": "milissegundo",
+    "kJ": "quilojoule", "N": "newton", "min": "minuto", "s": "segundo", "seg": "segundo", "min.": "minuto",
+    "seg.": "segundo", "ms": "milissegundo",
     "px": "pixel", "m²": "metro quadrado", "km²": "quilômetro quadrado", "cm²": "centímetro quadrado",
     "mm²": "milímetro quadrado", "m³": "metro cúbico", "cm³": "centímetro cúbico", "km³": "quilômetro cúbico",
     "m2": "metro quadrado", "km2": "quilômetro quadrado", "m3": "metro cúbico", "Ω": "ohm", "pol": "polegada",
@@ -144,7 +145,7 @@ SOVEREIGNS = {
         "Jorge Eduardo Guilherme Ricardo Alexandre Sebastião Dinis Fernando Sancho Miguel José Francisco Nicolau "
         "Ivan Clemente Ramsés Frederico Xisto Inocêncio Urbano Ramses Balduíno Alberto Leopoldo "
     ),
-    "feminine": word_set("Elizabeth Isabel Maria Catarina Joana Cleópatra Margarida Elisabete "),
+    "feminine": word_set("Elizabeth Vitória Isabel Maria Catarina Joana Cleópatra Margarida Elisabete "),
 }
 NUMBERED = ("século", "Século", "séculos", "capítulo", "Capítulo", "tomo", "Tomo", "ato", "Ato", "canto", "Canto")
 COUNTED = ("volume", "Volume", "parte", "Parte", "fase", "Fase", "tipo", "Tipo", "nível", "Nível", "título", "Título",

@@ -40,7 +40,13 @@ def say_units(text: str, code: str, table: Mapping[str, Unit], per: str, one_bel
         # A hyphen makes an adjective of it, which has no plural: "a 5-km run".
         hyphened = match["gap"] == "-"
         words = number(match["whole"], fraction, code, feminine=table[match["unit"]].feminine)
-        return f"{minus(match, code)}{words} {name(match['unit'], match['below'], not singular and not hyphened)}"
+        spoken = f"{minus(match, code)}{words} {name(match['unit'], match['below'], not singular and not hyphened)}"
+        # The full stop of "5 min." may be the sentence's too.
+        rest = match.string[match.end() :]
+        ends = match["unit"].count(".") == match[0].endswith(".") == 1 and (
+            not rest.strip(" \"')") or re.match(r"[\"')]*\s+[A-ZÀ-Ý]", rest)
+        )
+        return f"{spoken}." if ends else spoken
 
     found = rf"(?P<unit>{signs})(?:/(?P<below>{signs}))?(?![\w²³'/])"
     text = re.sub(rf"(?<![\d.,]){MINUS_SIGN}(?<![\w.,]){number_pattern(code)}(?P<gap>[ -]?){found}", say, text)
