@@ -43,12 +43,18 @@ def speech_make(
 
     ``sampling`` holds values that differ from the voice's defaults, None counting as not given. ``gone`` says whether
     the client has hung up; then the work stops and ``Cancelled`` is raised. ``text_field`` is what the caller's form or
-    API calls the text, for errors. DomainErrors: ``text_empty``, ``text_too_long``, ``language_unsupported``,
-    ``sampling_invalid``, ``voice_not_ready``, ``voice_failed``, ``voice_outdated``, ``busy``, ``speech_timeout``,
-    and the engine's own.
+    API calls the text, for errors. DomainErrors: ``text_empty``, ``text_too_long``, ``text_unspeakable``,
+    ``language_unsupported``, ``sampling_invalid``, ``voice_not_ready``, ``voice_failed``, ``voice_outdated``,
+    ``busy``, ``speech_timeout``, and the engine's own.
     """
     text = _checked_text(text, text_field)
     language = validate_language(language or voice.language)
+    # As in the frozen datasets: the model hears numbers and signs as the words they are spoken as.
+    spoken = normalise(text, language)
+    if not spoken:
+        raise DomainError(
+            "text_unspeakable", "The text has only signs for which nothing is said; write some words.", field=text_field
+        )
     wanted = _sampling(voice, sampling or {})
     require_ready(voice)
     started = time.monotonic()
@@ -57,8 +63,7 @@ def speech_make(
             model=ModelChoice(voice.bundle_path, voice.adapter_path),
             model_key=voice.model_key,
             conditioning=voice.conditioning_path,
-            # As in the frozen datasets: the model hears numbers and signs as the words they are spoken as.
-            text=normalise(text, language),
+            text=spoken,
             language=language,
             sampling=wanted,
         ),
