@@ -53,7 +53,9 @@ def speech_make(
     spoken = normalise(text, language)
     if not spoken:
         raise DomainError(
-            "text_unspeakable", "The text has only signs for which nothing is said; write some words.", field=text_field
+            "text_unspeakable",
+            "The text has no letters, only signs for which nothing is said; write words.",
+            field=text_field,
         )
     wanted = _sampling(voice, sampling or {})
     require_ready(voice)
