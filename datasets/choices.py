@@ -54,6 +54,7 @@ class Flag(models.TextChoices):
 
     SHORT = "short", "Shorter than usual"
     FORCED_CUT = "forced_cut", "Cut inside speech"
+    CLIPPED_EDGE = "clipped_edge", "Cut edge"
     CLIPPED = "clipped", "Overdriven"
     QUIET = "quiet", "Very quiet"
     NOISY = "noisy", "Noisy"

@@ -33,12 +33,16 @@ WINDOW_SECONDS = WINDOW / RATE
 
 @dataclass(frozen=True)
 class ActivitySettings:
-    """Speech begins at a probability of ``threshold`` and ends below ``release`` for ``pause`` seconds; stretches of
-    speech shorter than ``shortest`` seconds are taken for noise."""
+    """Speech begins at a probability of ``threshold`` and ends where it falls below ``release``, once a window begins
+    below it ``pause`` seconds later; stretches of speech of ``shortest`` seconds or less are taken for noise.
+
+    The law is that of ``silero_vad.get_speech_timestamps`` (there: ``threshold``, ``neg_threshold``,
+    ``min_silence_duration_ms``, ``min_speech_duration_ms``) without padding and greatest length.
+    """
 
     threshold: float = 0.5
     release: float = 0.35
-    pause: float = 0.1
+    pause: float = 0.09
     shortest: float = 0.2
 
 
@@ -63,15 +67,16 @@ def stretches_from(probabilities: Iterable[float], settings: ActivitySettings) -
         elif start is not None and probability < settings.release:
             if quiet_since is None:
                 quiet_since = index
-            if (index + 1 - quiet_since) * WINDOW_SECONDS >= settings.pause:
+            if (index - quiet_since) * WINDOW >= settings.pause * RATE:
                 yield from _if_long_enough(start, quiet_since, settings)
                 start = quiet_since = None
     if start is not None:
-        yield from _if_long_enough(start, quiet_since if quiet_since is not None else index + 1, settings)
+        # It goes on to the end of the recording: the silence after it was not long enough to end it.
+        yield from _if_long_enough(start, index + 1, settings)
 
 
 def _if_long_enough(start: int, end: int, settings: ActivitySettings) -> Iterator[tuple[float, float]]:
-    if (end - start) * WINDOW_SECONDS >= settings.shortest:
+    if (end - start) * WINDOW > settings.shortest * RATE:
         yield start * WINDOW_SECONDS, end * WINDOW_SECONDS
 
 
@@ -80,7 +85,7 @@ def speech_probabilities(master_wav: Path, progress: Progress) -> Iterator[float
     session = _session()
     hidden, cell = np.zeros(STATE, np.float32), np.zeros(STATE, np.float32)
     context = np.zeros(CONTEXT, np.float32)
-    for block, fraction in _blocks(master_wav):
+    for block, fraction in sound_blocks(master_wav):
         progress.check()
         windows = block.reshape(-1, WINDOW)
         inputs = np.empty((len(windows), CONTEXT + WINDOW), np.float32)
@@ -93,7 +98,7 @@ def speech_probabilities(master_wav: Path, progress: Progress) -> Iterator[float
         yield from values.reshape(-1).tolist()
 
 
-def _blocks(master_wav: Path) -> Iterator[tuple[Samples, float]]:
+def sound_blocks(master_wav: Path) -> Iterator[tuple[Samples, float]]:
     """The recording at 16 kHz in whole windows, ``WINDOWS_PER_CALL`` at a time; the last one filled with zeros."""
     import soxr
 

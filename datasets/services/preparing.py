@@ -8,16 +8,15 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from datasets.choices import Flag, SourceState
+from datasets.choices import SourceState
 from datasets.models import Segment, SourceVideo
 from datasets.pipeline.media import MediaFacts, decode_to_master
-from datasets.pipeline.quality import Quality, measure
-from datasets.pipeline.segment import SegmentationResult, SegmentSpan, find_segments
+from datasets.pipeline.segment import SegmentationResult, find_segments
+from datasets.services.measuring import SpanMeasures, spans_measure
 from datasets.services.names import renamed
 from datasets.services.uploads import facts_fields
 from xttsproject.jobs.models import Job
 from xttsproject.jobs.services import job_start
-from xttsproject.lib.audio import read_wav
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.progress import Part, Progress
 
@@ -28,10 +27,6 @@ _BEFORE = (
     SourceState.FAILED,
     SourceState.CANCELLED,
 )
-# Beyond these a clip teaches its faults rather than the voice; a person decides.
-CLIPPED_SHARE = 0.001
-QUIET_DBFS = -45.0
-NOISY_DB = 12.0
 
 
 def source_prepare(*, source: SourceVideo, owner: Any, progress: Progress) -> Job | None:
@@ -68,30 +63,23 @@ def _prepare(source: SourceVideo, progress: Progress) -> None:
     except DomainError as error:
         raise renamed(error, source.original_path, source.original_name or source.title) from error
     result = find_segments(source.master_path, progress=Part(progress, 0.5, 0.85))
-    measures = _measure(source, result.spans, Part(progress, 0.85, 1.0))
+    measures = spans_measure(source=source, spans=result.spans, progress=Part(progress, 0.85, 1.0))
     _record(source, facts, result, measures)
 
 
-def _measure(source: SourceVideo, spans: Sequence[SegmentSpan], progress: Progress) -> list[Quality]:
-    measures = []
-    for number, span in enumerate(spans):
-        progress.check()
-        progress.report(number / len(spans), "measuring")
-        measures.append(measure(read_wav(source.master_path, span.start, span.end)))
-    return measures
-
-
-def _record(source: SourceVideo, facts: MediaFacts, result: SegmentationResult, measures: Sequence[Quality]) -> None:
+def _record(
+    source: SourceVideo, facts: MediaFacts, result: SegmentationResult, measures: Sequence[SpanMeasures]
+) -> None:
     segments = [
         Segment(
             source=source,
             index=index,
             start=span.start,
             end=span.end,
-            flags=[*span.flags, *_flags(quality)],
-            quality=quality.as_dict(),
+            flags=measured.flags,
+            quality=measured.quality,
         )
-        for index, (span, quality) in enumerate(zip(result.spans, measures, strict=True), start=1)
+        for index, (span, measured) in enumerate(zip(result.spans, measures, strict=True), start=1)
     ]
     with transaction.atomic():
         # The row may have been deleted, or another worker been quicker, while this one was decoding.
@@ -102,17 +90,6 @@ def _record(source: SourceVideo, facts: MediaFacts, result: SegmentationResult, 
         fields = facts_fields(facts) | {"notices": _notices(facts, result)}
         SourceVideo.objects.filter(pk=source.pk).update(**fields)
     source.refresh_from_db()
-
-
-def _flags(quality: Quality) -> list[str]:
-    flags = []
-    if quality.clipped_share > CLIPPED_SHARE:
-        flags.append(Flag.CLIPPED.value)
-    if quality.rms_dbfs < QUIET_DBFS:
-        flags.append(Flag.QUIET.value)
-    if quality.snr_db < NOISY_DB:
-        flags.append(Flag.NOISY.value)
-    return flags
 
 
 def _notices(facts: MediaFacts, result: SegmentationResult) -> list[dict[str, Any]]:

@@ -92,7 +92,7 @@ def test_blocks_give_the_probabilities_of_the_whole(
 
 
 def test_two_thresholds_and_a_least_pause_make_stretches() -> None:
-    rules = ActivitySettings(threshold=0.5, release=0.35, pause=0.096, shortest=0.1)
+    rules = ActivitySettings(threshold=0.5, release=0.35, pause=0.064, shortest=0.096)
     windows = [0.1, 0.6, 0.9, 0.4, 0.9, 0.2, 0.2, 0.9, 0.9, 0.1, 0.1, 0.1, 0.9, 0.1, 0.1, 0.1, 0.1, 0.8, 0.8, 0.8, 0.8]
 
     found = [(round(start / 0.032), round(end / 0.032)) for start, end in stretches_from(windows, rules)]

@@ -1,0 +1,1 @@
+"""Measurements of the pipeline itself, for ``manage.py benchmark``."""
