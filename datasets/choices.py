@@ -19,6 +19,7 @@ class ConsentKind(models.TextChoices):
 class Origin(models.TextChoices):
     UPLOAD = "upload", "Upload"
     URL = "url", "URL"
+    DATASET = "dataset", "Imported dataset"
 
 
 class SourceState(models.TextChoices):
@@ -42,6 +43,21 @@ class VersionState(models.TextChoices):
     FREEZING = "freezing", "Freezing"
     READY = "ready", "Ready"
     FAILED = "failed", "Failed"
+
+
+class ImportState(models.TextChoices):
+    WAITING = "waiting", "Waiting"
+    READING = "reading", "Checking and reading"
+    READY = "ready", "Imported"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class ImportForm(models.TextChoices):
+    """In which form a dataset came, see datasets.pipeline.tables."""
+
+    LJSPEECH = "ljspeech", "LJSpeech"
+    COQUI = "coqui", "Coqui CSV"
 
 
 class Split(models.TextChoices):

@@ -91,6 +91,35 @@ class UrlForm(RecordingForm):
     field_order = ("url", "speaker", "language", "title", "visibility")
 
 
+class DatasetImportForm(RecordingForm):
+    """A dataset that was made elsewhere."""
+
+    file = forms.FileField(
+        label="Zip of the dataset",
+        allow_empty_file=True,
+        widget=forms.FileInput(attrs={"accept": ".zip,application/zip"}),
+        help_text="In LJSpeech's form (wavs/ and metadata.csv) or with Coqui's table (audio_file|text|speaker_name).",
+    )
+    speaker_name = forms.CharField(
+        label="Speaker in the table",
+        max_length=200,
+        required=False,
+        help_text="Only for a table of several speakers: the name of the one whose rows are taken.",
+    )
+    approve = forms.BooleanField(
+        label="The transcripts are right: approve all clips",
+        required=False,
+        help_text="Otherwise they wait for review. Clips whose text could not be trained on wait in any case.",
+    )
+    field_order = ("file", "speaker", "language", "title", "speaker_name", "approve", "visibility")
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        title: Any = self.fields["title"]
+        title.max_length = title.widget.attrs["maxlength"] = 120
+        title.help_text = "Of the dataset. Left empty, the zip's own name is taken."
+
+
 class RecordingEditForm(ServiceForm):
     title = forms.CharField(max_length=200)
     visibility = forms.ChoiceField(label="Who sees the recording", choices=Visibility.choices)

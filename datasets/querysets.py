@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.db.models.functions import Cast
@@ -14,7 +14,7 @@ from xttsproject.accounts.querysets import OwnedQuerySet
 
 if TYPE_CHECKING:
     # Named in strings below, where the linter does not look.
-    from datasets.models import Dataset, DatasetVersion, Segment, SourceVideo, Speaker  # noqa: F401
+    from datasets.models import Dataset, DatasetImport, DatasetVersion, Segment, SourceVideo, Speaker  # noqa: F401
 
 
 class SpeakerQuerySet(OwnedQuerySet["Speaker"]):
@@ -52,6 +52,20 @@ class SegmentQuerySet(OwnedQuerySet["Segment"]):
         """Those that carry a flag. SQLite has no containment of JSON, so the list is searched as text."""
         text = Cast("flags", models.TextField())
         return self.annotate(flags_text=text).filter(flags_text__contains=json.dumps(flag))
+
+
+class DatasetImportQuerySet(OwnedQuerySet["DatasetImport"]):
+    """An import belongs to whoever started it, even where the recordings that it made are shared."""
+
+    def visible_to(self, user: Any) -> DatasetImportQuerySet:
+        return self if user.is_superuser else self.filter(owner_id=user.pk)
+
+    def editable_by(self, user: Any) -> DatasetImportQuerySet:
+        return self.visible_to(user)
+
+    def with_counts(self) -> DatasetImportQuerySet:
+        """Adds source_count, of the recordings that are still there."""
+        return self.annotate(source_count=models.Count("sources"))
 
 
 class DatasetQuerySet(OwnedQuerySet["Dataset"]):

@@ -6,9 +6,10 @@ from typing import Any, cast
 
 from django.db import models
 
-from datasets.models import DatasetVersion, SourceVideo
+from datasets.models import DatasetImport, DatasetVersion, SourceVideo
 from datasets.services.fetching import source_fetch
 from datasets.services.freezing import version_build, version_ended
+from datasets.services.importing import import_ended, import_may_retry, import_run
 from datasets.services.preparing import source_prepare
 from datasets.services.sources import files_follow_row, source_ended
 from datasets.services.transcribing import source_transcribe
@@ -23,6 +24,14 @@ def _source_ended(subject: models.Model, state: str, message: str) -> None:
 
 def _version_ended(subject: models.Model, state: str, message: str) -> None:
     version_ended(version=cast(DatasetVersion, subject), state=state, message=message)
+
+
+def _import_ended(subject: models.Model, state: str, message: str) -> None:
+    import_ended(importing=cast(DatasetImport, subject), state=state, message=message)
+
+
+def _import_may_retry(subject: models.Model, user: Any) -> None:
+    import_may_retry(importing=cast(DatasetImport, subject))
 
 
 @job_kind("datasets.fetch", queue=Queue.CPU, ended=_source_ended)
@@ -59,3 +68,10 @@ def freeze(context: JobContext) -> dict[str, Any]:
     version = cast(DatasetVersion, context.subject())
     version_build(version=version, progress=context)
     return {"clips": version.clips, "seconds": version.seconds, "content_hash": version.content_hash}
+
+
+@job_kind("datasets.import", queue=Queue.CPU, ended=_import_ended, may_retry=_import_may_retry)
+def import_dataset(context: JobContext) -> dict[str, Any]:
+    importing = cast(DatasetImport, context.subject())
+    import_run(importing=importing, progress=context)
+    return {"clips": importing.clips, "seconds": importing.seconds, "dataset": importing.dataset_id}

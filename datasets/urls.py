@@ -1,6 +1,6 @@
 from django.urls import path
 
-from datasets.views import adding, datasets, segments, sources, speakers
+from datasets.views import adding, datasets, importing, segments, sources, speakers
 
 app_name = "datasets"
 urlpatterns = [
@@ -19,6 +19,9 @@ urlpatterns = [
     path("segments/<int:pk>/edit/", segments.edit, name="segment-edit"),
     path("datasets/", datasets.dataset_list, name="dataset-list"),
     path("datasets/add/", datasets.dataset_add, name="dataset-add"),
+    path("datasets/import/", importing.import_add, name="import-add"),
+    path("datasets/imports/<uuid:pk>/", importing.import_detail, name="import-detail"),
+    path("datasets/imports/<uuid:pk>/delete/", importing.delete_import, name="import-delete"),
     path("datasets/<int:pk>/", datasets.dataset_detail, name="dataset-detail"),
     path("datasets/<int:pk>/edit/", datasets.dataset_edit, name="dataset-edit"),
     path("datasets/<int:pk>/freeze/", datasets.freeze, name="dataset-freeze"),

@@ -78,6 +78,12 @@ UPLOAD_MAX_BYTES = env.integer(
 )
 RECORDING_MAX_SECONDS = env.integer("RECORDING_MAX_SECONDS", 7200, "Longest recording, in seconds.", minimum=1)
 FETCH_TIMEOUT_SECONDS = env.integer("FETCH_TIMEOUT_SECONDS", 1800, "Longest time for fetching one URL.", minimum=1)
+IMPORT_MAX_BYTES = env.integer(
+    "IMPORT_MAX_BYTES", 32 * 1024**3, "Most bytes that the files of an imported dataset may have, unpacked.", minimum=1
+)
+IMPORT_MAX_HOURS = env.integer(
+    "IMPORT_MAX_HOURS", 100, "Most hours of sound that an imported dataset may have.", minimum=1
+)
 INGEST_ALLOW_PRIVATE_HOSTS = env.boolean(
     "INGEST_ALLOW_PRIVATE_HOSTS", False, "URLs may point at addresses of this machine or its network."
 )
@@ -306,6 +312,7 @@ SPECTACULAR_SETTINGS = {
         "JobState": "xttsproject.jobs.choices.JobState",
         "RecordingState": "datasets.choices.SourceState",
         "VersionState": "datasets.choices.VersionState",
+        "ImportState": "datasets.choices.ImportState",
         "RunState": "training.choices.RunState",
         "VoiceState": "voices.choices.VoiceState",
     },

@@ -5,6 +5,7 @@ Below DATA_ROOT::
     portal.sqlite3, secret.key
     models/<bundle>/                    model bundles (see xttsproject.bundles)
     media/recordings/<id>/              original.<suffix> as it came, master.wav (mono 24 kHz PCM16)
+    media/imports/<id>/                 a dataset that is being imported: dataset.zip as it was uploaded, parts/
     media/datasets/<id>/                a frozen dataset version: manifest.jsonl, clips/*.wav
     media/voices/<id>/                  reference clips and conditioning.safetensors
     media/speech/<year>/<month>/<id>.wav
@@ -29,6 +30,10 @@ def recording_dir(source_id: UUID) -> Path:
 
 def recording_master(source_id: UUID) -> Path:
     return recording_dir(source_id) / "master.wav"
+
+
+def import_dir(import_id: UUID) -> Path:
+    return Path(settings.MEDIA_ROOT, "imports", str(import_id))
 
 
 def dataset_version_dir(version_id: UUID) -> Path:

@@ -7,7 +7,14 @@ from typing import Any
 from django.core.files.uploadhandler import SkipFile, TemporaryFileUploadHandler
 
 # The routes that take files, by name. Elsewhere a file in a request is read past and never written.
-_TAKING_FILES = {"datasets:source-add", "recording-list", "voices:voice-add", "voice-list"}
+_TAKING_FILES = {
+    "datasets:source-add",
+    "recording-list",
+    "datasets:import-add",
+    "dataset-import-list",
+    "voices:voice-add",
+    "voice-list",
+}
 
 
 class PortalUploadHandler(TemporaryFileUploadHandler):

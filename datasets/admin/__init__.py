@@ -1,5 +1,13 @@
+from datasets.admin.imports import DatasetImportAdmin
 from datasets.admin.recordings import SourceVideoAdmin, SpeakerAdmin
 from datasets.admin.segments import SegmentAdmin
 from datasets.admin.versions import DatasetAdmin, DatasetVersionAdmin
 
-__all__ = ["DatasetAdmin", "DatasetVersionAdmin", "SegmentAdmin", "SourceVideoAdmin", "SpeakerAdmin"]
+__all__ = [
+    "DatasetAdmin",
+    "DatasetImportAdmin",
+    "DatasetVersionAdmin",
+    "SegmentAdmin",
+    "SourceVideoAdmin",
+    "SpeakerAdmin",
+]

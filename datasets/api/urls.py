@@ -1,6 +1,7 @@
 from rest_framework.routers import SimpleRouter
 
 from datasets.api.datasets import DatasetVersionViewSet, DatasetViewSet
+from datasets.api.imports import DatasetImportViewSet
 from datasets.api.recordings import RecordingViewSet, SpeakerViewSet
 from datasets.api.segments import SegmentViewSet
 
@@ -9,6 +10,7 @@ router.register("speakers", SpeakerViewSet, basename="speaker")
 router.register("recordings", RecordingViewSet, basename="recording")
 router.register("segments", SegmentViewSet, basename="segment")
 router.register("datasets", DatasetViewSet, basename="dataset")
+router.register("dataset-imports", DatasetImportViewSet, basename="dataset-import")
 router.register("dataset-versions", DatasetVersionViewSet, basename="dataset-version")
 
 urlpatterns = router.urls

@@ -21,6 +21,9 @@ class Segment(models.Model):
     index = models.PositiveIntegerField()
     start = models.FloatField(help_text="seconds")
     end = models.FloatField(help_text="seconds")
+    original_name = models.CharField(
+        max_length=200, blank=True, help_text="What the dataset that it was imported from calls it."
+    )
 
     text = models.TextField(blank=True, help_text="The transcript as it will be trained on.")
     machine_text = models.TextField(blank=True, help_text="What the machine heard; never changed by people.")

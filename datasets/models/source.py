@@ -21,7 +21,15 @@ class SourceVideo(OwnedModel):
     speaker = models.ForeignKey(Speaker, on_delete=models.PROTECT, related_name="sources")
     title = models.CharField(max_length=200)
     language = models.CharField(max_length=5, choices=LANGUAGE_CHOICES)
-    origin = models.CharField(max_length=6, choices=Origin.choices)
+    origin = models.CharField(max_length=8, choices=Origin.choices)
+    imported = models.ForeignKey(
+        "datasets.DatasetImport",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="sources",
+        help_text="The dataset whose clips it is made of.",
+    )
     url = models.URLField(max_length=2000, blank=True)
     attribution = models.JSONField(default=dict, blank=True, help_text="Title, channel, date and licence of a URL.")
 

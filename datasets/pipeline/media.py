@@ -118,6 +118,11 @@ def decode_to_master(
 
 def decode_audio(path: Path, rate: int, *, max_seconds: float = 600.0) -> Audio:
     """A short recording as samples at ``rate`` hertz, wholly in memory (float32 mono); errors as for a master."""
+    return decode_clip(path, rate, max_seconds=max_seconds)[0]
+
+
+def decode_clip(path: Path, rate: int, *, max_seconds: float) -> tuple[Audio, MediaFacts]:
+    """The same, with what the file turned out to be."""
     path = Path(path)
     with open_media(path) as (container, stream, stated):
         state = DecodeState()
@@ -129,7 +134,8 @@ def decode_audio(path: Path, rate: int, *, max_seconds: float = 600.0) -> Audio:
                 raise _too_long(path, stated.stated_seconds, max_seconds)
             blocks.append(block)
         _judge(path, stated, state, written / rate)
-    return Audio(np.concatenate(blocks).astype(np.float32) / np.float32(32768.0), rate)
+    audio = Audio(np.concatenate(blocks).astype(np.float32) / np.float32(32768.0), rate)
+    return audio, _facts(stated, state, audio.seconds)
 
 
 def _checked(blocks: Iterator[Pcm], progress: Progress) -> Iterator[Pcm]:

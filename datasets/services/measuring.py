@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from datasets.choices import Flag
-from datasets.models import SourceVideo
 from datasets.pipeline.edges import Edges, edge_levels
 from datasets.pipeline.quality import Quality, measure
 from datasets.pipeline.segment import SegmentSpan
@@ -28,13 +28,13 @@ class SpanMeasures:
     flags: list[str]
 
 
-def spans_measure(*, source: SourceVideo, spans: Sequence[SegmentSpan], progress: Progress) -> list[SpanMeasures]:
-    """Measure each span of the recording's master; reads one at a time."""
+def spans_measure(*, master: Path, spans: Sequence[SegmentSpan], progress: Progress) -> list[SpanMeasures]:
+    """Measure each span of a master; reads one at a time."""
     measured = []
     for number, span in enumerate(spans):
         progress.check()
         progress.report(number / len(spans), "measuring")
-        audio = read_wav(source.master_path, span.start, span.end)
+        audio = read_wav(master, span.start, span.end)
         quality, edges = measure(audio), edge_levels(audio)
         values = quality.as_dict() | {"edge_excess_db": edges.excess_db}
         measured.append(SpanMeasures(values, [*span.flags, *_flags(quality, edges)]))

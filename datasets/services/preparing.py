@@ -63,7 +63,7 @@ def _prepare(source: SourceVideo, progress: Progress) -> None:
     except DomainError as error:
         raise renamed(error, source.original_path, source.original_name or source.title) from error
     result = find_segments(source.master_path, progress=Part(progress, 0.5, 0.85))
-    measures = spans_measure(source=source, spans=result.spans, progress=Part(progress, 0.85, 1.0))
+    measures = spans_measure(master=source.master_path, spans=result.spans, progress=Part(progress, 0.85, 1.0))
     _record(source, facts, result, measures)
 
 

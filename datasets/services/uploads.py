@@ -55,7 +55,7 @@ def source_upload(
             "upload the sound alone or a shorter recording.",
             field="file",
         )
-    with _on_disk(file) as path:
+    with upload_on_disk(file) as path:
         digest = sha256_of(path)
         refuse_duplicate(owner=owner, sha256=digest, name=name)
         facts = _facts(path, name)
@@ -141,7 +141,7 @@ def _keep(source: SourceVideo, path: Path) -> Job:
 
 
 @contextlib.contextmanager
-def _on_disk(file: File[bytes]) -> Iterator[Path]:
+def upload_on_disk(file: File[bytes]) -> Iterator[Path]:
     """The upload as a file on the media's file system, never read as a whole; gone afterwards unless it was moved."""
     kept = getattr(file, "temporary_file_path", None)
     if kept is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from django.db import DatabaseError, close_old_connections, connection, models
@@ -27,8 +28,9 @@ class LostClaim(Exception):
 class JobContext:
     """A :class:`xttsproject.lib.progress.Progress` that writes to the job's row."""
 
-    def __init__(self, job: Job):
+    def __init__(self, job: Job, watch: Callable[[float, str], None] | None = None):
         self.job = job
+        self._watch = watch
         self.arguments: dict[str, Any] = job.arguments
         self._reported = self._checked = float("-inf")
         self._stop = False
@@ -47,6 +49,8 @@ class JobContext:
         if now - self._reported < 0.2:
             return
         self._reported = now
+        if self._watch is not None:
+            self._watch(fraction, message)
         self.job.message = message
         if not self.job.beat(fraction, message):
             raise LostClaim

@@ -23,11 +23,19 @@ RUN = "xttsproject.jobs.tasks.run"
 
 
 def job_start(
-    *, kind: str, title: str, owner: Any, subject: models.Model | None = None, arguments: dict[str, Any] | None = None
+    *,
+    kind: str,
+    title: str,
+    owner: Any,
+    subject: models.Model | None = None,
+    arguments: dict[str, Any] | None = None,
+    send: bool = True,
 ) -> Job:
     """Create a job and send it to its queue once the surrounding transaction has committed.
 
-    One active job of a kind per subject: asking again while it waits or runs returns that one.
+    One active job of a kind per subject: asking again while it waits or runs returns that one. Without ``send`` it is
+    for the calling process, which hands it to ``xttsproject.jobs.tasks.run`` at once; should that process die first,
+    the rescue sends it.
     """
     about = {
         "subject_type": f"{subject._meta.app_label}.{subject._meta.model_name}" if subject is not None else "",
@@ -47,7 +55,8 @@ def job_start(
         except IntegrityError:
             # The database allows one active job of a kind per subject.
             return Job.objects.active().get(kind=kind, **about)
-        transaction.on_commit(lambda: job_send(job=job))
+        if send:
+            transaction.on_commit(lambda: job_send(job=job))
     return job
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from django.db import close_old_connections
 
@@ -15,14 +16,17 @@ from xttsproject.lib.errors import Cancelled, DomainError
 logger = logging.getLogger(__name__)
 
 
-def run(job_id: str) -> str:
-    """Claim the job and do it; a second delivery of the same job finds it claimed and does nothing."""
+def run(job_id: str, watch: Callable[[float, str], None] | None = None) -> str:
+    """Claim the job and do it; a second delivery of the same job finds it claimed and does nothing.
+
+    ``watch`` is told of every report too: for a command that does a job in its own process.
+    """
     job = Job.objects.filter(pk=job_id).first()
     if job is None or not job.claim():
         return "not mine"
     try:
         with Heartbeat(job):
-            result = get_kind(job.kind).handler(JobContext(job))
+            result = get_kind(job.kind).handler(JobContext(job, watch))
         job.succeed(result)
     except Cancelled:
         job.mark_cancelled()

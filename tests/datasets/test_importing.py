@@ -1,0 +1,435 @@
+"""Importing a dataset, by page, API and command: whole or not at all."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command
+from django.urls import reverse
+
+from datasets.choices import ImportState, Origin, ReviewStatus, SourceState
+from datasets.models import Dataset, DatasetImport, Segment, SourceVideo
+from datasets.services import importing as service
+from datasets.services.freezing import version_freeze
+from datasets.services.importing import import_delete, import_run, import_upload
+from datasets.services.speakers import speaker_delete
+from datasets.services.transcribing import segments_retranscribe
+from tests.datasets.factories import DatasetFactory, SpeakerFactory
+from tests.datasets.pipeline.given import SPOKEN, TEXTS, clip, coqui, ljspeech, zipped
+from xttsproject import storage
+from xttsproject.jobs.choices import JobState
+from xttsproject.jobs.models import Job
+from xttsproject.jobs.services import job_cancel
+from xttsproject.lib.errors import DomainError
+from xttsproject.lib.progress import Callback, Silent
+
+V1 = "/api/v1"
+
+
+@pytest.fixture
+def speaker(people: Any) -> Any:
+    return SpeakerFactory(owner=people.anna, name="Linda")
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    return zipped(ljspeech(tmp_path / "given"), tmp_path / "my_set.zip")
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    top = ljspeech(tmp_path / "broken")
+    (top / "wavs" / "LJ001-0002.wav").unlink()
+    return zipped(top, tmp_path / "broken.zip")
+
+
+def upload(path: Path) -> SimpleUploadedFile:
+    return SimpleUploadedFile(path.name, path.read_bytes())
+
+
+def given_in(owner: Any, speaker: Any, path: Path, **options: Any) -> tuple[DatasetImport, Job]:
+    return import_upload(owner=owner, speaker=speaker, language="en", file=upload(path), **options)
+
+
+def files_below(root: Path) -> list[str]:
+    return sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+
+
+def test_a_zip_given_in_on_the_page_becomes_a_dataset_to_review(
+    people: Any, page_for: Any, speaker: Any, archive: Path, work: Any, data_root: Path
+) -> None:
+    page = page_for(people.anna)
+    body = {"file": upload(archive), "speaker": speaker.pk, "language": "en", "visibility": "private"}
+    answer = page.post(reverse("datasets:import-add"), body, follow=True)
+    importing = DatasetImport.objects.get()
+    assert answer.redirect_chain == [(reverse("datasets:import-detail", args=[importing.pk]), 302)]
+    assert "hx-get" in answer.content.decode()
+    assert work() == ["succeeded"]
+    importing.refresh_from_db()
+    assert (importing.title, importing.state, importing.form) == ("my set", ImportState.READY, "ljspeech")
+    assert (importing.clips, importing.approved, importing.problem_count) == (3, 0, 0)
+    assert importing.seconds == pytest.approx(4.5, abs=0.01)
+
+    source = SourceVideo.objects.get()
+    assert (source.origin, source.state, source.imported) == (Origin.DATASET, SourceState.READY, importing)
+    assert (source.audio_codec, source.sample_rate, source.channels) == ("pcm_s16le", 22_050, 1)
+    segments = list(source.segments.order_by("index"))
+    assert [segment.text for segment in segments] == list(TEXTS)
+    assert [segment.original_name for segment in segments] == [f"LJ001-000{n}" for n in (1, 2, 3)]
+    assert {segment.status for segment in segments} == {ReviewStatus.PENDING}
+    assert all(segment.quality["snr_db"] > 0 for segment in segments)
+    assert all("short" in segment.flags for segment in segments)
+    dataset = Dataset.objects.get()
+    assert (dataset.name, list(dataset.sources.all()), dataset.speaker) == ("my set", [source], speaker)
+    # The masters hold all of it: the zip is not kept.
+    assert files_below(data_root / "media") == [f"recordings/{source.pk}/master.wav"]
+
+    html = page.get(reverse("datasets:import-detail", args=[importing.pk])).content.decode()
+    assert reverse("datasets:dataset-detail", args=[dataset.pk]) in html
+    assert reverse("datasets:source-detail", args=[source.pk]) in html
+    assert "my_set.zip" in page.get(reverse("datasets:source-detail", args=[source.pk])).content.decode()
+    assert page.get(reverse("datasets:segment-audio", args=[segments[0].pk])).status_code == 200
+
+
+def test_clips_come_in_approved_by_choice_but_for_those_that_could_not_be_trained_on(
+    people: Any, speaker: Any, tmp_path: Path, work: Any
+) -> None:
+    top = ljspeech(tmp_path / "given", (*TEXTS, "1 2 3 " * 90, "!!!"), (*SPOKEN, "", ""))
+    importing, _job = given_in(people.anna, speaker, zipped(top, tmp_path / "x.zip"), approve=True)
+    assert work() == ["succeeded"]
+    importing.refresh_from_db()
+    assert (importing.clips, importing.approved) == (5, 3)
+    segments = Segment.objects.order_by("index")
+    assert [segment.status for segment in segments] == ["approved"] * 3 + ["pending"] * 2
+    assert {segment.reviewer for segment in segments[:3]} == {people.anna}
+    assert all("unspeakable" in segment.flags for segment in segments[3:])
+    version, _job = version_freeze(dataset=importing.dataset, owner=people.anna)
+    assert work() == ["succeeded"]
+    version.refresh_from_db()
+    assert (version.clips, [row["code"] for row in version.left_out]) == (3, ["pending", "pending"])
+    assert version.seconds == pytest.approx(4.5, abs=0.01)
+
+
+def test_a_long_dataset_becomes_several_recordings_and_whole_ones_are_held_out(
+    people: Any, speaker: Any, tmp_path: Path, work: Any, settings: Any
+) -> None:
+    settings.RECORDING_MAX_SECONDS = 4
+    top = ljspeech(tmp_path / "given", [f"This is {n}." for n in range(8)], [""] * 8)
+    importing, _job = given_in(people.anna, speaker, zipped(top, tmp_path / "x.zip"), approve=True, title="Long")
+    assert work() == ["succeeded"]
+    titles = [f"Long, part {n} of 4" for n in (1, 2, 3, 4)]
+    assert sorted(SourceVideo.objects.values_list("title", flat=True)) == titles
+    importing.refresh_from_db()
+    version, _job = version_freeze(dataset=importing.dataset, owner=people.anna)
+    assert work() == ["succeeded"]
+    version.refresh_from_db()
+    assert (version.clips_train, version.clips_validation) == (6, 2)
+
+
+def test_no_machine_writes_over_the_transcripts_that_came_with_the_sound(
+    people: Any, speaker: Any, archive: Path, work: Any
+) -> None:
+    given_in(people.anna, speaker, archive)
+    work()
+    with pytest.raises(DomainError) as caught:
+        segments_retranscribe(source=SourceVideo.objects.get(), owner=people.anna)
+    assert caught.value.code == "nothing_to_transcribe"
+
+
+def test_a_broken_dataset_lists_its_rows_and_leaves_nothing(
+    people: Any, page_for: Any, api_for: Any, speaker: Any, broken: Path, work: Any, data_root: Path
+) -> None:
+    importing, job = given_in(people.anna, speaker, broken)
+    assert work() == ["failed"]
+    importing.refresh_from_db()
+    assert (importing.state, importing.error_code) == (ImportState.FAILED, "rows_broken")
+    assert "row 2 of metadata.csv" in importing.error
+    assert "wavs/LJ001-0002.wav is not in the dataset" in importing.error
+    assert not SourceVideo.objects.exists()
+    assert not Dataset.objects.exists()
+    assert files_below(data_root / "media") == []
+    told = api_for(people.anna).get(f"{V1}/dataset-imports/{importing.pk}/").json()
+    assert told["problem_count"] == 1
+    assert [(row["row"], row["name"], row["code"]) for row in told["problems"]] == [(2, "LJ001-0002", "file_missing")]
+    page = page_for(people.anna).get(reverse("datasets:import-detail", args=[importing.pk])).content.decode()
+    assert "wavs/LJ001-0002.wav is not in the dataset." in page
+    assert reverse("jobs:retry", args=[job.pk]) not in page
+    retried = api_for(people.anna).post(f"{V1}/jobs/{job.pk}/retry/")
+    assert (retried.status_code, retried.json()["error"]["code"]) == (400, "upload_gone")
+
+
+def test_what_is_no_zip_is_refused_before_there_is_anything(
+    people: Any, page_for: Any, speaker: Any, data_root: Path
+) -> None:
+    for content, words in ((b"", "is empty"), (b"no zip", "my.zip is not a zip archive")):
+        body = {
+            "file": SimpleUploadedFile("my.zip", content),
+            "speaker": speaker.pk,
+            "language": "en",
+            "visibility": "private",
+        }
+        answer = page_for(people.anna).post(reverse("datasets:import-add"), body)
+        assert answer.status_code == 400
+        assert words in str(answer.context["form"].errors["file"])
+    assert not DatasetImport.objects.exists()
+    assert files_below(data_root) == []
+
+
+def test_the_same_zip_is_taken_once_as_long_as_what_it_made_is_there(
+    people: Any, api_for: Any, speaker: Any, archive: Path, work: Any
+) -> None:
+    api = api_for(people.anna)
+
+    def give(title: str) -> Any:
+        body = {"file": upload(archive), "speaker": speaker.pk, "language": "en", "title": title}
+        return api.post(f"{V1}/dataset-imports/", body, format="multipart")
+
+    assert give("First").status_code == 201
+    waiting = give("Second")
+    assert (waiting.status_code, waiting.json()["error"]["param"]) == (409, "file")
+    assert "“First” (waiting)" in waiting.json()["error"]["message"]
+    work()
+    assert give("Second").status_code == 409
+    SourceVideo.objects.all().delete()
+    taken = give("First")
+    assert (taken.status_code, taken.json()["error"]["param"]) == (409, "title")
+    assert give("Second").status_code == 201
+    assert work() == ["succeeded"]
+
+
+def test_the_same_clips_in_another_zip_are_recognised(
+    people: Any, speaker: Any, archive: Path, tmp_path: Path, work: Any, data_root: Path
+) -> None:
+    given_in(people.anna, speaker, archive)
+    again, _job = given_in(people.anna, speaker, zipped(tmp_path / "given", tmp_path / "b.zip", under="set/"))
+    assert work() == ["succeeded", "failed"]
+    again.refresh_from_db()
+    assert (again.state, again.error_code) == (ImportState.FAILED, "duplicate")
+    assert "“my set”" in again.error
+    assert len(files_below(data_root / "media")) == 1
+    assert (SourceVideo.objects.count(), Dataset.objects.count()) == (1, 1)
+
+
+def test_strangers_see_nothing_of_an_import(
+    people: Any, page_for: Any, api_for: Any, speaker: Any, archive: Path, work: Any
+) -> None:
+    importing, _job = given_in(people.anna, speaker, archive, visibility="team")
+    work()
+    for stranger in (people.ben, people.cora):
+        page, api = page_for(stranger), api_for(stranger)
+        assert page.get(reverse("datasets:import-detail", args=[importing.pk])).status_code == 404
+        assert page.post(reverse("datasets:import-delete", args=[importing.pk])).status_code == 404
+        assert "my set" not in page.get(reverse("datasets:import-add")).content.decode()
+        assert api.get(f"{V1}/dataset-imports/").json()["count"] == 0
+        assert api.get(f"{V1}/dataset-imports/{importing.pk}/").status_code == 404
+        assert api.delete(f"{V1}/dataset-imports/{importing.pk}/").status_code == 404
+        assert api.get(f"{V1}/recordings/").json()["count"] == 1
+    assert page_for(people.root).get(reverse("datasets:import-detail", args=[importing.pk])).status_code == 200
+    body = {"file": upload(archive), "speaker": speaker.pk, "language": "en"}
+    assert api_for(people.ben).post(f"{V1}/dataset-imports/", body, format="multipart").status_code == 400
+    admin = reverse("admin:datasets_datasetimport_changelist")
+    assert "my set" in page_for(people.root).get(admin).content.decode()
+
+
+def test_deleting_the_record_leaves_what_came_in(
+    people: Any, page_for: Any, speaker: Any, archive: Path, work: Any
+) -> None:
+    importing, _job = given_in(people.anna, speaker, archive)
+    work()
+    answer = page_for(people.anna).post(reverse("datasets:import-delete", args=[importing.pk]))
+    assert answer.headers["Location"] == reverse("datasets:import-add")
+    assert not DatasetImport.objects.exists()
+    source = SourceVideo.objects.get()
+    assert (source.imported, source.master_path.is_file(), source.segments.count()) == (None, True, 3)
+
+
+def test_a_speaker_whose_dataset_is_being_imported_stays(people: Any, speaker: Any, archive: Path) -> None:
+    given_in(people.anna, speaker, archive)
+    with pytest.raises(DomainError) as caught:
+        speaker_delete(speaker=speaker)
+    assert caught.value.code == "in_use"
+
+
+def test_an_import_that_waits_is_cancelled_and_tried_again(
+    people: Any, api_for: Any, speaker: Any, archive: Path, work: Any
+) -> None:
+    importing, job = given_in(people.anna, speaker, archive)
+    job_cancel(job=job)
+    importing.refresh_from_db()
+    assert importing.state == ImportState.CANCELLED
+    assert api_for(people.anna).post(f"{V1}/jobs/{job.pk}/retry/").status_code == 200
+    assert work() == ["succeeded"]
+    importing.refresh_from_db()
+    assert (importing.state, importing.clips) == (ImportState.READY, 3)
+
+
+def test_a_cancel_while_it_reads_leaves_only_the_zip(
+    people: Any, speaker: Any, archive: Path, work: Any, data_root: Path, monkeypatch: Any
+) -> None:
+    importing, job = given_in(people.anna, speaker, archive)
+    monkeypatch.setattr("xttsproject.jobs.context.CHECK_SECONDS", 0.0)
+    monkeypatch.setattr("xttsproject.jobs.context.REPORT_SECONDS", 0.0)
+    original = service.read_dataset
+
+    def cancelled_meanwhile(*args: Any, **options: Any) -> Any:
+        job_cancel(job=Job.objects.get(pk=job.pk))
+        return original(*args, **options)
+
+    monkeypatch.setattr(service, "read_dataset", cancelled_meanwhile)
+    assert work() == ["cancelled"]
+    importing.refresh_from_db()
+    assert importing.state == ImportState.CANCELLED
+    assert files_below(data_root / "media") == [f"imports/{importing.pk}/dataset.zip"]
+    assert not SourceVideo.objects.exists()
+
+
+class Killed(BaseException):
+    """What no handler of ours catches."""
+
+
+@pytest.mark.parametrize("moment", ["bulk_create", "dataset_create", "advance"])
+def test_a_kill_at_any_moment_leaves_no_row_and_the_next_try_brings_all_of_it_in(
+    people: Any, speaker: Any, archive: Path, data_root: Path, monkeypatch: Any, moment: str
+) -> None:
+    importing, _job = given_in(people.anna, speaker, archive)
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        # A process that is killed cleans nothing up: neither its folders nor its parts.
+        patch.setattr(storage, "remove_tree", lambda _folder: None)
+        if moment == "bulk_create":
+            patch.setattr("django.db.models.query.QuerySet.bulk_create", killed)
+        elif moment == "dataset_create":
+            patch.setattr(service, "dataset_create", killed)
+        else:
+            importing.advance(ImportState.READING, since=(ImportState.WAITING,))
+            patch.setattr(service, "_take_in", killed)
+        with pytest.raises(Killed):
+            import_run(importing=importing, progress=Silent())
+    assert not SourceVideo.objects.exists()
+    assert not Segment.objects.exists()
+    assert not Dataset.objects.exists()
+    importing = DatasetImport.objects.get(pk=importing.pk)
+    import_run(importing=importing, progress=Silent())
+    source = SourceVideo.objects.get()
+    assert source.segments.count() == 3
+    assert files_below(data_root / "media") == [f"recordings/{source.pk}/master.wav"]
+    # Delivered once more after it was done, it changes nothing.
+    import_run(importing=importing, progress=Silent())
+    assert files_below(data_root / "media") == [f"recordings/{source.pk}/master.wav"]
+
+
+def test_what_a_killed_try_left_goes_when_the_job_is_given_up(
+    people: Any, speaker: Any, archive: Path, data_root: Path, monkeypatch: Any
+) -> None:
+    importing, _job = given_in(people.anna, speaker, archive)
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "remove_tree", lambda _folder: None)
+        patch.setattr(service, "dataset_create", lambda **_: (_ for _ in ()).throw(Killed()))
+        with pytest.raises(Killed):
+            import_run(importing=importing, progress=Silent())
+    assert any(name.startswith("recordings/") for name in files_below(data_root / "media"))
+    service.import_ended(importing=importing, state=JobState.FAILED, message="The worker died.")
+    importing.refresh_from_db()
+    assert (importing.state, importing.error) == (ImportState.FAILED, "The worker died.")
+    assert files_below(data_root / "media") == [f"imports/{importing.pk}/dataset.zip"]
+
+
+def test_an_import_deleted_while_it_reads_leaves_no_file(
+    people: Any, speaker: Any, archive: Path, data_root: Path, django_capture_on_commit_callbacks: Any
+) -> None:
+    importing, _job = given_in(people.anna, speaker, archive)
+    deleted: list[str] = []
+
+    def delete_once(_: float, message: str) -> None:
+        if not deleted:
+            deleted.append(message)
+            with django_capture_on_commit_callbacks(execute=True):
+                import_delete(importing=DatasetImport.objects.get(pk=importing.pk))
+
+    with pytest.raises((DomainError, OSError)):
+        import_run(importing=importing, progress=Callback(delete_once))
+    assert deleted
+    assert not SourceVideo.objects.exists()
+    assert files_below(data_root / "media") == []
+
+
+def test_the_command_takes_a_folder_and_leaves_it_as_it_is(
+    people: Any, speaker: Any, tmp_path: Path, data_root: Path
+) -> None:
+    top = coqui(
+        tmp_path / "Old set",
+        [{"audio_file": f"clips/{n}.wav", "text": f"Number {n}.", "speaker_name": "x"} for n in range(3)],
+    )
+    before = files_below(top)
+    out = io.StringIO()
+    call_command("import_dataset", str(top), "--owner", "anna", "--speaker", "Linda", "--approve", stdout=out)
+    assert "3 clips came in as “Old set” (1 recording, 3 clips approved)." in out.getvalue()
+    assert "clip 1 of 3" in out.getvalue()
+    importing = DatasetImport.objects.get()
+    assert (importing.state, importing.form, importing.owner) == (ImportState.READY, "coqui", people.anna)
+    assert files_below(top) == before
+    job = Job.objects.get()
+    assert (job.state, job.sent_at) == (JobState.SUCCEEDED, None)
+    assert len(files_below(data_root / "media")) == 1
+
+
+def test_the_command_lists_what_is_wrong_and_takes_nothing(people: Any, speaker: Any, broken: Path) -> None:
+    err = io.StringIO()
+    with pytest.raises(CommandError, match="nothing was imported"):
+        call_command("import_dataset", str(broken), "--owner", "anna", "--speaker", "Linda", stderr=err)
+    assert "metadata.csv, row 2: The file wavs/LJ001-0002.wav is not in the dataset." in err.getvalue()
+    assert not SourceVideo.objects.exists()
+    assert broken.is_file()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--owner", "nobody", "--speaker", "Linda"), "no user named “nobody”"),
+        (("--owner", "ben", "--speaker", "Linda"), "ben has no speaker named “Linda”"),
+        (("--owner", "anna", "--speaker", "Linda"), "no file or folder nowhere"),
+    ],
+)
+def test_the_command_says_what_it_cannot_find(people: Any, speaker: Any, options: Any, words: str) -> None:
+    with pytest.raises(CommandError, match=words):
+        call_command("import_dataset", "/nowhere", *options)
+    assert not DatasetImport.objects.exists()
+
+
+def test_two_datasets_of_one_name_are_told_apart_even_when_the_second_came_meanwhile(
+    people: Any, speaker: Any, archive: Path, work: Any
+) -> None:
+    importing, _job = given_in(people.anna, speaker, archive)
+    DatasetFactory(owner=people.anna, name="my set")
+    assert work() == ["succeeded"]
+    importing.refresh_from_db()
+    assert importing.dataset is not None
+    assert importing.dataset.name == "my set (2)"
+
+
+def test_a_list_of_imports_asks_no_more_for_many(
+    people: Any, api_for: Any, page_for: Any, speaker: Any, django_assert_num_queries: Any
+) -> None:
+    for number in range(5):
+        DatasetImport.objects.create(owner=people.anna, speaker=speaker, language="en", title=f"Set {number}")
+    with django_assert_num_queries(3):
+        assert len(api_for(people.anna).get(f"{V1}/dataset-imports/").json()["results"]) == 5
+
+
+def test_clips_that_are_too_long_for_xtts_come_in_to_be_seen(
+    people: Any, speaker: Any, tmp_path: Path, work: Any
+) -> None:
+    top = ljspeech(tmp_path / "given", TEXTS[:1], SPOKEN[:1])
+    clip(top / "wavs" / "LJ001-0001.wav", seconds=20)
+    importing, _job = given_in(people.anna, speaker, zipped(top, tmp_path / "x.zip"))
+    assert work() == ["succeeded"]
+    assert Segment.objects.get().seconds == pytest.approx(20, abs=0.01)
+    importing.refresh_from_db()
+    assert importing.clips == 1
