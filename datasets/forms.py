@@ -117,6 +117,7 @@ class DatasetImportForm(RecordingForm):
         super().__init__(*args, **kwargs)
         title: Any = self.fields["title"]
         title.max_length = title.widget.attrs["maxlength"] = 120
+        self.fields["visibility"].label = "Who sees the dataset"
         title.help_text = "Of the dataset. Left empty, the zip's own name is taken."
 
 

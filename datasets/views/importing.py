@@ -66,7 +66,7 @@ def import_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "importing": importing,
         "job": job if offered else None,
         "sources": sorted(sources, key=lambda source: (len(source.title), source.title)),
-        "dataset": Dataset.objects.visible_to(request.user).filter(pk=importing.dataset_id).first(),
+        "dataset": Dataset.objects.visible_to(request.user).filter(imports=importing).first(),
         "page": Paginator(importing.problems, PROBLEMS_PER_PAGE).get_page(request.GET.get("page")),
         "unlisted": importing.problem_count - len(importing.problems),
     }

@@ -9,7 +9,9 @@ function show(share, text) {
   box.hidden = false;
   track.setAttribute("aria-valuenow", String(percent));
   track.firstElementChild.style.width = `${percent}%`;
-  box.querySelector(".form-text").textContent = text ?? (percent < 100 ? `${percent} %` : "Looking at the zip…");
+  const note = box.lastElementChild;
+  note.className = text ? "invalid-feedback d-block" : "form-text";
+  note.textContent = text ?? (percent < 100 ? `${percent} %` : "Looking at the zip…");
 }
 
 function ask(event) {

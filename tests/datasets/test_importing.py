@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from datasets.choices import ImportState, Origin, ReviewStatus, SourceState
 from datasets.models import Dataset, DatasetImport, Segment, SourceVideo
+from datasets.pipeline.importing import read_dataset
 from datasets.services import importing as service
 from datasets.services.freezing import version_freeze
 from datasets.services.importing import import_delete, import_run, import_upload
@@ -107,7 +108,7 @@ def test_clips_come_in_approved_by_choice_but_for_those_that_could_not_be_traine
     assert [segment.status for segment in segments] == ["approved"] * 3 + ["pending"] * 2
     assert {segment.reviewer for segment in segments[:3]} == {people.anna}
     assert all("unspeakable" in segment.flags for segment in segments[3:])
-    version, _job = version_freeze(dataset=importing.dataset, owner=people.anna)
+    version, _job = version_freeze(dataset=Dataset.objects.get(), owner=people.anna)
     assert work() == ["succeeded"]
     version.refresh_from_db()
     assert (version.clips, [row["code"] for row in version.left_out]) == (3, ["pending", "pending"])
@@ -124,7 +125,7 @@ def test_a_long_dataset_becomes_several_recordings_and_whole_ones_are_held_out(
     titles = [f"Long, part {n} of 4" for n in (1, 2, 3, 4)]
     assert sorted(SourceVideo.objects.values_list("title", flat=True)) == titles
     importing.refresh_from_db()
-    version, _job = version_freeze(dataset=importing.dataset, owner=people.anna)
+    version, _job = version_freeze(dataset=Dataset.objects.get(), owner=people.anna)
     assert work() == ["succeeded"]
     version.refresh_from_db()
     assert (version.clips_train, version.clips_validation) == (6, 2)
@@ -273,7 +274,7 @@ def test_a_cancel_while_it_reads_leaves_only_the_zip(
     importing, job = given_in(people.anna, speaker, archive)
     monkeypatch.setattr("xttsproject.jobs.context.CHECK_SECONDS", 0.0)
     monkeypatch.setattr("xttsproject.jobs.context.REPORT_SECONDS", 0.0)
-    original = service.read_dataset
+    original = read_dataset
 
     def cancelled_meanwhile(*args: Any, **options: Any) -> Any:
         job_cancel(job=Job.objects.get(pk=job.pk))
