@@ -5,21 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import random
 import wave
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from xttsproject.lib.audio import Audio, read_wav, to_pcm16, write_wav
 from xttsproject.lib.errors import DomainError
-from xttsproject.lib.files import atomic_directory
+from xttsproject.lib.files import atomic_directory, sha256_of
 from xttsproject.lib.progress import Progress, Silent
 
 CLIP_RATE = 22_050
 """Hertz at which XTTS's GPT and DVAE take sound."""
 MANIFEST = "manifest.jsonl"
+READ_ONLY = 0o444
 
 Split = Literal["train", "validation"]
 
@@ -28,9 +28,9 @@ Split = Literal["train", "validation"]
 class Item:
     """One approved segment.
 
-    ``start`` and ``end`` are seconds of ``master`` (mono 16-bit WAV); ``source`` tells the recordings apart; ``id``
-    names the clip's file and must be unique; ``text`` is what the model shall learn to speak, ``raw`` the transcript
-    as it was written.
+    ``start`` and ``end`` are seconds of ``master`` (mono 16-bit WAV); ``source`` tells the recordings apart, best by
+    what is in them, so that the same recordings are split alike everywhere; ``id`` names the clip's file and must be
+    unique; ``text`` is what the model shall learn to speak, ``raw`` the transcript as it was written.
     """
 
     id: str
@@ -47,22 +47,26 @@ class Item:
 
 @dataclass(frozen=True)
 class FrozenClip:
-    """``audio`` is relative to the folder; ``sha256`` is of the sound's 16-bit samples."""
+    """``audio`` is relative to the folder; ``sha256`` is of its 16-bit samples; ``sound``: see :func:`sound_hash`."""
 
     id: str
     audio: str
     seconds: float
     sha256: str
+    sound: str
     split: Split
 
 
 @dataclass(frozen=True)
 class Frozen:
-    """``hash`` is 64 hexadecimal digits and depends on sound, text, language and split alone."""
+    """``hash`` is 64 hexadecimal digits and depends on sound, text, language and split alone; ``manifest_sha256`` is of
+    the manifest's bytes, ``rows`` are its lines."""
 
     hash: str
     folder: Path
     manifest: Path
+    manifest_sha256: str
+    rows: tuple[Mapping[str, Any], ...]
     clips: tuple[FrozenClip, ...]
     train_clips: int
     validation_clips: int
@@ -71,77 +75,46 @@ class Frozen:
     bytes: int
 
 
-def split_by_source(items: Sequence[Item], validation_share: float = 0.1, seed: int = 0) -> list[Item]:
-    """The same items in the same order, each with its ``split``; the same input gives the same answer.
-
-    With several recordings whole recordings go to validation, drawn by ``seed`` until the share of seconds is met as
-    closely as it can be; none is ever on both sides. With one recording its last part in time does. Two clips or more
-    always leave at least one on either side; a single clip trains.
-    """
-    if not 0 <= validation_share < 1:
-        raise ValueError(f"validation_share lies within 0..1 (1 excluded), got {validation_share}.")
-    if len(items) < 2:
-        return [replace(item, split="train") for item in items]
-    sources = sorted({item.source for item in items})
-    chosen = _last_part(items, validation_share) if len(sources) == 1 else _some_sources(items, validation_share, seed)
-    return [replace(item, split="validation" if index in chosen else "train") for index, item in enumerate(items)]
-
-
-def _last_part(items: Sequence[Item], share: float) -> set[int]:
-    order = sorted(range(len(items)), key=lambda index: (items[index].start, items[index].end, items[index].text))
-    count = min(max(1, round(share * len(items))), len(items) - 1)
-    return set(order[-count:])
-
-
-def _some_sources(items: Sequence[Item], share: float, seed: int) -> set[int]:
-    seconds: dict[str, float] = {}
-    for item in items:
-        seconds[item.source] = seconds.get(item.source, 0.0) + item.end - item.start
-    wanted = share * sum(seconds.values())
-    order = sorted(seconds)
-    random.Random(seed).shuffle(order)  # noqa: S311 - a draw that must repeat, not a secret
-    chosen: list[str] = []
-    held = 0.0
-    for source in order:
-        if len(chosen) + 1 < len(order) and abs(held + seconds[source] - wanted) < abs(held - wanted):
-            chosen.append(source)
-            held += seconds[source]
-    if not chosen:
-        chosen = [min(order, key=lambda source: (seconds[source], source))]
-    return {index for index, item in enumerate(items) if item.source in chosen}
-
-
 def freeze(items: Sequence[Item], target_dir: Path, *, progress: Progress | None = None) -> Frozen:
     """Write ``clips/<id>.wav`` (22 050 Hz mono 16-bit) and ``manifest.jsonl`` into a new folder, whole or not at all.
 
-    A line of the manifest: {"id", "audio", "text", "language", "split", "speaker", "seconds"}. Raises ``Cancelled``,
-    ``ValueError`` for ids that cannot be file names or repeat, and DomainError ``dataset_empty``, ``clip_missing``
-    (a master is gone or ends before the segment) or ``text_missing``.
+    A line of the manifest: {"id", "audio", "text", "raw", "language", "split", "speaker", "seconds", "recording",
+    "start", "end", "sound", "sha256"}; ``recording`` numbers the recordings from 1 in the order in which they come,
+    ``start`` and ``end`` are seconds of it. Every file is read-only. Raises ``Cancelled``, ``ValueError`` for ids that
+    cannot be file names or repeat, and DomainError ``dataset_empty``, ``clip_missing`` (a master is gone or ends before
+    the segment) or ``text_missing``.
     """
     progress = progress or Silent()
     target_dir = Path(target_dir)
     _check(items)
     clips: list[FrozenClip] = []
+    rows: list[Mapping[str, Any]] = []
+    recordings = {source: number for number, source in enumerate(dict.fromkeys(item.source for item in items), start=1)}
     size = 0
     with atomic_directory(target_dir) as folder:
         (folder / "clips").mkdir()
         with open(folder / MANIFEST, "w", encoding="utf-8") as lines:
             for index, item in enumerate(items):
                 progress.check()
-                clip, row = _write_clip(folder, item)
+                clip, row = _write_clip(folder, item, recordings[item.source])
                 clips.append(clip)
+                rows.append(row)
                 lines.write(json.dumps(row, ensure_ascii=False) + "\n")
                 size += (folder / clip.audio).stat().st_size
                 progress.report((index + 1) / len(items), "writing clips")
         size += (folder / MANIFEST).stat().st_size
+        (folder / MANIFEST).chmod(READ_ONLY)
+        manifest_sha256 = sha256_of(folder / MANIFEST)
     train = [clip.seconds for clip in clips if clip.split == "train"]
     validation = [clip.seconds for clip in clips if clip.split == "validation"]
     return Frozen(
         hash=content_hash(
-            (clip.sha256, item.text, item.language, item.split) for clip, item in zip(clips, items, strict=True)
+            (clip.sound, item.text, item.language, item.split) for clip, item in zip(clips, items, strict=True)
         ),
         folder=target_dir,
         manifest=target_dir / MANIFEST,
+        manifest_sha256=manifest_sha256,
+        rows=tuple(rows),
         clips=tuple(clips),
         train_clips=len(train),
         validation_clips=len(validation),
@@ -152,7 +125,7 @@ def freeze(items: Sequence[Item], target_dir: Path, *, progress: Progress | None
 
 
 def content_hash(rows: Iterable[tuple[str, str, str, str]]) -> str:
-    """SHA-256 over rows of (sound's SHA-256, text, language, split), whatever their order."""
+    """SHA-256 over rows of (sound's hash, text, language, split), whatever their order."""
     digest = hashlib.sha256()
     for row in sorted(rows):
         # JSON marks where a field ends, so no two different rows read alike.
@@ -174,12 +147,23 @@ def _check(items: Sequence[Item]) -> None:
             raise DomainError("text_missing", f"Segment {item.id} has no text; write what is said in it or reject it.")
 
 
-def _write_clip(folder: Path, item: Item) -> tuple[FrozenClip, dict[str, object]]:
-    audio = _read_stretch(item).at_rate(CLIP_RATE)
+def sound_hash(stretch: Audio) -> str:
+    """SHA-256 of a stretch of a master: its rate in hertz and its 16-bit samples.
+
+    Of the master and not of the clip that is made from it, because resampling computes with floating-point numbers,
+    whose last bit may differ from one processor to another; these samples are integers that are only copied.
+    """
+    return hashlib.sha256(b"%d\n" % stretch.sample_rate + to_pcm16(stretch.samples)).hexdigest()
+
+
+def _write_clip(folder: Path, item: Item, recording: int) -> tuple[FrozenClip, dict[str, object]]:
+    stretch = _read_stretch(item)
+    audio = stretch.at_rate(CLIP_RATE)
     name = f"clips/{item.id}.wav"
     write_wav(folder / name, audio)
-    sha256 = hashlib.sha256(to_pcm16(audio.samples)).hexdigest()
+    (folder / name).chmod(READ_ONLY)
     seconds = round(audio.seconds, 3)
+    sha256, sound = samples_hash(audio), sound_hash(stretch)
     row = {
         "id": item.id,
         "audio": name,
@@ -189,8 +173,18 @@ def _write_clip(folder: Path, item: Item) -> tuple[FrozenClip, dict[str, object]
         "split": item.split,
         "speaker": item.speaker,
         "seconds": seconds,
+        "recording": recording,
+        "start": round(item.start, 3),
+        "end": round(item.end, 3),
+        "sound": sound,
+        "sha256": sha256,
     }
-    return FrozenClip(item.id, name, seconds, sha256, item.split), row
+    return FrozenClip(item.id, name, seconds, sha256, sound, item.split), row
+
+
+def samples_hash(audio: Audio) -> str:
+    """SHA-256 of 16-bit samples, whatever the header around them."""
+    return hashlib.sha256(to_pcm16(audio.samples)).hexdigest()
 
 
 def _read_stretch(item: Item) -> Audio:

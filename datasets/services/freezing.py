@@ -11,7 +11,8 @@ from django.db import IntegrityError, models, transaction
 
 from datasets.choices import ReviewStatus, VersionState
 from datasets.models import Dataset, DatasetVersion, Segment
-from datasets.pipeline.manifest import Item, freeze, split_by_source
+from datasets.pipeline.manifest import Item, freeze
+from datasets.pipeline.split import split_by_source
 from datasets.pipeline.text import check_text
 from datasets.services.following import failure_code
 from datasets.services.left_out import NOT_SHARED, plain_reason

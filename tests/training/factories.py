@@ -10,7 +10,8 @@ import numpy as np
 
 from datasets.choices import VersionState
 from datasets.models import DatasetVersion
-from datasets.pipeline.manifest import Item, freeze, split_by_source
+from datasets.pipeline.manifest import Item, freeze
+from datasets.pipeline.split import split_by_source
 from tests.datasets.factories import DatasetFactory
 from training.choices import RunState
 from training.models import Checkpoint, EpochSample, TrainingRun

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import wave
 from dataclasses import replace
@@ -9,11 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from datasets.pipeline.manifest import CLIP_RATE, Item, freeze, split_by_source
+from datasets.pipeline.manifest import CLIP_RATE, Item, freeze
 from datasets.pipeline.media import MASTER_RATE
+from datasets.pipeline.split import split_by_source
 from xttsproject.lib.audio import Audio, read_wav, write_wav
 from xttsproject.lib.errors import Cancelled, DomainError
 from xttsproject.lib.progress import Callback
@@ -48,6 +48,7 @@ def test_the_folder_holds_the_clips_and_a_line_for_each(master: Path, tmp_path: 
     frozen = freeze(items, tmp_path / "v1")
 
     rows = [json.loads(line) for line in frozen.manifest.read_text(encoding="utf-8").splitlines()]
+    sums = {key: rows[1].pop(key) for key in ("sound", "sha256")}
     assert rows[1] == {
         "id": "clip-1",
         "audio": "clips/clip-1.wav",
@@ -57,7 +58,13 @@ def test_the_folder_holds_the_clips_and_a_line_for_each(master: Path, tmp_path: 
         "split": "train",
         "speaker": "Anna",
         "seconds": 2.0,
+        "recording": 1,
+        "start": 2.0,
+        "end": 4.0,
     }
+    assert all(len(digest) == 64 for digest in sums.values())
+    assert frozen.manifest_sha256 == hashlib.sha256(frozen.manifest.read_bytes()).hexdigest()
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "v1").rglob("*") if path.is_file()} == {0o444}
     assert [row["split"] for row in rows] == ["train", "train", "train", "validation"]
     assert (frozen.train_clips, frozen.validation_clips) == (3, 1)
     assert (frozen.train_seconds, frozen.validation_seconds) == (6.0, 2.0)
@@ -151,46 +158,3 @@ def test_freezing_can_be_cancelled_and_leaves_nothing(master: Path, tmp_path: Pa
 
     assert done == [0.25]
     assert list(tmp_path.glob("*v1*")) == []
-
-
-sources = st.lists(st.tuples(st.sampled_from("abcde"), st.floats(0, 1000), st.floats(1, 11)), max_size=60)
-
-
-@given(sources, st.floats(0, 0.9), st.integers(0, 5))
-def test_a_split_parts_recordings_and_leaves_something_on_both_sides(
-    drawn: list[tuple[str, float, float]], share: float, seed: int
-) -> None:
-    items = [
-        Item(str(n), source, Path("m.wav"), start, start + length, "text", "en", "Anna")
-        for n, (source, start, length) in enumerate(drawn)
-    ]
-    result = split_by_source(items, share, seed)
-
-    assert [replace(one, split="train") for one in result] == items, "nothing but the split changes"
-    assert result == split_by_source(items, share, seed)
-    train = [one for one in result if one.split == "train"]
-    held_out = [one for one in result if one.split == "validation"]
-    if len(items) < 2:
-        assert not held_out
-        return
-    assert train
-    assert held_out
-    if len({one.source for one in items}) > 1:
-        assert not {one.source for one in train} & {one.source for one in held_out}
-    else:
-        assert max(one.start for one in train) <= min(one.start for one in held_out)
-
-
-def test_the_split_comes_close_to_the_share_that_was_asked_for(master: Path) -> None:
-    items = [item(master, n, id=str(n), source=f"source-{n // 5}") for n in range(100)]
-    held_out = [one for one in split_by_source(items, 0.1, seed=1) if one.split == "validation"]
-
-    assert len(held_out) == 10
-    assert {one.source for one in split_by_source(items, 0.1, seed=2) if one.split == "validation"} != {
-        one.source for one in held_out
-    }
-
-
-def test_a_share_beyond_reason_is_refused() -> None:
-    with pytest.raises(ValueError, match="1.5"):
-        split_by_source([], 1.5)
