@@ -65,6 +65,16 @@ class Split(models.TextChoices):
     VALIDATION = "validation", "Validation"
 
 
+class ChangeKind(models.TextChoices):
+    """What can differ about a clip in two versions, see datasets.pipeline.comparing."""
+
+    ADDED = "added", "Added"
+    REMOVED = "removed", "Removed"
+    REWORDED = "reworded", "Re-worded"
+    MOVED = "moved", "Moved to the other side"
+    RECUT = "recut", "Cut anew"
+
+
 class Flag(models.TextChoices):
     """What a reviewer should look at first. The first two come from cutting, see datasets.pipeline.planning."""
 

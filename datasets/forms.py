@@ -7,9 +7,12 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 
-from datasets.choices import LANGUAGE_CHOICES, ConsentKind
-from datasets.models import Dataset, SourceVideo, Speaker
+from datasets.choices import LANGUAGE_CHOICES, ChangeKind, ConsentKind
+from datasets.models import Dataset, DatasetVersion, SourceVideo, Speaker
+from datasets.querysets import DatasetVersionQuerySet
 from xttsproject.accounts.models import Visibility
 from xttsproject.lib.errors import DomainError
 
@@ -172,3 +175,25 @@ class DatasetChoiceForm(ServiceForm):
 class DatasetForm(DatasetChoiceForm):
     name = forms.CharField(max_length=120)
     field_order = ("name", "sources", "validation_share", "visibility")
+
+
+class VersionField(forms.ModelChoiceField):
+    """Frozen versions of one dataset, told apart by number and day."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        day = date_format(localtime(obj.created_at), "j M Y")
+        return f"Version {obj.number}, {day}, {obj.clips} clip{'' if obj.clips == 1 else 's'}"
+
+
+class CompareForm(ServiceForm):
+    """Two versions of a dataset, and which kind of change to show (all if empty)."""
+
+    base = VersionField(label="From", queryset=DatasetVersion.objects.none(), empty_label=None)
+    version = VersionField(label="to", queryset=DatasetVersion.objects.none(), empty_label=None)
+    kind = forms.ChoiceField(choices=[("", "All"), *ChangeKind.choices], required=False)
+
+    def __init__(self, *args: Any, versions: DatasetVersionQuerySet, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        for name in ("base", "version"):
+            field: Any = self.fields[name]
+            field.queryset = versions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -11,6 +12,7 @@ from django.db.models.functions import Cast
 from datasets.choices import ReviewStatus, VersionState
 from xttsproject.accounts.groups import CURATOR
 from xttsproject.accounts.querysets import OwnedQuerySet
+from xttsproject.lib.errors import DomainError
 
 if TYPE_CHECKING:
     # Named in strings below, where the linter does not look.
@@ -78,9 +80,43 @@ class DatasetQuerySet(OwnedQuerySet["Dataset"]):
         )
 
 
+FROZEN_FIELDS = (
+    "dataset_id",
+    "number",
+    "state",
+    "content_hash",
+    "selection_hash",
+    "manifest_sha256",
+    "clips_train",
+    "clips_validation",
+    "seconds_train",
+    "seconds_validation",
+    "left_out",
+)
+"""What a version that is ready is, and stays."""
+
+
+def version_frozen(name: str, fields: Iterable[str]) -> DomainError:
+    return DomainError(
+        "version_frozen",
+        f"“{name}” is frozen, so its {', '.join(sorted(fields))} cannot be changed; freeze a new version instead.",
+    )
+
+
 class DatasetVersionQuerySet(OwnedQuerySet["DatasetVersion"]):
     owner_path = "dataset__"
     editors = CURATOR
 
     def ready(self) -> DatasetVersionQuerySet:
         return self.filter(state=VersionState.READY)
+
+    def in_short(self) -> DatasetVersionQuerySet:
+        """For lists: without what only a version's own pages tell."""
+        return self.defer("health", "left_out")
+
+    def update(self, **changes: Any) -> int:
+        """DomainError ``version_frozen`` where it would change what a ready version is."""
+        wanted = {"dataset_id" if name == "dataset" else name for name in changes} & set(FROZEN_FIELDS)
+        if wanted and (frozen := self.filter(state=VersionState.READY).first()):
+            raise version_frozen(str(frozen), wanted)
+        return super().update(**changes)

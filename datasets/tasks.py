@@ -9,6 +9,7 @@ from django.db import models
 from datasets.models import DatasetImport, DatasetVersion, SourceVideo
 from datasets.services.fetching import source_fetch
 from datasets.services.freezing import version_build, version_ended
+from datasets.services.health import version_measure
 from datasets.services.importing import import_ended, import_may_retry, import_run
 from datasets.services.preparing import source_prepare
 from datasets.services.sources import files_follow_row, source_ended
@@ -75,3 +76,10 @@ def import_dataset(context: JobContext) -> dict[str, Any]:
     importing = cast(DatasetImport, context.subject())
     import_run(importing=importing, progress=context)
     return {"clips": importing.clips, "seconds": importing.seconds, "dataset": importing.dataset_id}
+
+
+@job_kind("datasets.health", queue=Queue.CPU)
+def measure_version(context: JobContext) -> dict[str, Any]:
+    version = cast(DatasetVersion, context.subject())
+    version_measure(version=version, progress=context)
+    return {"clips": version.clips, "summary": version.health["summary"]}

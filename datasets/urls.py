@@ -1,6 +1,6 @@
 from django.urls import path
 
-from datasets.views import adding, datasets, importing, segments, sources, speakers
+from datasets.views import adding, datasets, importing, segments, sources, speakers, versions
 
 app_name = "datasets"
 urlpatterns = [
@@ -15,6 +15,7 @@ urlpatterns = [
     path("recordings/<uuid:pk>/delete/", sources.delete_source, name="source-delete"),
     path("recordings/<uuid:pk>/transcribe/", sources.retranscribe, name="source-transcribe"),
     path("recordings/<uuid:pk>/review/", sources.review_all, name="source-review"),
+    path("segments/<int:pk>/", segments.segment_place, name="segment-place"),
     path("segments/<int:pk>/audio/", segments.segment_audio, name="segment-audio"),
     path("segments/<int:pk>/edit/", segments.edit, name="segment-edit"),
     path("datasets/", datasets.dataset_list, name="dataset-list"),
@@ -26,6 +27,10 @@ urlpatterns = [
     path("datasets/<int:pk>/edit/", datasets.dataset_edit, name="dataset-edit"),
     path("datasets/<int:pk>/freeze/", datasets.freeze, name="dataset-freeze"),
     path("datasets/<int:pk>/delete/", datasets.delete_dataset, name="dataset-delete"),
+    path("datasets/<int:pk>/compare/", versions.dataset_compare, name="dataset-compare"),
     path("dataset-versions/<uuid:pk>/", datasets.version_detail, name="version-detail"),
     path("dataset-versions/<uuid:pk>/manifest/", datasets.version_manifest_file, name="version-manifest"),
+    path("dataset-versions/<uuid:pk>/health/", versions.version_health_page, name="version-health"),
+    path("dataset-versions/<uuid:pk>/measure/", versions.version_measure_anew, name="version-measure"),
+    path("dataset-versions/<uuid:pk>/clips/<str:clip>/audio/", versions.version_clip_audio, name="version-clip-audio"),
 ]

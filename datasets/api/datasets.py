@@ -19,6 +19,7 @@ from datasets.api.serializers import (
     VersionDetailSerializer,
     VersionSerializer,
 )
+from datasets.api.versions import VersionInsightMixin
 from datasets.models import Dataset, DatasetVersion, SourceVideo
 from datasets.querysets import DatasetQuerySet, DatasetVersionQuerySet
 from datasets.services.datasets import dataset_create, dataset_delete, dataset_update
@@ -40,7 +41,11 @@ class DatasetViewSet(
         user = self.request.user
         # A recording that is private to somebody else stays unknown, even where it is part of a shared dataset.
         sources = Prefetch("sources", SourceVideo.objects.visible_to(user))
-        return Dataset.objects.visible_to(user).select_related("owner").prefetch_related(sources, "versions")
+        return (
+            Dataset.objects.visible_to(user)
+            .select_related("owner")
+            .prefetch_related(sources, Prefetch("versions", DatasetVersion.objects.in_short()))
+        )
 
     def paginate_queryset(self, queryset: Any) -> Any:
         page = super().paginate_queryset(queryset)
@@ -86,7 +91,11 @@ class DatasetViewSet(
 
 
 class DatasetVersionViewSet(
-    WithJobsMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[DatasetVersion]
+    VersionInsightMixin,
+    WithJobsMixin,
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    viewsets.GenericViewSet[DatasetVersion],
 ):
     """Frozen versions. A single one comes with its manifest and with what was left out."""
 
@@ -96,7 +105,8 @@ class DatasetVersionViewSet(
     ordering_fields = ("created_at", "number")
 
     def get_queryset(self) -> DatasetVersionQuerySet:
-        return DatasetVersion.objects.visible_to(self.request.user)
+        rows = DatasetVersion.objects.visible_to(self.request.user).select_related("dataset")
+        return rows.in_short() if self.action == "list" else rows
 
     @extend_schema(responses=VersionDetailSerializer)
     def retrieve(self, request: Request, pk: Any = None) -> Response:

@@ -263,6 +263,12 @@ class ManifestRowSerializer(serializers.Serializer[Any]):
     split = serializers.ChoiceField(choices=("train", "validation"))
     speaker = serializers.CharField()
     seconds = serializers.FloatField()
+    raw = serializers.CharField(required=False, help_text="The text as it was written; `text` is its spoken form.")
+    recording = serializers.IntegerField(required=False, help_text="Which recording of the version, from 1.")
+    start = serializers.FloatField(required=False, help_text="Seconds in the recording.")
+    end = serializers.FloatField(required=False)
+    sound = serializers.CharField(required=False, help_text="SHA-256 of the recording's stretch.")
+    sha256 = serializers.CharField(required=False, help_text="SHA-256 of the clip's samples.")
 
 
 class VersionDetailSerializer(VersionSerializer):
@@ -272,7 +278,7 @@ class VersionDetailSerializer(VersionSerializer):
     manifest = ManifestRowSerializer(many=True, read_only=True)
 
     class Meta(VersionSerializer.Meta):
-        fields = (*VersionSerializer.Meta.fields, "left_out", "manifest")  # type: ignore[assignment]
+        fields = (*VersionSerializer.Meta.fields, "manifest_sha256", "left_out", "manifest")  # type: ignore[assignment]
         read_only_fields = fields  # type: ignore[assignment]
 
 

@@ -12,7 +12,7 @@ from django.db import models
 from datasets.choices import LANGUAGE_CHOICES, VersionState
 from datasets.models.source import SourceVideo
 from datasets.models.speaker import Speaker
-from datasets.querysets import DatasetQuerySet, DatasetVersionQuerySet
+from datasets.querysets import FROZEN_FIELDS, DatasetQuerySet, DatasetVersionQuerySet, version_frozen
 from xttsproject import storage
 from xttsproject.accounts.models import OwnedModel
 
@@ -38,7 +38,10 @@ class Dataset(OwnedModel):
 
 
 class DatasetVersion(models.Model):
-    """Frozen: its clips and texts never change, and its hash says what they are."""
+    """Frozen: its clips and texts never change, and its hash says what they are.
+
+    Once it is ready, neither ``save`` nor a queryset's ``update`` writes what is in ``FROZEN_FIELDS``.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="versions")
@@ -55,6 +58,9 @@ class DatasetVersion(models.Model):
     seconds_train = models.FloatField(default=0.0)
     seconds_validation = models.FloatField(default=0.0)
     left_out = models.JSONField(default=list, blank=True, help_text="[{segment, source, index, code, reason}]")
+    manifest_sha256 = models.CharField(max_length=64, blank=True, help_text="Of the manifest's bytes.")
+    health = models.JSONField(default=dict, blank=True, help_text="See datasets.services.health; computed, not frozen.")
+    measured_at = models.DateTimeField(null=True, blank=True, help_text="When the health was computed.")
     error_code = models.CharField(max_length=64, blank=True)
     error = models.TextField(blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
@@ -73,6 +79,17 @@ class DatasetVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.dataset} v{self.number}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """DomainError ``version_frozen`` where it would change what a ready version is."""
+        if not self._state.adding:
+            rows = DatasetVersion.objects.ready().filter(pk=self.pk)
+            kept = rows.values(*FROZEN_FIELDS).first() or {}
+            written = kwargs.get("update_fields")
+            for name, value in kept.items():
+                if getattr(self, name) != value and (written is None or name in written):
+                    raise version_frozen(str(self), [name])
+        super().save(*args, **kwargs)
 
     @property
     def folder(self) -> Path:

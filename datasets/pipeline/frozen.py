@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets.pipeline.manifest import samples_hash
-from datasets.pipeline.quality import Quality, measure
+from datasets.pipeline.quality import measure
 from xttsproject.lib.audio import read_wav
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.progress import Progress, Silent
@@ -21,11 +21,11 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class MeasuredClip:
-    """``quality`` is None where the sound cannot be read; ``problem`` completes “clip … is …”, and is empty for a clip
-    that is as it was frozen."""
+    """``measures``: see :class:`datasets.pipeline.quality.Quality`; empty where the sound cannot be read. ``problem``
+    completes “clip … is …”, and is empty for a clip that is as it was frozen."""
 
     row: Row
-    quality: Quality | None
+    measures: Mapping[str, float | None]
     problem: str = ""
 
 
@@ -69,10 +69,10 @@ def _measured(folder: Path, row: Row) -> MeasuredClip:
     try:
         audio = read_wav(folder / str(row["audio"]))
     except FileNotFoundError:
-        return MeasuredClip(row, None, "gone from the disk")
+        return MeasuredClip(row, {}, "gone from the disk")
     except (OSError, EOFError, ValueError, wave.Error) as error:
-        return MeasuredClip(row, None, f"not readable ({error})")
+        return MeasuredClip(row, {}, f"not readable ({error})")
     # A manifest that was written before it carried sums says nothing to compare with.
     known = str(row.get("sha256") or "")
     problem = "another sound than was frozen" if known and known != samples_hash(audio) else ""
-    return MeasuredClip(row, measure(audio, str(row["text"])), problem)
+    return MeasuredClip(row, measure(audio, str(row["text"])).as_dict(), problem)

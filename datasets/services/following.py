@@ -31,8 +31,10 @@ def latest_jobs(*, subjects: Sequence[models.Model], user: Any) -> dict[str, Job
     return {job.subject_id: job for job in jobs.order_by("created_at")}
 
 
-def latest_job(*, subject: models.Model, user: Any) -> Job | None:
-    return Job.objects.about(subject).filter(pk__in=Job.objects.visible_to(user)).first()
+def latest_job(*, subject: models.Model, user: Any, kind: str = "") -> Job | None:
+    """The newest job about ``subject``, of one kind if that is named."""
+    jobs = Job.objects.about(subject).filter(pk__in=Job.objects.visible_to(user))
+    return (jobs.filter(kind=kind) if kind else jobs).first()
 
 
 def stop_jobs(*, subject: models.Model) -> None:

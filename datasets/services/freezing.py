@@ -11,17 +11,19 @@ from django.db import IntegrityError, models, transaction
 
 from datasets.choices import ReviewStatus, VersionState
 from datasets.models import Dataset, DatasetVersion, Segment
+from datasets.pipeline.frozen import measure_clips, read_rows
 from datasets.pipeline.manifest import Item, freeze
 from datasets.pipeline.split import split_by_source
 from datasets.pipeline.text import check_text
 from datasets.services.following import failure_code
+from datasets.services.health import health_fields
 from datasets.services.left_out import NOT_SHARED, plain_reason
 from xttsproject import storage
 from xttsproject.jobs.choices import JobState
 from xttsproject.jobs.models import Job
 from xttsproject.jobs.services import job_start
 from xttsproject.lib.errors import DomainError
-from xttsproject.lib.progress import Progress
+from xttsproject.lib.progress import Part, Progress
 from xttsproject.xtts.normaliser import normalise
 
 _BEFORE = (VersionState.FREEZING, VersionState.FAILED)
@@ -81,7 +83,8 @@ def version_build(*, version: DatasetVersion, progress: Progress) -> None:
         return
     version.advance(VersionState.FREEZING, since=_BEFORE)
     selection = dataset_select(dataset=version.dataset)
-    frozen = freeze(selection.items, version.folder, progress=progress)
+    frozen = freeze(selection.items, version.folder, progress=Part(progress, 0.0, 0.8))
+    clips = measure_clips(version.folder, frozen.rows, Part(progress, 0.8, 1.0))
     try:
         with transaction.atomic():
             moved = version.advance(
@@ -89,11 +92,13 @@ def version_build(*, version: DatasetVersion, progress: Progress) -> None:
                 since=(VersionState.FREEZING,),
                 content_hash=frozen.hash,
                 selection_hash=selection.hash,
+                manifest_sha256=frozen.manifest_sha256,
                 clips_train=frozen.train_clips,
                 clips_validation=frozen.validation_clips,
                 seconds_train=frozen.train_seconds,
                 seconds_validation=frozen.validation_seconds,
                 left_out=list(selection.left_out),
+                **health_fields(clips=clips, language=version.dataset.language),
             )
     except DatasetVersion.DoesNotExist:
         storage.remove_tree(version.folder)
@@ -107,16 +112,13 @@ def version_build(*, version: DatasetVersion, progress: Progress) -> None:
 
 
 def version_manifest(*, version: DatasetVersion) -> list[dict[str, Any]]:
-    """The rows of a ready version's manifest, see :func:`datasets.pipeline.manifest.freeze`; else none."""
+    """The rows of a ready version's manifest, see :func:`datasets.pipeline.manifest.freeze`; else none.
+
+    DomainErrors ``manifest_missing``, and ``version_damaged`` where the file is not the one that was frozen.
+    """
     if version.state != VersionState.READY:
         return []
-    try:
-        lines = version.manifest_path.read_text(encoding="utf-8").split("\n")
-    except FileNotFoundError:
-        raise DomainError(
-            "manifest_missing", f"The files of “{version}” are gone from the disk; freeze anew."
-        ) from None
-    return [json.loads(line) for line in lines if line]
+    return read_rows(version.manifest_path, version.manifest_sha256, str(version))
 
 
 def version_ended(*, version: DatasetVersion, state: str, message: str) -> None:
@@ -178,7 +180,8 @@ def _item(segment: Segment) -> Item:
     source = segment.source
     return Item(
         id=f"segment-{segment.pk}",
-        source=str(source.pk),
+        # The same files are split alike in every portal; a recording that came in twice is one recording.
+        source=source.sha256 or str(source.pk),
         master=source.master_path,
         start=segment.start,
         end=segment.end,

@@ -16,10 +16,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from datasets.choices import VersionState
 from datasets.forms import DatasetChoiceForm, DatasetForm
-from datasets.models import Dataset, DatasetVersion, SourceVideo
+from datasets.models import Dataset, DatasetVersion, Segment, SourceVideo
+from datasets.pipeline.health import FINDINGS
 from datasets.services.datasets import dataset_create, dataset_delete, dataset_update
 from datasets.services.following import latest_job
 from datasets.services.freezing import version_freeze, version_manifest
+from datasets.services.health import version_health
 from datasets.services.left_out import version_left_out
 from datasets.views.access import editable_or_forbidden, may_edit, owned_or_forbidden, owns
 from xttsproject.http import file_response
@@ -70,7 +72,7 @@ def dataset_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "dataset": dataset,
         "sources": sources,
         "approved": sum(source.approved_count for source in sources),
-        "versions": dataset.versions.select_related("created_by"),
+        "versions": dataset.versions.in_short().select_related("created_by"),
         "may_edit": may_edit(Dataset.objects.all(), request.user, dataset),
         "is_owner": owns(dataset, request.user),
     }
@@ -135,11 +137,16 @@ def version_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         clips = version_manifest(version=version)
     except DomainError as error:
         clips, problem = [], error.message
-    job = latest_job(subject=version, user=request.user)
+    finding, clips = _found(version, clips, request.GET.get("finding", ""))
+    page = Paginator(clips, CLIPS_PER_PAGE).get_page(request.GET.get("page"))
+    job = latest_job(subject=version, user=request.user, kind="datasets.freeze")
     left_out = version_left_out(version=version, viewer=request.user)
     context = {
         "version": version,
-        "page": Paginator(clips, CLIPS_PER_PAGE).get_page(request.GET.get("page")),
+        "page": page,
+        "clips": _with_segments(list(page), request.user),
+        "finding": finding,
+        "health": version_health(version=version),
         "problem": problem,
         "left_out": left_out,
         "left_out_reasons": Counter(row["reason"] for row in left_out).most_common(),
@@ -147,6 +154,27 @@ def version_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "is_ready": version.state == VersionState.READY,
     }
     return render(request, "datasets/version_detail.html", context)
+
+
+def _found(version: DatasetVersion, clips: list[dict[str, Any]], wanted: str) -> tuple[str, list[dict[str, Any]]]:
+    """The clips that the version's health names for a finding; all of them where there is no such finding."""
+    found = version_health(version=version).get("findings", {}).get(wanted)
+    if found is None:
+        return "", clips
+    named = set(found["ids"])
+    return FINDINGS[wanted], [clip for clip in clips if clip["id"] in named]
+
+
+def _with_segments(clips: list[dict[str, Any]], user: Any) -> list[tuple[dict[str, Any], int | None]]:
+    """Each clip with the segment that it was made from, if that is still there and shown to the person."""
+    ids = {clip["id"]: int(clip["id"].removeprefix("segment-")) for clip in clips if _of_segment(clip["id"])}
+    shown = set(Segment.objects.visible_to(user).filter(pk__in=ids.values()).values_list("pk", flat=True))
+    return [(clip, ids[clip["id"]] if ids.get(clip["id"]) in shown else None) for clip in clips]
+
+
+def _of_segment(clip: str) -> bool:
+    number = clip.removeprefix("segment-")
+    return number != clip and number.isascii() and number.isdecimal()
 
 
 @login_required

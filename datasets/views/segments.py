@@ -14,6 +14,7 @@ from datasets.models import Segment
 from datasets.services.clips import segment_wav
 from datasets.services.segments import segment_edit, segment_review
 from datasets.views.access import editable_or_forbidden
+from datasets.views.sources import SEGMENTS_PER_PAGE
 from xttsproject.http import bytes_response
 from xttsproject.lib.errors import DomainError
 
@@ -27,6 +28,16 @@ def segment_audio(request: HttpRequest, pk: int) -> HttpResponseBase:
     except DomainError as error:
         raise Http404(error.message) from error
     return bytes_response(request, data, content_type="audio/wav", file_name=f"segment-{pk}.wav")
+
+
+@login_required
+@require_GET
+def segment_place(request: HttpRequest, pk: int) -> HttpResponse:
+    """To the segment on the page of its recording that holds it."""
+    segment = get_object_or_404(Segment.objects.visible_to(request.user), pk=pk)
+    before = Segment.objects.filter(source=segment.source_id, index__lt=segment.index).count()
+    page = before // SEGMENTS_PER_PAGE + 1
+    return redirect(f"{reverse('datasets:source-detail', args=[segment.source_id])}?page={page}#segment-{pk}")
 
 
 @login_required

@@ -125,6 +125,14 @@ def read_config(bundle_path: Path) -> XttsConfig:
         ) from error
 
 
+def known_characters(bundle_path: Path) -> frozenset[str]:
+    """The characters that the tokenizer has tokens of their own for; others are unknown to the model.
+
+    Raises :class:`DomainError` ``model_missing`` or ``model_damaged``.
+    """
+    return frozenset(token for token in _vocabulary(bundle_path / VOCAB_FILE) if len(token) == 1)
+
+
 def parse_config(raw: Mapping[str, Any], vocabulary: Mapping[str, int]) -> XttsConfig:
     """Build the configuration from the file's content. The vocabulary overrides the text-token counts, as in Coqui.
 
