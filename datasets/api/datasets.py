@@ -41,11 +41,8 @@ class DatasetViewSet(
         user = self.request.user
         # A recording that is private to somebody else stays unknown, even where it is part of a shared dataset.
         sources = Prefetch("sources", SourceVideo.objects.visible_to(user))
-        return (
-            Dataset.objects.visible_to(user)
-            .select_related("owner")
-            .prefetch_related(sources, Prefetch("versions", DatasetVersion.objects.in_short()))
-        )
+        versions: Any = Prefetch("versions", DatasetVersion.objects.in_short())
+        return Dataset.objects.visible_to(user).select_related("owner").prefetch_related(sources, versions)
 
     def paginate_queryset(self, queryset: Any) -> Any:
         page = super().paginate_queryset(queryset)

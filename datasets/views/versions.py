@@ -102,7 +102,7 @@ def dataset_compare(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _compared(request: HttpRequest, comparison: Comparison, kind: str) -> dict[str, Any]:
     page = Paginator(comparison.of_kind(kind), CHANGES_PER_PAGE).get_page(request.GET.get("page"))
-    counts = comparison.counts()
+    counts: dict[Any, int] = dict(comparison.counts())
     return {
         "page": page,
         "changes": [(change, *_texts(change)) for change in page],
