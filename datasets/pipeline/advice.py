@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -22,6 +23,9 @@ NOISY_SHARE = 0.1
 CLIPPED_SHARE = 0.02
 REPEATED_SHARE = 0.05
 UNENDED_SHARE = 0.5
+LEAST_RICHNESS = 5.0
+"""Different words over the square root of all words (Guiraud's index, 1954); running text has 10 to 25."""
+ENOUGH_WORDS = 200
 LEAST_VALIDATION_CLIPS = 3
 MOST_VALIDATION_SHARE = 0.3
 
@@ -256,6 +260,18 @@ def _texts(health: Health) -> Iterator[Advice]:
         )
 
 
+def _words(health: Health) -> Iterator[Advice]:
+    text = health.text
+    if text.words >= ENOUGH_WORDS and text.distinct_words < LEAST_RICHNESS * math.sqrt(text.words):
+        yield Advice(
+            "few_words",
+            "advice",
+            f"The texts use only {text.distinct_words} different words in {text.words}; the voice hears few ways in "
+            "which sounds follow one another.",
+            "add texts with other words",
+        )
+
+
 def _sides(health: Health) -> Iterator[Advice]:
     if not health.clips_validation:
         yield Advice(
@@ -306,6 +322,7 @@ _RULES: tuple[Callable[[Health], Iterator[Advice]], ...] = (
     _lengths,
     _sentences,
     _letters,
+    _words,
     _pace,
     _noise,
     _loudness,

@@ -19,8 +19,9 @@ _EXCLAMATION = "!！"
 
 @dataclass(frozen=True)
 class Coverage:
-    """``letters``: how often each letter of the alphabet occurs, ``missing`` those that never do; both empty where the
-    language has no alphabet. ``other``: characters beyond the alphabet, with how often.
+    """``words``: 0 for scripts that put no spaces between them. ``letters``: how often each letter of the alphabet
+    occurs, ``missing`` those that never do; both empty where the language has no alphabet. ``other``: characters beyond
+    the alphabet, with how often.
 
     ``unknown``: characters that the tokenizer does not know, with the number of clips they stand in; ``unused``: signs
     of the tokenizer, letters aside, that never occur. Both None where the tokenizer is not known or reads the language
@@ -49,7 +50,9 @@ class Coverage:
 
 def coverage(texts: Sequence[str], language: str, known: Collection[str] | None = None) -> Coverage:
     """Count over ``texts`` as they are spoken; ``known`` are the single characters of the model's tokenizer."""
-    words = Counter(word for text in texts for word in _words(text))
+    # Scripts without spaces have words that only a dictionary could part.
+    parted = language not in ("zh-cn", "ja")
+    words = Counter(word for text in texts for word in _words(text)) if parted else Counter()
     found = Counter(sign for text in texts for sign in letters(text, language) if not sign.isspace())
     alphabet = ALPHABETS[language]
     ends = Counter(_ending(text) for text in texts)

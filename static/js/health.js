@@ -33,7 +33,7 @@ function draw(box) {
     },
     axes: [
       { ...axis, grid: { show: false } },
-      { ...axis, size: 42, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] },
+      { ...axis, size: 42, space: 28, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] },
     ],
     series: [
       {

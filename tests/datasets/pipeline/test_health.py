@@ -15,6 +15,7 @@ from datasets.pipeline.frozen import MeasuredClip
 from datasets.pipeline.health import Health, health, health_as_dict
 
 PANGRAM = "The quick brown fox jumps over the lazy dog"
+FEW_WORDS = "the boat came in and went out again before the rain"
 
 
 def clip(number: int, **changes: Any) -> MeasuredClip:
@@ -28,7 +29,7 @@ def clip(number: int, **changes: Any) -> MeasuredClip:
     }
     row = {
         "id": f"segment-{number}",
-        "text": f"{PANGRAM} number {chr(97 + number % 26)}{chr(97 + number // 26)}{'.?!'[number % 3]}",
+        "text": f"{PANGRAM}, {_word(number)} {_word(number + 400)}{'.?!'[number % 3]}",
         "split": "validation" if number % 10 == 9 else "train",
         "seconds": (2.0, 5.0, 9.0)[number % 3],
         "recording": 1 + number % 2,
@@ -37,6 +38,11 @@ def clip(number: int, **changes: Any) -> MeasuredClip:
         **changes,
     }
     return MeasuredClip(row, measures, row.pop("problem", ""))
+
+
+def _word(number: int) -> str:
+    """A word of its own for every number."""
+    return "word" + "".join(chr(97 + int(digit)) for digit in str(number))
 
 
 def good(count: int = 150) -> list[MeasuredClip]:
@@ -74,6 +80,7 @@ def test_a_good_dataset_is_told_so_and_nothing_else() -> None:
         ("validation_large", "advice", {"split": "validation"}),
         ("one_recording", "advice", {"recording": 1}),
         ("repeated", "advice", {"text": f"{PANGRAM}."}),
+        ("few_words", "advice", {"text": f"{FEW_WORDS}."}),
         ("leaked", "warning", {"text": f"{PANGRAM}."}),
         ("damaged", "warning", {"problem": "another sound than was frozen"}),
     ],
@@ -90,11 +97,10 @@ def test_each_rule_speaks_where_its_limit_is_passed(code: str, level: str, chang
 
 
 def test_the_summary_names_the_amount_and_what_to_do_first() -> None:
-    clips = [
-        clip(number, seconds=7.0, text=f"{PANGRAM} {chr(97 + number // 26)}{number % 26}?") for number in range(95)
-    ]
+    clips = [clip(number, seconds=7.0, text=f"{PANGRAM} {_word(number)}?") for number in range(95)]
     found = health(clips, "en")
-    assert summary(found, advise(found)) == "11 min 5 s; add short sentences, add long sentences, add exclamations"
+    said = summary(found, advise(found))
+    assert said == "11 min 5 s; add short sentences, add long sentences, add exclamations and 1 more"
 
 
 def test_the_letter_that_never_occurs_is_named() -> None:
