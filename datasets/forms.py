@@ -7,7 +7,9 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
+from django.urls import reverse
 from django.utils.formats import date_format
+from django.utils.html import format_html
 from django.utils.timezone import localtime
 
 from datasets.choices import LANGUAGE_CHOICES, ChangeKind, ConsentKind
@@ -23,7 +25,11 @@ class ServiceForm(forms.Form):
     def refuse(self, error: DomainError) -> None:
         """Show a service's complaint at the field it names."""
         field = error.field if error.field in self.fields else None
-        self.add_error(field, ValidationError(error.message, code=error.code))
+        message: str = error.message
+        if "recording" in error.about:
+            there = reverse("datasets:source-detail", args=[error.about["recording"]])
+            message = format_html('{} <a href="{}">Open it.</a>', message, there)
+        self.add_error(field, ValidationError(message, code=error.code))
 
 
 class ManyFilesInput(forms.FileInput):

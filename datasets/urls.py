@@ -11,6 +11,7 @@ urlpatterns = [
     path("recordings/add/", adding.source_add, name="source-add"),
     path("recordings/<uuid:pk>/", sources.source_detail, name="source-detail"),
     path("recordings/<uuid:pk>/audio/", sources.source_audio, name="source-audio"),
+    path("recordings/<uuid:pk>/captions/<str:file>", sources.source_captions, name="source-captions"),
     path("recordings/<uuid:pk>/edit/", sources.source_edit, name="source-edit"),
     path("recordings/<uuid:pk>/delete/", sources.delete_source, name="source-delete"),
     path("recordings/<uuid:pk>/transcribe/", sources.retranscribe, name="source-transcribe"),

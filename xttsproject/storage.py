@@ -4,7 +4,8 @@ Below DATA_ROOT::
 
     portal.sqlite3, secret.key
     models/<bundle>/                    model bundles (see xttsproject.bundles)
-    media/recordings/<id>/              original.<suffix> as it came, master.wav (mono 24 kHz PCM16)
+    media/recordings/<id>/              original.<suffix> as it came, master.wav (mono 24 kHz PCM16),
+                                        captions.<language>[.auto].vtt
     media/imports/<id>/                 a dataset that is being imported: dataset.zip as it was uploaded, parts/
     media/datasets/<id>/                a frozen dataset version: manifest.jsonl, clips/*.wav
     media/voices/<id>/                  reference clips and conditioning.safetensors

@@ -51,6 +51,8 @@ class SourceVideoAdmin(OwnedAdmin):
         "origin",
         "url",
         "attribution",
+        "captions",
+        "duplicate_of",
         "original_name",
         "sha256",
         "bytes",

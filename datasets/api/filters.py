@@ -15,7 +15,7 @@ class RecordingFilter(django_filters.FilterSet):
 
     class Meta:
         model = SourceVideo
-        fields = ("state", "speaker", "language", "origin", "visibility")
+        fields = ("state", "speaker", "language", "origin", "visibility", "sha256")
 
 
 class DatasetFilter(django_filters.FilterSet):

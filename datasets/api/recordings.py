@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from datasets.api.access import OwnedViewMixin, WavRenderer, WithJobsMixin
 from datasets.api.filters import RecordingFilter
 from datasets.api.serializers import (
+    CaptionTrackSerializer,
     RecordingCreateSerializer,
     RecordingSerializer,
     RecordingUpdateSerializer,
@@ -26,6 +27,7 @@ from datasets.api.serializers import (
 )
 from datasets.models import SourceVideo, Speaker
 from datasets.querysets import SourceVideoQuerySet, SpeakerQuerySet
+from datasets.services.captions import captions_of
 from datasets.services.fetching import source_from_url
 from datasets.services.sources import source_delete, source_update
 from datasets.services.speakers import speaker_create, speaker_delete, speaker_update
@@ -123,6 +125,16 @@ class RecordingViewSet(
         job, count = segments_retranscribe(source=self.get_editable(), owner=request.user)
         data = TranscribeSerializer({"job": job, "segments": count}).data
         return Response(data, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(responses=CaptionTrackSerializer(many=True))
+    @action(detail=True, methods=["get"], pagination_class=None, filter_backends=[])
+    def captions(self, request: Request, pk: Any = None) -> Response:
+        """The source's captions with their times: the recording's language first, people's before a machine's."""
+        tracks = [
+            {"language": track.language, "automatic": track.automatic, "cues": track.cues()}
+            for track in captions_of(self.get_object())
+        ]
+        return Response(CaptionTrackSerializer(tracks, many=True).data)
 
     @extend_schema(responses={(200, "audio/wav"): OpenApiResponse(OpenApiTypes.BINARY, "Mono 24 kHz, 16-bit PCM.")})
     @action(detail=True, methods=["get"], renderer_classes=[JSONRenderer, WavRenderer])

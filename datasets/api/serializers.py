@@ -65,11 +65,36 @@ class NoticeSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField()
 
 
+class CaptionsSerializer(serializers.Serializer[Any]):
+    """A caption track of the source. ``file`` is empty where it could not be had, for the reason in ``problem``."""
+
+    language = serializers.CharField(help_text="tag such as en or pt-BR; und where it is not known")
+    automatic = serializers.BooleanField(help_text="a machine heard them")
+    file = serializers.CharField()
+    cues = serializers.IntegerField()
+    problem = serializers.CharField()
+
+
+class CueSerializer(serializers.Serializer[Any]):
+    start = serializers.FloatField(help_text="seconds")
+    end = serializers.FloatField(help_text="seconds")
+    text = serializers.CharField()
+
+
+class CaptionTrackSerializer(serializers.Serializer[Any]):
+    """A caption track with its text."""
+
+    language = serializers.CharField(help_text="tag such as en or pt-BR; und where it is not known")
+    automatic = serializers.BooleanField(help_text="a machine heard them")
+    cues = CueSerializer(many=True)
+
+
 class RecordingSerializer(serializers.ModelSerializer[SourceVideo]):
     """A recording with how far it has come. ``job`` is the newest piece of work on it that you may see."""
 
     owner = UsernameField()
     notices = NoticeSerializer(many=True, read_only=True)
+    captions = CaptionsSerializer(many=True, read_only=True)
     segment_count = serializers.IntegerField(read_only=True)
     approved_count = serializers.IntegerField(read_only=True)
     pending_count = serializers.IntegerField(read_only=True)
@@ -87,6 +112,8 @@ class RecordingSerializer(serializers.ModelSerializer[SourceVideo]):
             "origin",
             "url",
             "attribution",
+            "captions",
+            "duplicate_of",
             "original_name",
             "sha256",
             "bytes",

@@ -31,7 +31,21 @@ class SourceVideo(OwnedModel):
         help_text="The dataset whose clips it is made of.",
     )
     url = models.URLField(max_length=2000, blank=True)
+    duplicate_of = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="duplicates",
+        help_text="What was fetched turned out to be the bytes of this recording, so nothing of it was kept.",
+    )
     attribution = models.JSONField(default=dict, blank=True, help_text="Title, channel, date and licence of a URL.")
+
+    captions = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="Caption tracks of the source: language, automatic, file (in the folder), cues, problem.",
+    )
 
     original = models.CharField(max_length=300, blank=True, help_text="File name inside the recording's folder.")
     original_name = models.CharField(max_length=255, blank=True, help_text="As the user's machine called it.")

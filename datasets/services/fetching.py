@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,8 +12,9 @@ from django.db import IntegrityError, transaction
 
 from datasets.choices import Origin, SourceState
 from datasets.models import SourceVideo, Speaker
-from datasets.pipeline.fetch import Fetched, FetchLimits, check_url, fetch_url
+from datasets.pipeline.fetch import Fetched, check_url, fetch_url
 from datasets.pipeline.fetch_guard import is_public
+from datasets.pipeline.fetch_process import FetchLimits
 from datasets.pipeline.media import probe
 from datasets.services.names import TITLE_LENGTH, file_name, renamed, safe_suffix
 from datasets.services.uploads import facts_fields, refuse_duplicate
@@ -79,7 +81,8 @@ def source_fetch(*, source: SourceVideo, owner: Any, title_given: bool, progress
         if source.state not in _BEFORE:
             return None
     else:
-        source.advance(SourceState.FETCHING, since=_BEFORE)
+        if source.advance(SourceState.FETCHING, since=_BEFORE):
+            SourceVideo.objects.filter(pk=source.pk).update(duplicate_of=None)
         try:
             _fetch(source, title_given, progress)
         except BaseException:
@@ -95,10 +98,17 @@ def _fetch(source: SourceVideo, title_given: bool, progress: Progress) -> None:
         max_seconds=settings.RECORDING_MAX_SECONDS,
         timeout=settings.FETCH_TIMEOUT_SECONDS,
     )
-    fetched = fetch_url(source.url, source.folder, limits, settings.INGEST_ALLOW_PRIVATE_HOSTS, progress)
+    fetched = fetch_url(
+        source.url,
+        source.folder,
+        limits,
+        settings.INGEST_ALLOW_PRIVATE_HOSTS,
+        progress,
+        language=source.language,
+    )
     name = file_name(urlsplit(source.url).path) if urlsplit(source.url).path.strip("/") else "The recording"
     digest = sha256_of(fetched.path)
-    refuse_duplicate(owner=source.owner, sha256=digest, name=name, but=source)
+    _refuse_duplicate(source, digest, name)
     try:
         facts = probe(fetched.path)
     except DomainError as error:
@@ -108,6 +118,7 @@ def _fetch(source: SourceVideo, title_given: bool, progress: Progress) -> None:
     fetched.path.replace(source.folder / original)
     source.original, source.original_name, source.sha256, source.bytes = original, name, digest, size
     source.attribution = _attribution(fetched)
+    source.captions = [asdict(track) for track in fetched.captions]
     if not title_given and fetched.title:
         source.title = " ".join(fetched.title.split())[:TITLE_LENGTH]
     fields = facts_fields(facts)
@@ -115,9 +126,29 @@ def _fetch(source: SourceVideo, title_given: bool, progress: Progress) -> None:
         setattr(source, field, value)
     try:
         with transaction.atomic():
-            source.save(update_fields=["original", "original_name", "sha256", "bytes", "attribution", "title", *fields])
+            source.save(
+                update_fields=[
+                    "original",
+                    "original_name",
+                    "sha256",
+                    "bytes",
+                    "attribution",
+                    "captions",
+                    "title",
+                    *fields,
+                ]
+            )
     except IntegrityError:
+        _refuse_duplicate(source, digest, name)
+        raise
+
+
+def _refuse_duplicate(source: SourceVideo, digest: str, name: str) -> None:
+    """As for uploads; the recording that is already here is remembered, so that it can be offered."""
+    try:
         refuse_duplicate(owner=source.owner, sha256=digest, name=name, but=source)
+    except DomainError as error:
+        SourceVideo.objects.filter(pk=source.pk).update(duplicate_of=error.about["recording"])
         raise
 
 

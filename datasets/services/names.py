@@ -29,4 +29,4 @@ def title_from(name: str) -> str:
 def renamed(error: DomainError, path: Path, name: str) -> DomainError:
     """The same error speaking of the file by the name that the person knows it by."""
     message = error.message.replace(path.name, name)
-    return DomainError(error.code, message, permanent=error.permanent, field=error.field)
+    return DomainError(error.code, message, permanent=error.permanent, field=error.field, about=error.about)

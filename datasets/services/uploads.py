@@ -88,6 +88,7 @@ def refuse_duplicate(*, owner: Any, sha256: str, name: str, but: SourceVideo | N
             f"{name} is already here as the recording “{existing.title}” ({existing.get_state_display().lower()}); "
             "use that one.",
             field="file",
+            about={"recording": str(existing.pk)},
         )
 
 

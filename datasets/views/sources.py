@@ -8,13 +8,14 @@ from uuid import UUID
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from datasets.choices import ReviewStatus, SourceState
 from datasets.forms import RecordingEditForm
 from datasets.models import SourceVideo
+from datasets.services.captions import captions_of
 from datasets.services.following import latest_job, latest_jobs
 from datasets.services.segments import ReviewOutcome, segments_review
 from datasets.services.sources import source_delete, source_update
@@ -41,7 +42,7 @@ def source_list(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_GET
 def source_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
-    rows = SourceVideo.objects.with_counts().select_related("speaker", "owner")
+    rows = SourceVideo.objects.with_counts().select_related("speaker", "owner", "duplicate_of")
     source = get_object_or_404(rows.visible_to(request.user), pk=pk)
     status = request.GET.get("status", "")
     segments = source.segments.select_related("reviewer").order_by("index")
@@ -71,6 +72,22 @@ def source_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
 def source_audio(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     source = get_object_or_404(SourceVideo.objects.visible_to(request.user), pk=pk)
     return file_response(request, source.master_path, content_type="audio/wav")
+
+
+@login_required
+@require_GET
+def source_captions(request: HttpRequest, pk: UUID, file: str) -> HttpResponseBase:
+    """A caption track as the WebVTT file that it is."""
+    source = get_object_or_404(SourceVideo.objects.visible_to(request.user), pk=pk)
+    track = next((track for track in captions_of(source) if track.path.name == file), None)
+    if track is None:
+        raise Http404
+    return file_response(
+        request,
+        track.path,
+        content_type="text/vtt; charset=utf-8",
+        download_name=f"{source.title} {file.removeprefix('captions.')}",
+    )
 
 
 @login_required

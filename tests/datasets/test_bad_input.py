@@ -117,7 +117,26 @@ def test_the_same_bytes_again_are_refused_by_the_name_of_what_is_there(
     assert status == (409 if send.__name__ == "by_api" else 400)
     assert "other name.wav" in message
     assert "“Earlier”" in message
+    if send.__name__ == "by_page":
+        assert f'<a href="{reverse("datasets:source-detail", args=[first.pk])}">Open it.</a>' in message
     stays()
+
+
+def test_programs_are_told_which_recording_the_same_bytes_are_and_may_ask_before_they_send(
+    people: Any, speaker: Any, api_for: Any, media: Path
+) -> None:
+    api, data = api_for(people.anna), (media / "tone.wav").read_bytes()
+    body = {"speaker": speaker.pk, "language": "en"}
+    file = SimpleUploadedFile("tone.wav", data)
+    first = api.post("/api/v1/recordings/", {**body, "file": file}, format="multipart").json()
+    file = SimpleUploadedFile("again.wav", data)
+    again = api.post("/api/v1/recordings/", {**body, "file": file}, format="multipart")
+    assert again.status_code == 409
+    assert again.json()["error"]["about"] == {"recording": first["id"]}
+    digest = hashlib.sha256(data).hexdigest()
+    found = api.get("/api/v1/recordings/", {"sha256": digest}).json()
+    assert [row["id"] for row in found["results"]] == [first["id"]]
+    assert api_for(people.ben).get("/api/v1/recordings/", {"sha256": digest}).json()["count"] == 0
 
 
 def test_another_person_may_upload_the_same_bytes(people: Any, api_for: Any, media: Path) -> None:

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.urls import reverse
 
 from datasets.choices import SourceState
 from datasets.models import SourceVideo
+from datasets.pipeline.captions import Cue, write_vtt
+from datasets.services.captions import captions_add, captions_of
 from tests.datasets.factories import SourceFactory, SpeakerFactory
 from tests.datasets.pipeline.server import MisbehavingServer, serving
 from xttsproject.jobs.choices import JobState
@@ -67,7 +70,7 @@ def test_a_page_without_a_recording_fails_with_its_cause_and_no_file(fetch: Any,
 
 
 def test_fetching_what_is_already_there_fails_by_its_name_and_keeps_nothing(
-    fetch: Any, site: Any, media: Path, people: Any
+    fetch: Any, site: Any, media: Path, people: Any, api_for: Any, page_for: Any
 ) -> None:
     SourceFactory(owner=people.anna, title="The first", sha256=sha256_of(media / "tone.wav"))
     source, _job = fetch(site.address("/speech.wav"))
@@ -75,6 +78,52 @@ def test_fetching_what_is_already_there_fails_by_its_name_and_keeps_nothing(
     assert "“The first”" in source.error
     assert source.sha256 == ""
     assert not source.folder.exists()
+    # What is there is offered.
+    first = SourceVideo.objects.get(title="The first")
+    assert source.duplicate_of == first
+    assert api_for(people.anna).get(f"/api/v1/recordings/{source.pk}/").json()["duplicate_of"] == str(first.pk)
+    html = page_for(people.anna).get(reverse("datasets:source-detail", args=[source.pk])).content.decode()
+    assert f'href="{reverse("datasets:source-detail", args=[first.pk])}"' in html
+
+
+def test_captions_and_where_a_recording_comes_from_are_kept(
+    fetch: Any, site: Any, people: Any, api_for: Any, page_for: Any
+) -> None:
+    source, _job = fetch(site.address("/captioned"))
+    assert source.attribution["url"] == site.address("/captioned")
+    assert [(track.language, track.automatic) for track in captions_of(source)] == [("en", False), ("pt-BR", False)]
+    assert captions_of(source)[0].cues()[1].text == "To the talk."
+    told = api_for(people.anna).get(f"/api/v1/recordings/{source.pk}/captions/").json()
+    assert told[1]["cues"] == [{"start": 0.5, "end": 1.5, "text": "Olá, como está?"}]
+    german = next(row for row in source.captions if row["language"] == "de")
+    assert "does not exist" in german["problem"]
+    page = page_for(people.anna)
+    html = page.get(reverse("datasets:source-detail", args=[source.pk])).content.decode()
+    assert german["problem"] in html
+    link = reverse("datasets:source-captions", args=[source.pk, "captions.pt-BR.vtt"])
+    assert link in html
+    served = page.get(link)
+    assert served.headers["Content-Type"].startswith("text/vtt")
+    assert "Olá, como está?" in b"".join(served.streaming_content).decode()
+    for wrong in ("captions.de.vtt", "master.wav", "..%2Fother"):
+        assert page.get(link.replace("captions.pt-BR.vtt", wrong)).status_code == 404
+    assert page_for(people.ben).get(link).status_code == 404
+    assert api_for(people.ben).get(f"/api/v1/recordings/{source.pk}/captions/").status_code == 404
+
+
+def test_captions_of_the_recordings_language_come_first_and_peoples_before_a_machines(
+    people: Any, tmp_path: Path
+) -> None:
+    source = SourceFactory(owner=people.anna, language="pt")
+    path = tmp_path / "a.vtt"
+    write_vtt(path, [Cue(0.0, 1.0, "Olá.")])
+    for language, automatic in (("en", False), ("pt", True), ("pt-BR", False), ("pt-BR", False)):
+        captions_add(source=source, path=path, language=language, automatic=automatic)
+    source.refresh_from_db()
+    kept = [(track.language, track.automatic) for track in captions_of(source)]
+    assert kept == [("pt-BR", False), ("pt", True), ("en", False)]
+    captions_of(source)[0].path.unlink()
+    assert [track.language for track in captions_of(source)] == ["pt", "en"]
 
 
 def test_a_failed_fetch_can_be_tried_again(fetch: Any, site: Any, api_for: Any, people: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django import template
@@ -10,6 +10,7 @@ from django.conf import settings
 from django.forms import BoundField
 from django.forms import widgets as form_widgets
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -36,6 +37,15 @@ def duration(value: timedelta | float | int | None) -> str:
     hours, minutes = divmod(round(seconds / 60), 60)
     # The half minute that rounds up may make the hour full.
     return f"{hours} h {minutes:02d} min"
+
+
+@register.filter
+def day(value: str) -> str:
+    """A day as sites write it, "20260819", as people read it: "19 Aug 2026"; anything else as it is."""
+    try:
+        return date_format(date.fromisoformat(value), "j M Y")
+    except ValueError:
+        return value
 
 
 @register.filter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import struct
 import threading
 import time
 import zlib
@@ -10,6 +11,17 @@ from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+VTT = """WEBVTT
+
+00:00:00.200 --> 00:00:01.000 align:start
+<v Anna>Hello &amp; welcome.
+
+00:00:01.000 --> 00:00:01.900
+To the
+<i>talk</i>.
+"""
+SRT = "1\r\n00:00:00,500 --> 00:00:01,500\r\n<b>Olá</b>, como está?\r\n"
 
 
 class MisbehavingServer(ThreadingHTTPServer):
@@ -20,6 +32,7 @@ class MisbehavingServer(ThreadingHTTPServer):
         self.media = media.read_bytes()
         self.asked: Counter[str] = Counter()
         self.redirect_to = ""
+        self.sent = 0
 
     def address(self, path: str, host: str = "127.0.0.1") -> str:
         return f"http://{host}:{self.server_port}{path}"
@@ -63,6 +76,54 @@ class _Handler(BaseHTTPRequestHandler):
     def answer_embedding(self) -> None:
         body = f'<html><body><video src="{self.server.address("/speech.wav")}"></video></body></html>'
         self._send(body.encode(), "text/html")
+
+    def answer_captioned(self) -> None:
+        """A page with a recording and four caption tracks: two that are well, one missing, one elsewhere."""
+        tracks = "".join(
+            f'<track kind="subtitles" srclang="{language}" src="{address}">'
+            for language, address in (
+                ("en", self.server.address("/captions.vtt")),
+                ("pt-BR", self.server.address("/captions_pt.srt")),
+                ("de", self.server.address("/missing.vtt")),
+                ("fr", self.server.redirect_to or self.server.address("/missing.vtt")),
+            )
+        )
+        body = f'<html><body><video><source src="{self.server.address("/speech.wav")}">{tracks}</video></body></html>'
+        self._send(body.encode(), "text/html")
+
+    def answer_captions(self) -> None:
+        self._send(VTT.encode(), "text/vtt")
+
+    def answer_captions_pt(self) -> None:
+        self._send(SRT.encode("cp1252"), "text/plain")
+
+    def answer_several(self) -> None:
+        """A podcast's feed of three: one elsewhere on this machine, one that is missing."""
+        items = "".join(
+            f"<item><title>Talk {number}</title><itunes:duration>{number}:05</itunes:duration>"
+            f'<enclosure url="{address}" type="audio/wav"/></item>'
+            for number, address in enumerate(
+                (self.server.address("/speech.wav"), "http://127.0.0.2:9/a.wav", self.server.address("/missing.wav")), 1
+            )
+        )
+        body = (
+            '<?xml version="1.0"?><rss version="2.0" xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd">'
+            f"<channel><title>The feed</title>{items}</channel></rss>"
+        )
+        self._send(body.encode(), "application/rss+xml")
+
+    def answer_onandon(self) -> None:
+        """A WAV of 8 000 bytes a second whose header does not know where it ends."""
+        form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 8000, 8000, 1, 8)
+        head = b"RIFF" + b"\xff" * 4 + b"WAVE" + form + b"data" + b"\xff" * 4
+        self.send_response(200)
+        self.send_header("Content-Type", "audio/wav")
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(head)
+        while self.command == "GET":
+            self.wfile.write(b"\x80" * 65536)
+            self.server.sent += 65536
 
     def answer_bomb(self) -> None:
         """A page of 300 MB that travels as 300 kB."""

@@ -1,7 +1,8 @@
 """One shape for every error of the API.
 
 ``{"error": {"message", "type", "param", "code"}}``: the shape that OpenAI's clients understand, so that one
-client code serves all endpoints. ``code`` is stable and for programs, ``param`` names the input at fault.
+client code serves all endpoints. ``code`` is stable and for programs, ``param`` names the input at fault; ``about``,
+where it is there, points to what stands in the way (``{"recording": id}`` for bytes that are already here).
 """
 
 from __future__ import annotations
@@ -50,7 +51,10 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler; None (an unexpected error) becomes Django's 500."""
     if isinstance(error, DomainError):
         code = _STATUS.get(error.code, status.HTTP_400_BAD_REQUEST)
-        return Response(body(error.message, code=error.code, param=error.field, http=code), status=code)
+        data = body(error.message, code=error.code, param=error.field, http=code)
+        if error.about:
+            data["error"]["about"] = error.about
+        return Response(data, status=code)
     response = exception_handler(error, context)
     if response is None:
         return None
