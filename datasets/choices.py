@@ -33,6 +33,14 @@ class SourceState(models.TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
+class PlaylistState(models.TextChoices):
+    WAITING = "waiting", "Waiting"
+    LISTING = "listing", "Listing"
+    READY = "ready", "Listed"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
 class ReviewStatus(models.TextChoices):
     PENDING = "pending", "To review"
     APPROVED = "approved", "Approved"

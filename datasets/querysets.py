@@ -16,7 +16,7 @@ from xttsproject.lib.errors import DomainError
 
 if TYPE_CHECKING:
     # Named in strings below, where the linter does not look.
-    from datasets.models import Dataset, DatasetImport, DatasetVersion, Segment, SourceVideo, Speaker  # noqa: F401
+    from datasets.models import Dataset, DatasetImport, DatasetVersion, Playlist, Segment, SourceVideo, Speaker  # noqa: F401
 
 
 class SpeakerQuerySet(OwnedQuerySet["Speaker"]):
@@ -33,6 +33,10 @@ class SourceVideoQuerySet(OwnedQuerySet["SourceVideo"]):
             approved_count=models.Count("segments", filter=models.Q(segments__status=ReviewStatus.APPROVED)),
             pending_count=models.Count("segments", filter=models.Q(segments__status=ReviewStatus.PENDING)),
         )
+
+
+class PlaylistQuerySet(OwnedQuerySet["Playlist"]):
+    """What a list leads to is fetched by its owner alone: the recordings become theirs."""
 
 
 class SegmentQuerySet(OwnedQuerySet["Segment"]):

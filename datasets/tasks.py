@@ -6,11 +6,12 @@ from typing import Any, cast
 
 from django.db import models
 
-from datasets.models import DatasetImport, DatasetVersion, SourceVideo
+from datasets.models import DatasetImport, DatasetVersion, Playlist, SourceVideo
 from datasets.services.fetching import source_fetch
 from datasets.services.freezing import version_build, version_ended
 from datasets.services.health import version_measure
 from datasets.services.importing import import_ended, import_may_retry, import_run
+from datasets.services.playlists import playlist_ended, playlist_list
 from datasets.services.preparing import source_prepare
 from datasets.services.sources import files_follow_row, source_ended
 from datasets.services.transcribing import source_transcribe
@@ -35,6 +36,10 @@ def _import_may_retry(subject: models.Model, user: Any) -> None:
     import_may_retry(importing=cast(DatasetImport, subject))
 
 
+def _playlist_ended(subject: models.Model, state: str, message: str) -> None:
+    playlist_ended(playlist=cast(Playlist, subject), state=state, message=message)
+
+
 @job_kind("datasets.fetch", queue=Queue.CPU, ended=_source_ended)
 def fetch(context: JobContext) -> dict[str, Any]:
     source = cast(SourceVideo, context.subject())
@@ -46,6 +51,11 @@ def fetch(context: JobContext) -> dict[str, Any]:
             progress=context,
         )
     return {"bytes": source.bytes, "seconds": source.seconds}
+
+
+@job_kind("datasets.list", queue=Queue.CPU, ended=_playlist_ended)
+def list_playlist(context: JobContext) -> dict[str, Any]:
+    return {"found": playlist_list(playlist=cast(Playlist, context.subject()), progress=context)}
 
 
 @job_kind("datasets.prepare", queue=Queue.CPU, ended=_source_ended)

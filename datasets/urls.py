@@ -1,6 +1,6 @@
 from django.urls import path
 
-from datasets.views import adding, datasets, importing, segments, sources, speakers, versions
+from datasets.views import adding, datasets, importing, playlists, segments, sources, speakers, versions
 
 app_name = "datasets"
 urlpatterns = [
@@ -9,6 +9,10 @@ urlpatterns = [
     path("speakers/<int:pk>/delete/", speakers.delete_speaker, name="speaker-delete"),
     path("recordings/", sources.source_list, name="source-list"),
     path("recordings/add/", adding.source_add, name="source-add"),
+    path("recordings/<uuid:pk>/list/", playlists.source_to_playlist, name="source-to-playlist"),
+    path("playlists/", playlists.playlist_list, name="playlist-list"),
+    path("playlists/<uuid:pk>/", playlists.playlist_detail, name="playlist-detail"),
+    path("playlists/<uuid:pk>/delete/", playlists.delete_playlist, name="playlist-delete"),
     path("recordings/<uuid:pk>/", sources.source_detail, name="source-detail"),
     path("recordings/<uuid:pk>/audio/", sources.source_audio, name="source-audio"),
     path("recordings/<uuid:pk>/captions/<str:file>", sources.source_captions, name="source-captions"),

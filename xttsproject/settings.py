@@ -84,6 +84,9 @@ IMPORT_MAX_BYTES = env.integer(
 IMPORT_MAX_HOURS = env.integer(
     "IMPORT_MAX_HOURS", 100, "Most hours of sound that an imported dataset may have.", minimum=1
 )
+PLAYLIST_MAX_ENTRIES = env.integer(
+    "PLAYLIST_MAX_ENTRIES", 500, "How many recordings of a playlist, a channel or a feed are listed.", minimum=1
+)
 INGEST_ALLOW_PRIVATE_HOSTS = env.boolean(
     "INGEST_ALLOW_PRIVATE_HOSTS", False, "URLs may point at addresses of this machine or its network."
 )
@@ -311,6 +314,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "JobState": "xttsproject.jobs.choices.JobState",
         "RecordingState": "datasets.choices.SourceState",
+        "PlaylistState": "datasets.choices.PlaylistState",
         "VersionState": "datasets.choices.VersionState",
         "ImportState": "datasets.choices.ImportState",
         "RunState": "training.choices.RunState",

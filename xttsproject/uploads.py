@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from django.core.files.uploadhandler import SkipFile, TemporaryFileUploadHandler
@@ -30,4 +31,16 @@ class PortalUploadHandler(TemporaryFileUploadHandler):
         user = getattr(request, "user", None)
         if match is None or match.view_name not in _TAKING_FILES or user is None or not user.is_authenticated:
             raise SkipFile
+        self._digest = hashlib.sha256()
         super().new_file(*args, **kwargs)
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        self._digest.update(raw_data)
+        super().receive_data_chunk(raw_data, start)
+
+    def file_complete(self, file_size: int) -> Any:
+        """The file with its ``sha256``, so that nobody has to read gigabytes a second time to know them again."""
+        file = super().file_complete(file_size)
+        if file is not None:
+            file.sha256 = self._digest.hexdigest()
+        return file

@@ -1,4 +1,5 @@
 from datasets.admin.imports import DatasetImportAdmin
+from datasets.admin.playlists import PlaylistAdmin
 from datasets.admin.recordings import SourceVideoAdmin, SpeakerAdmin
 from datasets.admin.segments import SegmentAdmin
 from datasets.admin.versions import DatasetAdmin, DatasetVersionAdmin
@@ -7,6 +8,7 @@ __all__ = [
     "DatasetAdmin",
     "DatasetImportAdmin",
     "DatasetVersionAdmin",
+    "PlaylistAdmin",
     "SegmentAdmin",
     "SourceVideoAdmin",
     "SpeakerAdmin",

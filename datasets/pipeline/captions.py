@@ -110,7 +110,10 @@ def _raw_cues(path: Path, form: str) -> Iterator[tuple[float, float, list[str]]]
 
     try:
         # The format is given, and no protocol may be opened: a file that claims to be a playlist is not followed.
-        with open(path, "rb") as handle, av.open(handle, format=form, options={"protocol_whitelist": "none"}) as read:
+        with (
+            open(path, "rb") as handle,
+            av.open(handle, mode="r", format=form, options={"protocol_whitelist": "none"}) as read,
+        ):
             if not read.streams.subtitles:
                 return
             for packet in read.demux(read.streams.subtitles[0]):

@@ -84,7 +84,7 @@ def fetch_captions(
     tracks = choose_tracks(
         info.get("subtitles") or {}, info.get("automatic_captions") or {}, request.get("language") or ""
     )
-    rows = []
+    rows: list[dict[str, Any]] = []
     for track in tracks:
         report(1.0, f"fetching captions ({track.language})")
         row = {"language": track.language, "automatic": track.automatic, "file": "", "cues": 0, "problem": ""}

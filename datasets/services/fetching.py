@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,17 +39,17 @@ def source_from_url(
     url: str,
     title: str = "",
     visibility: str = Visibility.PRIVATE,
+    attribution: Mapping[str, str] | None = None,
 ) -> tuple[SourceVideo, Job]:
     """Take an address whose recording a job then fetches. What can be refused without fetching is refused here.
+
+    ``attribution`` is what is known of it already (a playlist's entry); what its own page says counts more.
 
     DomainErrors with ``field="url"``: ``url_scheme``, ``url_private_address``, ``url_unresolved``; also
     ``language_unsupported``. The fetching process checks every connection again, redirects included.
     """
     language = validate_language(language)
-    url = check_url(url, allow_private=settings.INGEST_ALLOW_PRIVATE_HOSTS)
-    if len(url) > 2000:
-        raise DomainError("url_scheme", f"The address has {len(url)} characters; 2000 are the limit.", field="url")
-    _check_host(url)
+    url = checked_url(url)
     title = " ".join(title.split())[:TITLE_LENGTH]
     with transaction.atomic():
         source = SourceVideo.objects.create(
@@ -60,6 +61,7 @@ def source_from_url(
             visibility=visibility,
             origin=Origin.URL,
             url=url,
+            attribution={key: value for key, value in (attribution or {}).items() if value},
         )
         job = job_start(
             kind="datasets.fetch",
@@ -69,6 +71,17 @@ def source_from_url(
             arguments={"title_given": bool(title)},
         )
     return source, job
+
+
+def checked_url(url: str) -> str:
+    """The address without outer space, if it is one of the public web: ``url_scheme``, ``url_private_address`` or
+    ``url_unresolved`` otherwise, all with ``field="url"``.
+    """
+    url = check_url(url, allow_private=settings.INGEST_ALLOW_PRIVATE_HOSTS)
+    if len(url) > 2000:
+        raise DomainError("url_scheme", f"The address has {len(url)} characters; 2000 are the limit.", field="url")
+    _check_host(url)
+    return url
 
 
 def source_fetch(*, source: SourceVideo, owner: Any, title_given: bool, progress: Progress) -> Job | None:
@@ -117,7 +130,7 @@ def _fetch(source: SourceVideo, title_given: bool, progress: Progress) -> None:
     size = fetched.path.stat().st_size
     fetched.path.replace(source.folder / original)
     source.original, source.original_name, source.sha256, source.bytes = original, name, digest, size
-    source.attribution = _attribution(fetched)
+    source.attribution = {**source.attribution, **_attribution(fetched)}
     source.captions = [asdict(track) for track in fetched.captions]
     if not title_given and fetched.title:
         source.title = " ".join(fetched.title.split())[:TITLE_LENGTH]

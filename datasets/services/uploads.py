@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import tempfile
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from xttsproject.accounts.models import Visibility
 from xttsproject.jobs.models import Job
 from xttsproject.jobs.services import job_start
 from xttsproject.lib.errors import DomainError
-from xttsproject.lib.files import sha256_of
+from xttsproject.lib.files import CHUNK, sha256_of
 from xttsproject.xtts.languages import validate_language
 
 
@@ -45,7 +45,52 @@ def source_upload(
     """
     language = validate_language(language)
     name = file_name(file.name or "")
-    size = file.size
+    _check_size(name, file.size or 0)
+    with upload_on_disk(file) as path:
+        # The portal's upload handler has reckoned it while the bytes came in.
+        digest = getattr(file, "sha256", "") or sha256_of(path)
+        refuse_duplicate(owner=owner, sha256=digest, name=name)
+        source = SourceVideo(
+            owner=owner, speaker=speaker, language=language, visibility=visibility, sha256=digest, bytes=file.size
+        )
+        return _take(source, path, name=name, title=title)
+
+
+def source_from_path(
+    *, owner: Any, speaker: Speaker, language: str, path: Path, title: str = "", visibility: str = Visibility.PRIVATE
+) -> tuple[SourceVideo, Job]:
+    """Take a copy of a file on this machine as a recording; it stays where it is. DomainErrors as for an upload.
+
+    What is already here is known before anything is copied.
+    """
+    language = validate_language(language)
+    name = file_name(path.name)
+    _check_size(name, path.stat().st_size)
+    refuse_duplicate(owner=owner, sha256=sha256_of(path), name=name)
+    facts = _facts(path, name)
+    handle, temporary = tempfile.mkstemp(dir=settings.FILE_UPLOAD_TEMP_DIR)
+    copy = Path(temporary)
+    try:
+        digest = hashlib.sha256()
+        with os.fdopen(handle, "wb") as out, open(path, "rb") as given:
+            while piece := given.read(CHUNK):
+                digest.update(piece)
+                out.write(piece)
+        source = SourceVideo(
+            owner=owner,
+            speaker=speaker,
+            language=language,
+            visibility=visibility,
+            # Of what was copied: a file may be written to meanwhile.
+            sha256=digest.hexdigest(),
+            bytes=copy.stat().st_size,
+        )
+        return _take(source, copy, name=name, title=title, facts=facts)
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+def _check_size(name: str, size: int) -> None:
     if size == 0:
         raise DomainError("upload_empty", f"{name} is empty; choose the recording again.", field="file")
     if size > settings.UPLOAD_MAX_BYTES:
@@ -55,25 +100,18 @@ def source_upload(
             "upload the sound alone or a shorter recording.",
             field="file",
         )
-    with upload_on_disk(file) as path:
-        digest = sha256_of(path)
-        refuse_duplicate(owner=owner, sha256=digest, name=name)
-        facts = _facts(path, name)
-        source = SourceVideo(
-            id=uuid.uuid4(),
-            owner=owner,
-            speaker=speaker,
-            title=" ".join(title.split())[:TITLE_LENGTH] or title_from(name),
-            language=language,
-            visibility=visibility,
-            origin=Origin.UPLOAD,
-            original=f"original{safe_suffix(name)}",
-            original_name=name,
-            sha256=digest,
-            bytes=size,
-            **facts_fields(facts),
-        )
-        return source, _keep(source, path)
+
+
+def _take(
+    source: SourceVideo, path: Path, *, name: str, title: str, facts: MediaFacts | None = None
+) -> tuple[SourceVideo, Job]:
+    """Complete the row by what the file is, and move the file to its place."""
+    for field, value in facts_fields(facts or _facts(path, name)).items():
+        setattr(source, field, value)
+    source.title = " ".join(title.split())[:TITLE_LENGTH] or title_from(name)
+    source.origin = Origin.UPLOAD
+    source.original, source.original_name = f"original{safe_suffix(name)}", name
+    return source, _keep(source, path)
 
 
 def refuse_duplicate(*, owner: Any, sha256: str, name: str, but: SourceVideo | None = None) -> None:

@@ -15,6 +15,7 @@ from datasets.forms import UploadForm, UrlForm
 from datasets.models import SourceVideo, Speaker
 from datasets.pipeline.wording import bytes_words, duration_words
 from datasets.services.fetching import source_from_url
+from datasets.services.playlists import playlist_from_url
 from datasets.services.uploads import source_upload
 from xttsproject.lib.errors import DomainError
 
@@ -34,6 +35,7 @@ def source_add(request: HttpRequest) -> HttpResponse:
         "upload": upload or UploadForm(user=request.user, initial=initial),
         "by_url": by_url or UrlForm(user=request.user, initial=initial),
         "tab": "url" if sent == "url" or request.GET.get("tab") == "url" else "upload",
+        "limit": settings.UPLOAD_MAX_BYTES,
         "limit_bytes": bytes_words(settings.UPLOAD_MAX_BYTES),
         "has_speakers": Speaker.objects.visible_to(request.user).exists(),
         "limit_seconds": duration_words(settings.RECORDING_MAX_SECONDS),
@@ -65,8 +67,14 @@ def _upload(request: HttpRequest, form: UploadForm) -> HttpResponse | None:
 def _fetch(request: HttpRequest, form: UrlForm) -> HttpResponse | None:
     if not form.is_valid():
         return None
+    fields: dict[str, Any] = {**form.cleaned_data}
     try:
-        source, _job = source_from_url(owner=request.user, **form.cleaned_data)
+        if "list" in request.POST:
+            # Its recordings have titles of their own.
+            fields.pop("title")
+            playlist, _job = playlist_from_url(owner=request.user, **fields)
+            return redirect("datasets:playlist-detail", playlist.pk)
+        source, _job = source_from_url(owner=request.user, **fields)
     except DomainError as error:
         form.refuse(error)
         return None

@@ -1,61 +1,169 @@
-// Uploads with a bar for each file. Without this script the form sends itself, and the page says how it went.
+// Choosing or dropping several files, and uploads with a bar for each. Without this script the form sends itself, and
+// the page says how it went.
 
 const form = document.querySelector("#upload-form");
+const input = form?.elements.namedItem("file");
+const zone = document.querySelector("#drop-zone");
+const chosen = document.querySelector("#chosen-files");
+const list = document.querySelector("#upload-progress");
+const stopButton = document.querySelector("#upload-stop");
 
-function row(list, name) {
-  const item = document.createElement("li");
-  item.className = "mb-3";
-  const label = document.createElement("div");
-  label.textContent = name;
-  const track = document.createElement("div");
-  track.className = "progress";
+let stopped = false;
+let current = null;
+
+function size(bytes) {
+  const units = ["bytes", "kB", "MB", "GB"];
+  let step = 0;
+  while (bytes >= 1000 && step < units.length - 1) {
+    bytes /= 1000;
+    step += 1;
+  }
+  return `${step ? bytes.toFixed(1) : bytes} ${units[step]}`;
+}
+
+function element(tag, className, text) {
+  const made = document.createElement(tag);
+  made.className = className;
+  if (text) made.textContent = text;
+  return made;
+}
+
+// --- Choosing ---------------------------------------------------------------------------------------------------
+
+// The input holds what is chosen, however it came there: so the form sends the same with and without this script.
+function choose(files) {
+  const kept = new DataTransfer();
+  const seen = new Set();
+  for (const file of files) {
+    const key = `${file.name}/${file.size}/${file.lastModified}`;
+    if (!seen.has(key)) kept.items.add(file);
+    seen.add(key);
+  }
+  input.files = kept.files;
+  show();
+}
+
+function show() {
+  const files = [...input.files];
+  chosen.replaceChildren(
+    ...files.map((file, index) => {
+      const item = element("li", "chosen-file");
+      const remove = element("button", "btn btn-sm btn-outline-secondary", "Remove");
+      remove.type = "button";
+      remove.setAttribute("aria-label", `Remove ${file.name}`);
+      remove.addEventListener("click", () => choose(files.filter((_, place) => place !== index)));
+      item.append(element("span", "chosen-name", file.name), element("span", "form-text", size(file.size)), remove);
+      return item;
+    }),
+  );
+}
+
+// A folder is among the dropped "files" too; only what can be read is one.
+function dropped(transfer) {
+  const items = [...(transfer.items ?? [])].filter((item) => item.kind === "file");
+  const files = items.filter((item) => !item.webkitGetAsEntry?.()?.isDirectory).map((item) => item.getAsFile());
+  const folders = items.length - files.length;
+  const note = zone.querySelector("[data-note]");
+  note.textContent = folders ? "Folders are not taken: drop the files that are in them." : "";
+  return (items.length ? files : [...transfer.files]).filter(Boolean);
+}
+
+function watchDrops() {
+  let depth = 0;
+  const over = (event) => {
+    if (![...(event.dataTransfer?.types ?? [])].includes("Files")) return false;
+    event.preventDefault();
+    return true;
+  };
+  zone.hidden = false;
+  document.addEventListener("dragenter", (event) => {
+    if (!over(event)) return;
+    depth += 1;
+    zone.classList.add("is-over");
+  });
+  document.addEventListener("dragover", over);
+  document.addEventListener("dragleave", () => {
+    depth = Math.max(0, depth - 1);
+    if (!depth) zone.classList.remove("is-over");
+  });
+  // Anywhere on the page: a file that misses the box must not replace the page.
+  document.addEventListener("drop", (event) => {
+    if (!over(event)) return;
+    depth = 0;
+    zone.classList.remove("is-over");
+    if (form.dataset.busy) return;
+    choose([...input.files, ...dropped(event.dataTransfer)]);
+  });
+  zone.addEventListener("click", () => input.click());
+}
+
+// --- Sending ----------------------------------------------------------------------------------------------------
+
+function row(name) {
+  const item = element("li", "mb-3");
+  const track = element("div", "progress");
   track.setAttribute("role", "progressbar");
   track.setAttribute("aria-label", `Upload of ${name}`);
   track.setAttribute("aria-valuemin", "0");
   track.setAttribute("aria-valuemax", "100");
-  const bar = document.createElement("div");
-  bar.className = "progress-bar";
+  const bar = element("div", "progress-bar");
   track.append(bar);
-  const note = document.createElement("div");
-  note.className = "form-text";
-  item.append(label, track, note);
+  const note = element("div", "form-text");
+  item.append(element("div", "chosen-name", name), track, note);
   list.append(item);
+  const link = (text, address) => {
+    const made = element("a", "", text);
+    made.href = address;
+    return made;
+  };
   return {
-    progress(share) {
+    progress(share, text) {
       const percent = Math.round(share * 100);
       bar.style.width = `${percent}%`;
       track.setAttribute("aria-valuenow", String(percent));
-      note.textContent = percent < 100 ? `${percent} %` : "Looking at the file…";
+      note.textContent = percent < 100 ? `${percent} %${text}` : "Looking at the file…";
     },
     done(text, address) {
-      const link = document.createElement("a");
-      link.href = address;
-      link.textContent = text;
-      note.replaceChildren(link);
+      note.replaceChildren(link(text, address));
       bar.classList.add("bg-success");
     },
-    failed(text) {
+    failed(text, address) {
       note.textContent = text;
       note.className = "invalid-feedback d-block";
+      if (address) note.append(" ", link("Open it.", address));
       bar.classList.add("bg-danger");
     },
   };
+}
+
+class Refused extends Error {
+  constructor(error) {
+    super(error.message);
+    this.recording = error.about?.recording;
+  }
 }
 
 // XMLHttpRequest, because fetch does not tell how much of a body has been sent.
 function send(address, token, data, onProgress) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
+    const began = performance.now();
+    current = request;
     request.open("POST", address);
     request.setRequestHeader("X-CSRFToken", token);
     request.setRequestHeader("Accept", "application/json");
     request.responseType = "json";
     request.upload.addEventListener("progress", (event) => {
-      if (event.lengthComputable) onProgress(event.loaded / event.total);
+      if (!event.lengthComputable) return;
+      const left = ((performance.now() - began) / 1000) * (event.total / event.loaded - 1);
+      const text = left > 5 ? ` of ${size(event.total)}, about ${left < 90 ? `${Math.round(left)} s` : `${Math.round(left / 60)} min`} left` : "";
+      onProgress(event.loaded / event.total, text);
     });
     request.addEventListener("load", () => {
+      const said = request.response?.error;
       if (request.status === 201) resolve(request.response);
-      else reject(new Error(request.response?.error?.message ?? `The server answered ${request.status}; try again.`));
+      else if (said && request.status < 500) reject(new Refused(said));
+      else reject(new Error(said?.message ?? `The server answered ${request.status}; try again.`));
     });
     request.addEventListener("error", () => reject(new Error("The connection broke off; try again.")));
     request.addEventListener("abort", () => reject(new Error("The upload was stopped.")));
@@ -63,36 +171,56 @@ function send(address, token, data, onProgress) {
   });
 }
 
+async function uploadOne(file, fields, title) {
+  const line = row(file.name);
+  const data = new FormData();
+  for (const name of ["speaker", "language", "visibility"]) data.set(name, fields.get(name));
+  data.set("title", title);
+  data.set("file", file);
+  try {
+    if (stopped) throw new Error("Not sent.");
+    if (file.size > Number(form.dataset.limit)) {
+      throw new Refused({ message: `It has ${size(file.size)}, and the limit is ${form.dataset.limitText}.` });
+    }
+    const made = await send(form.dataset.api, fields.get("csrfmiddlewaretoken"), data, line.progress);
+    line.done(`Uploaded as “${made.title}”`, `${form.dataset.list}${made.id}/`);
+    return { made };
+  } catch (error) {
+    line.failed(error.message, error.recording && `${form.dataset.list}${error.recording}/`);
+    // What the server refused is refused again; what broke off can be sent once more.
+    return { again: !(error instanceof Refused) };
+  }
+}
+
 async function upload(event) {
-  const files = [...form.elements.namedItem("file").files];
+  const files = [...input.files];
   if (!files.length) return;
   event.preventDefault();
+  if (form.dataset.busy) return;
   const button = form.querySelector("button[type=submit]");
-  const list = document.querySelector("#upload-progress");
   const fields = new FormData(form);
+  form.dataset.busy = "yes";
+  stopped = false;
   list.replaceChildren();
+  chosen.replaceChildren();
   button.disabled = true;
+  stopButton.hidden = false;
   window.addEventListener("beforeunload", ask);
   const made = [];
+  const left = [];
   // One after the other: together they would only share the line.
   for (const file of files) {
-    const line = row(list, file.name);
-    const data = new FormData();
-    for (const name of ["speaker", "language", "visibility"]) data.set(name, fields.get(name));
-    data.set("title", files.length === 1 ? fields.get("title") : "");
-    data.set("file", file);
-    try {
-      const recording = await send(form.dataset.api, fields.get("csrfmiddlewaretoken"), data, line.progress);
-      made.push(recording);
-      line.done(`Uploaded as “${recording.title}”`, `${form.dataset.list}${recording.id}/`);
-    } catch (error) {
-      line.failed(error.message);
-    }
+    const outcome = await uploadOne(file, fields, files.length === 1 ? fields.get("title") : "");
+    if (outcome.made) made.push(outcome.made);
+    if (outcome.again) left.push(file);
   }
   window.removeEventListener("beforeunload", ask);
+  current = null;
+  stopButton.hidden = true;
   button.disabled = false;
+  delete form.dataset.busy;
   // What is done is not sent a second time.
-  form.elements.namedItem("file").value = "";
+  choose(left);
   if (made.length === files.length) {
     window.location.assign(made.length === 1 ? `${form.dataset.list}${made[0].id}/` : form.dataset.list);
   }
@@ -102,4 +230,13 @@ function ask(event) {
   event.preventDefault();
 }
 
-form?.addEventListener("submit", upload);
+if (form) {
+  form.addEventListener("submit", upload);
+  input.addEventListener("change", show);
+  stopButton.addEventListener("click", () => {
+    stopped = true;
+    current?.abort();
+  });
+  watchDrops();
+  show();
+}

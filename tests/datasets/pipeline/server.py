@@ -100,7 +100,8 @@ class _Handler(BaseHTTPRequestHandler):
     def answer_several(self) -> None:
         """A podcast's feed of three: one elsewhere on this machine, one that is missing."""
         items = "".join(
-            f"<item><title>Talk {number}</title><itunes:duration>{number}:05</itunes:duration>"
+            f"<item><title>Talk {number}</title><pubDate>Wed, 19 Aug 2026 10:00:00 GMT</pubDate>"
+            f"<itunes:duration>{number}:05</itunes:duration>"
             f'<enclosure url="{address}" type="audio/wav"/></item>'
             for number, address in enumerate(
                 (self.server.address("/speech.wav"), "http://127.0.0.2:9/a.wav", self.server.address("/missing.wav")), 1
@@ -124,6 +125,10 @@ class _Handler(BaseHTTPRequestHandler):
         while self.command == "GET":
             self.wfile.write(b"\x80" * 65536)
             self.server.sent += 65536
+
+    def answer_gallery(self) -> None:
+        videos = "".join(f'<video src="{self.server.address(path)}"></video>' for path in ("/speech.wav", "/other.wav"))
+        self._send(f"<html><body>{videos}</body></html>".encode(), "text/html")
 
     def answer_bomb(self) -> None:
         """A page of 300 MB that travels as 300 kB."""
@@ -167,6 +172,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         while self.command == "GET":
             self.wfile.write(piece)
+
+    def answer_slowpage(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        while self.command == "GET":
+            self.wfile.write(b"<p>more</p>")
+            time.sleep(0.05)
 
     def answer_slow(self) -> None:
         self.send_response(200)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from datasets.pipeline.fetch import FetchLimits, check_url, fetch_url
+from datasets.pipeline.fetch import check_url, fetch_url
+from datasets.pipeline.fetch_process import FetchLimits
 from datasets.pipeline.media import probe
 from tests.datasets.pipeline.server import MisbehavingServer
 from xttsproject.lib.errors import Cancelled, DomainError

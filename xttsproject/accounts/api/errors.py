@@ -21,6 +21,7 @@ from xttsproject.lib.errors import DomainError
 _STATUS = {
     "duplicate": status.HTTP_409_CONFLICT,
     "in_use": status.HTTP_409_CONFLICT,
+    "playlist_not_ready": status.HTTP_409_CONFLICT,
     "not_segmented": status.HTTP_409_CONFLICT,
     "nothing_to_transcribe": status.HTTP_409_CONFLICT,
     "job_active": status.HTTP_409_CONFLICT,
