@@ -40,7 +40,7 @@ class PortalUploadHandler(TemporaryFileUploadHandler):
 
     def file_complete(self, file_size: int) -> Any:
         """The file with its ``sha256``, so that nobody has to read gigabytes a second time to know them again."""
-        file = super().file_complete(file_size)
+        file: Any = super().file_complete(file_size)
         if file is not None:
             file.sha256 = self._digest.hexdigest()
         return file
