@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import wave
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,29 +12,15 @@ from typing import Any
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.progress import Progress
 from xttsproject.xtts.languages import language_names, validate_language
-
-MODEL_RATE = 22050
-"""Hertz at which GPT and DVAE work."""
-
-SAMPLES_PER_CODE = 1024
-MAX_SAMPLES = 255995
-"""At MODEL_RATE, 11.6 s: the longest clip that the released model was trained on."""
-
-MIN_SECONDS = 0.5
-
-Encode = Callable[[str, str], Sequence[int]]
-"""Text and language to token ids, without start and stop."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What the model can take. ``unknown_token`` and ``stop_token`` must not stand within a text."""
-
-    languages: tuple[str, ...]
-    max_tokens: int
-    max_codes: int
-    unknown_token: int = 1
-    stop_token: int = 0
+from xttsproject.xtts.limits import (
+    MODEL_RATE,
+    SAMPLES_PER_CODE,
+    Encode,
+    Limits,
+    Problem,
+    length_problem,
+    text_tokens,
+)
 
 
 @dataclass(frozen=True)
@@ -134,25 +120,11 @@ def _examine(folder: Path, line: dict[str, Any], language: str, encode: Encode, 
     measured = _measure(path, str(line["audio"]))
     if isinstance(measured, str):
         return measured
-    seconds = measured / MODEL_RATE
-    most = min(MAX_SAMPLES, limits.max_codes * SAMPLES_PER_CODE)
-    if measured > most:
-        return f"{seconds:.1f} s is longer than the {most / MODEL_RATE:.1f} s that the model takes"
-    if seconds < MIN_SECONDS:
-        return f"{seconds:.2f} s is shorter than the least length of {MIN_SECONDS} s"
-    if not text:
-        return "it has no text"
-    try:
-        language = validate_language(language)
-        tokens = tuple(int(token) for token in encode(text, language))
-    except DomainError as error:
-        return error.message
-    if language not in limits.languages:
-        return f"the model does not speak its language {language!r}"
-    if len(tokens) > limits.max_tokens:
-        return f"its text has {len(tokens)} tokens, the model takes {limits.max_tokens}"
-    if limits.unknown_token in tokens or limits.stop_token in tokens:
-        return f"the model does not know {_unknown(text, language, encode, limits)} of its text"
+    problem = length_problem(measured, limits.max_samples)
+    tokens = problem or text_tokens(text, language, encode, limits)
+    if isinstance(tokens, Problem):
+        return tokens.reason
+    language = validate_language(language)
     speaker = str(line.get("speaker") or "")
     return Clip(str(line["id"]), path, text, language, speaker, measured, tokens)
 
@@ -171,9 +143,3 @@ def _measure(path: Path, name: str) -> int | str:
     if path.stat().st_size < 2 * frames:
         return f"{name} is cut short: its header promises {frames / rate:.1f} s"
     return round(frames * MODEL_RATE / rate)
-
-
-def _unknown(text: str, language: str, encode: Encode, limits: Limits) -> str:
-    bad = {limits.unknown_token, limits.stop_token}
-    characters = [character for character in dict.fromkeys(text) if bad & set(encode(character, language))]
-    return ", ".join(repr(character) for character in characters) or "a part"

@@ -16,11 +16,12 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from training.engine.dataset import MODEL_RATE, Clip
+from training.engine.dataset import Clip
 from xttsproject.lib.audio import Audio, read_wav
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import atomic_path, sha256_of
 from xttsproject.lib.progress import Progress
+from xttsproject.xtts.limits import MODEL_RATE
 
 FORMAT = 1
 """Part of every name: raise it when what is computed changes."""

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from training.engine.batches import Reference, draw_references, epoch_batches, fixed_references, sequential_batches
 from training.engine.checkpoint import Losses
-from training.engine.dataset import MODEL_RATE, Clip
+from training.engine.dataset import Clip
 from training.engine.features import ClipFeatures
 from training.engine.losses import FRAME_SAMPLES, Batch, collate, forward_losses, misled
 from training.engine.optimizer import build_optimizer, load_optimizer_state, optimizer_state
@@ -26,6 +26,7 @@ from training.engine.seeds import derive, generator
 from training.engine.spec import TrainSpec
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.progress import Progress
+from xttsproject.xtts.limits import MODEL_RATE
 
 logger = logging.getLogger(__name__)
 

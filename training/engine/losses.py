@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from training.engine.batches import Reference
-from training.engine.dataset import SAMPLES_PER_CODE, Clip
+from training.engine.dataset import Clip
 from training.engine.features import ClipFeatures
+from xttsproject.xtts.limits import SAMPLES_PER_CODE
 
 FRAME_SAMPLES = 256
 """Hop of the conditioning mel at 22 050 Hz."""

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from training.engine.dataset import MODEL_RATE, SAMPLES_PER_CODE, Limits
 from xttsproject.bundles.manifest import open_bundle
 from xttsproject.lib.audio import Audio
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.config import XttsConfig, read_config
+from xttsproject.xtts.limits import MODEL_RATE, SAMPLES_PER_CODE, Limits, limits_of
 from xttsproject.xtts.mel import conditioning_mel, dvae_mel
 from xttsproject.xtts.networks import load_dvae, load_gpt, load_tokenizer
 from xttsproject.xtts.tokenizer import Tokenizer
@@ -33,14 +33,7 @@ class Base:
 
     @property
     def limits(self) -> Limits:
-        unknown = self.tokenizer.unknown
-        return Limits(
-            languages=self.config.languages,
-            max_tokens=self.config.gpt.longest_text,
-            max_codes=self.config.gpt.longest_speech,
-            unknown_token=-1 if unknown is None else unknown,
-            stop_token=self.config.gpt.stop_text_token,
-        )
+        return limits_of(self.config, self.tokenizer.unknown)
 
     def load_gpt(self) -> Any:
         """Coqui's GPT with the bundle's weights, on the CPU."""

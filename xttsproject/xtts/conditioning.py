@@ -105,9 +105,11 @@ def compute(
         if chunk.shape[1] >= _SHORTEST_CHUNK * MEL_RATE
     ]
     styles = [engine.style_encoder(conditioning_mel(chunk, engine.mel_stats)) for chunk in chunks]
-    speakers = [_speaker(engine.speaker_encoder, wave) for wave in waves if wave.shape[1] >= _SHORTEST_CHUNK * MEL_RATE]
+    speakers = [
+        speaker_embedding(engine.speaker_encoder, wave) for wave in waves if wave.shape[1] >= _SHORTEST_CHUNK * MEL_RATE
+    ]
     if not speakers:
-        speakers = [_speaker(engine.speaker_encoder, joined)]
+        speakers = [speaker_embedding(engine.speaker_encoder, joined)]
     latents = torch.stack(styles).mean(dim=0).float().cpu()
     speaker = torch.stack(speakers).mean(dim=0).unsqueeze(-1).float().cpu()
     if not (latents.isfinite().all() and speaker.isfinite().all()):
@@ -124,7 +126,8 @@ def _wave(clip: Audio, longest: float, device: torch.device) -> Tensor:
     return torch.from_numpy(samples.copy()).clamp(-1.0, 1.0).unsqueeze(0).to(device)
 
 
-def _speaker(encoder: nn.Module, wave: Tensor) -> Tensor:
+def speaker_embedding(encoder: nn.Module, wave: Tensor) -> Tensor:
+    """Sound ``(batch, samples)`` at ``MEL_RATE`` to embeddings ``(batch, width)`` of length one."""
     # Coqui's resampler, not libsoxr: the embedding then equals the one that published voices were made with.
     from torchaudio.functional import resample
 

@@ -11,10 +11,11 @@ import numpy as np
 import torch
 
 from training.engine.batches import Reference
-from training.engine.dataset import MODEL_RATE, Clip
+from training.engine.dataset import Clip
 from training.engine.features import ClipFeatures
 from xttsproject.lib.audio import Audio, write_wav
 from xttsproject.xtts.config import XttsConfig, parse_config
+from xttsproject.xtts.limits import MODEL_RATE
 
 SENTENCES = (
     "The morning was bright and cold.",

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from tests.training.engine.material import manifest_line, voice, write_dataset, write_manifest
-from training.engine.dataset import Dataset, Limits, read_dataset
+from training.engine.dataset import Dataset, read_dataset
 from xttsproject.lib.audio import write_wav
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.progress import Silent
+from xttsproject.xtts.limits import Limits
 
 LIMITS = Limits(languages=("en", "de"), max_tokens=40, max_codes=602)
 

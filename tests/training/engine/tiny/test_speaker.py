@@ -20,7 +20,7 @@ from xttsproject.bundles.tiny.vocabulary import vocabulary
 from xttsproject.bundles.tiny.xtts import configuration
 from xttsproject.lib.audio import Samples
 from xttsproject.lib.errors import DomainError
-from xttsproject.xtts.conditioning import _speaker
+from xttsproject.xtts.conditioning import speaker_embedding
 from xttsproject.xtts.config import parse_config
 from xttsproject.xtts.networks import build_decoder
 from xttsproject.xtts.speaker_encoder import TdnnSpeakerEncoder, speaker_power
@@ -47,7 +47,7 @@ def test_voices_are_told_apart_after_training(workshop: Workshop) -> None:
 
 def test_it_takes_what_conditioning_gives_and_gives_a_voice_of_length_one(workshop: Workshop) -> None:
     wave = torch.from_numpy(hum(120.0, 22_050, 1)).float()[None] / 32_768
-    voice = _speaker(load_encoder(workshop), wave)
+    voice = speaker_embedding(load_encoder(workshop), wave)
     assert voice.shape == (1, 512)
     assert voice.norm().item() == pytest.approx(1.0, abs=1e-5)
 
