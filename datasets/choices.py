@@ -47,6 +47,14 @@ class ReviewStatus(models.TextChoices):
     REJECTED = "rejected", "Rejected"
 
 
+class Verdict(models.TextChoices):
+    """What a dataset's policy makes of a clip, see datasets.pipeline.screening.policy."""
+
+    APPROVE = "approve", "Approve"
+    REVIEW = "review", "Review"
+    REJECT = "reject", "Reject"
+
+
 class VersionState(models.TextChoices):
     FREEZING = "freezing", "Freezing"
     READY = "ready", "Ready"

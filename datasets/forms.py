@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
@@ -14,6 +16,8 @@ from django.utils.timezone import localtime
 
 from datasets.choices import LANGUAGE_CHOICES, ChangeKind, ConsentKind
 from datasets.models import Dataset, DatasetVersion, SourceVideo, Speaker
+from datasets.pipeline.screening.catalogue import RULES, Rule
+from datasets.pipeline.screening.policy import Policy, Thresholds
 from datasets.querysets import DatasetVersionQuerySet
 from xttsproject.accounts.models import Visibility
 from xttsproject.lib.errors import DomainError
@@ -203,3 +207,57 @@ class CompareForm(ServiceForm):
         for name in ("base", "version"):
             field: Any = self.fields[name]
             field.queryset = versions
+
+
+_CONSEQUENCES = ("review", "reject")
+
+
+@dataclass(frozen=True)
+class RuleRow:
+    """A rule with its two inputs."""
+
+    rule: Rule
+    review: forms.BoundField
+    reject: forms.BoundField
+
+
+class PolicyForm(ServiceForm):
+    """The thresholds of screening, in the units that the measures are shown in: ``<rule>_review`` and
+    ``<rule>_reject``; an empty one switches that consequence off."""
+
+    approve = forms.BooleanField(
+        required=False,
+        label="Approve clips that break no rule",
+        help_text="Otherwise they stay to be reviewed by people.",
+    )
+
+    def __init__(self, *args: Any, policy: Policy, **kwargs: Any):
+        super().__init__(*args, **{"initial": {"approve": policy.approve}, **kwargs})
+        for name, rule in RULES.items():
+            for kind in _CONSEQUENCES:
+                value = getattr(policy.thresholds[name], kind)
+                self.fields[f"{name}_{kind}"] = forms.FloatField(
+                    required=False,
+                    label=f"{rule.measure.label}: {kind} {rule.side}",
+                    initial=None if value is None else round(value * rule.measure.scale, 6),
+                    widget=forms.NumberInput(attrs={"step": "any", "class": "form-control form-control-sm"}),
+                )
+
+    def rows(self) -> Iterator[RuleRow]:
+        for name, rule in RULES.items():
+            yield RuleRow(rule, self[f"{name}_review"], self[f"{name}_reject"])
+
+    def policy(self) -> Policy:
+        """What was filled in. DomainError ``policy_invalid``."""
+        thresholds = {}
+        for name, rule in RULES.items():
+            given = [self.cleaned_data[f"{name}_{kind}"] for kind in _CONSEQUENCES]
+            thresholds[name] = Thresholds(*(None if value is None else value / rule.measure.scale for value in given))
+        return Policy(thresholds, self.cleaned_data["approve"])
+
+    def refuse(self, error: DomainError) -> None:
+        """A rule's complaint stands at its first input."""
+        if error.field in RULES:
+            self.add_error(f"{error.field}_review", ValidationError(error.message, code=error.code))
+        else:
+            super().refuse(error)

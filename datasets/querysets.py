@@ -16,7 +16,16 @@ from xttsproject.lib.errors import DomainError
 
 if TYPE_CHECKING:
     # Named in strings below, where the linter does not look.
-    from datasets.models import Dataset, DatasetImport, DatasetVersion, Playlist, Segment, SourceVideo, Speaker  # noqa: F401
+    from datasets.models import (  # noqa: F401
+        Dataset,
+        DatasetImport,
+        DatasetVersion,
+        Playlist,
+        Screening,
+        Segment,
+        SourceVideo,
+        Speaker,
+    )
 
 
 class SpeakerQuerySet(OwnedQuerySet["Speaker"]):
@@ -53,6 +62,17 @@ class SegmentQuerySet(OwnedQuerySet["Segment"]):
     def untranscribed(self) -> SegmentQuerySet:
         """Those that the machine has yet to listen to."""
         return self.untouched().filter(transcribed_at=None)
+
+    def left_to_policy(self) -> SegmentQuerySet:
+        """Those that nobody has corrected or decided on: still to review, or decided by screening alone."""
+        decisions: Any = self.model._meta.get_field("decisions").related_model
+        standing = decisions.objects.filter(segment=models.OuterRef("pk"), screening__undone_at=None)
+        ours = models.Q(status=ReviewStatus.PENDING) | models.Exists(standing)
+        return self.filter(ours, edited=False, decided_by_person=False, reviewer=None)
+
+    def with_decisions(self) -> SegmentQuerySet:
+        """For :attr:`Segment.decision` of many."""
+        return self.prefetch_related("decisions__screening")
 
     def flagged(self, flag: str) -> SegmentQuerySet:
         """Those that carry a flag. SQLite has no containment of JSON, so the list is searched as text."""
@@ -105,6 +125,11 @@ def version_frozen(name: str, fields: Iterable[str]) -> DomainError:
         "version_frozen",
         f"“{name}” is frozen, so its {', '.join(sorted(fields))} cannot be changed; freeze a new version instead.",
     )
+
+
+class ScreeningQuerySet(OwnedQuerySet["Screening"]):
+    owner_path = "dataset__"
+    editors = CURATOR
 
 
 class DatasetVersionQuerySet(OwnedQuerySet["DatasetVersion"]):

@@ -6,18 +6,21 @@ from typing import Any, cast
 
 from django.db import models
 
-from datasets.models import DatasetImport, DatasetVersion, Playlist, SourceVideo
+from datasets.models import Dataset, DatasetImport, DatasetVersion, Playlist, SourceVideo
+from datasets.services.clip_measures import MEASURE, dataset_measure
 from datasets.services.fetching import source_fetch
 from datasets.services.freezing import version_build, version_ended
 from datasets.services.health import version_measure
 from datasets.services.importing import import_ended, import_may_retry, import_run
 from datasets.services.playlists import playlist_ended, playlist_list
 from datasets.services.preparing import source_prepare
+from datasets.services.screening import SCREEN, screening_apply, screening_undo
 from datasets.services.sources import files_follow_row, source_ended
 from datasets.services.transcribing import source_transcribe
 from xttsproject.jobs.choices import Queue
 from xttsproject.jobs.context import JobContext
 from xttsproject.jobs.registry import job_kind
+from xttsproject.lib.errors import DomainError
 
 
 def _source_ended(subject: models.Model, state: str, message: str) -> None:
@@ -93,3 +96,24 @@ def measure_version(context: JobContext) -> dict[str, Any]:
     version = cast(DatasetVersion, context.subject())
     version_measure(version=version, progress=context)
     return {"clips": version.clips, "summary": version.health["summary"]}
+
+
+def _may_still_edit(subject: models.Model, user: Any) -> None:
+    if not Dataset.objects.editable_by(user).filter(pk=subject.pk).exists():
+        raise DomainError("not_yours", f"“{subject}” is no longer yours to change, so its clips stay as they are.")
+
+
+@job_kind(MEASURE, queue=Queue.CPU, may_retry=_may_still_edit)
+def measure(context: JobContext) -> dict[str, Any]:
+    dataset = cast(Dataset, context.subject())
+    measured = dataset_measure(dataset=dataset, editor=context.job.owner, progress=context)
+    return {"clips": measured.clips, "measured": measured.anew, "notice": measured.notice}
+
+
+@job_kind(SCREEN, queue=Queue.CPU, may_retry=_may_still_edit)
+def screen(context: JobContext) -> dict[str, Any]:
+    dataset = cast(Dataset, context.subject())
+    screening = dataset.screenings.get(pk=context.arguments["screening"])
+    if context.arguments.get("undo"):
+        return {"undone": screening_undo(screening=screening, editor=context.job.owner, progress=context)}
+    return {**screening_apply(screening=screening, editor=context.job.owner, progress=context)}

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from datasets.views import adding, datasets, importing, playlists, segments, sources, speakers, versions
+from datasets.views import adding, datasets, importing, playlists, screening, segments, sources, speakers, versions
 
 app_name = "datasets"
 urlpatterns = [
@@ -30,6 +30,10 @@ urlpatterns = [
     path("datasets/imports/<uuid:pk>/delete/", importing.delete_import, name="import-delete"),
     path("datasets/<int:pk>/", datasets.dataset_detail, name="dataset-detail"),
     path("datasets/<int:pk>/edit/", datasets.dataset_edit, name="dataset-edit"),
+    path("datasets/<int:pk>/screening/", screening.screening, name="dataset-screening"),
+    path("datasets/<int:pk>/screening/measure/", screening.measure, name="dataset-measure"),
+    path("datasets/<int:pk>/screening/apply/", screening.apply, name="dataset-screen"),
+    path("datasets/<int:pk>/screening/undo/", screening.undo, name="dataset-unscreen"),
     path("datasets/<int:pk>/freeze/", datasets.freeze, name="dataset-freeze"),
     path("datasets/<int:pk>/delete/", datasets.delete_dataset, name="dataset-delete"),
     path("datasets/<int:pk>/compare/", versions.dataset_compare, name="dataset-compare"),

@@ -5,7 +5,8 @@ Below DATA_ROOT::
     portal.sqlite3, secret.key
     models/<bundle>/                    model bundles (see xttsproject.bundles)
     media/recordings/<id>/              original.<suffix> as it came, master.wav (mono 24 kHz PCM16),
-                                        captions.<language>[.auto].vtt
+                                        captions.<language>[.auto].vtt,
+                                        prints/<segment>.npz (what clips are compared by)
     media/imports/<id>/                 a dataset that is being imported: dataset.zip as it was uploaded, parts/
     media/datasets/<id>/                a frozen dataset version: manifest.jsonl, clips/*.wav
     media/voices/<id>/                  reference clips and conditioning.safetensors
@@ -35,6 +36,10 @@ def recording_master(source_id: UUID) -> Path:
 
 def import_dir(import_id: UUID) -> Path:
     return Path(settings.MEDIA_ROOT, "imports", str(import_id))
+
+
+def recording_prints(source_id: UUID) -> Path:
+    return recording_dir(source_id) / "prints"
 
 
 def dataset_version_dir(version_id: UUID) -> Path:

@@ -1,6 +1,7 @@
 from datasets.admin.imports import DatasetImportAdmin
 from datasets.admin.playlists import PlaylistAdmin
 from datasets.admin.recordings import SourceVideoAdmin, SpeakerAdmin
+from datasets.admin.screening import ScreeningAdmin
 from datasets.admin.segments import SegmentAdmin
 from datasets.admin.versions import DatasetAdmin, DatasetVersionAdmin
 
@@ -9,6 +10,7 @@ __all__ = [
     "DatasetImportAdmin",
     "DatasetVersionAdmin",
     "PlaylistAdmin",
+    "ScreeningAdmin",
     "SegmentAdmin",
     "SourceVideoAdmin",
     "SpeakerAdmin",

@@ -35,3 +35,12 @@ def _marked(text: str, probability: float) -> SafeString:
     if probability >= DOUBTFUL:
         return format_html("{}", text)
     return format_html('<mark title="{} % sure">{}</mark>', round(100 * probability), text)
+
+
+def measures_table(segment: Segment) -> SafeString:
+    """Every measure that is known, with its value and what it is."""
+    rows = ((measure.label, words, measure.explanation) for measure, words in segment.measures)
+    lines = format_html_join(
+        "", "<tr><td>{}</td><td style='padding:0 1rem;white-space:nowrap'>{}</td><td>{}</td></tr>", rows
+    )
+    return format_html("<table>{}</table>", lines) if lines else format_html("{}", "–")

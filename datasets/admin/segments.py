@@ -18,7 +18,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from datasets.admin.access import OwnedAdmin
 from datasets.admin.filters import FlagFilter
-from datasets.admin.marks import heard_words, player
+from datasets.admin.marks import heard_words, measures_table, player
 from datasets.choices import ReviewStatus
 from datasets.models import Segment
 from datasets.services.segments import segment_edit, segment_review, segments_review, text_problems
@@ -85,11 +85,8 @@ class SegmentAdmin(SimpleHistoryAdmin, OwnedAdmin):
         "notes",
         "reviewer",
         "reviewed_at",
-        "quality",
-        "language_probability",
-        "average_log_probability",
-        "no_speech_probability",
-        "compression_ratio",
+        "screened",
+        "measured",
         "transcribed_at",
     )
     readonly_fields = tuple(name for name in fields if name not in ("text", "status"))
@@ -112,6 +109,18 @@ class SegmentAdmin(SimpleHistoryAdmin, OwnedAdmin):
     @display(description="heard (unsure words marked)")
     def heard(self, segment: Segment) -> SafeString:
         return heard_words(segment)
+
+    @display(description="screening")
+    def screened(self, segment: Segment) -> str:
+        decision = segment.decision
+        if decision is None:
+            return "–"
+        reasons = "; ".join(reason["sentence"] for reason in decision.reasons)
+        return f"{decision.get_verdict_display()}: it is {reasons}" if reasons else decision.get_verdict_display()
+
+    @display(description="measures")
+    def measured(self, segment: Segment) -> SafeString:
+        return measures_table(segment)
 
     @display(description="notes")
     def notes(self, segment: Segment) -> str:

@@ -14,13 +14,15 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from datasets.admin.access import ReadOnlyAdmin
+from datasets.admin.screening import ScreeningActionsMixin
 from datasets.models import Dataset, DatasetVersion
 from datasets.services.health import version_health, version_health_start
 from xttsproject.lib.errors import DomainError
 
 
 @admin.register(Dataset)
-class DatasetAdmin(ReadOnlyAdmin):
+class DatasetAdmin(ScreeningActionsMixin, ReadOnlyAdmin):
+    actions = ("measure_clips", "screen_clips", "unscreen_clips")
     list_display = ("name", "speaker", "language", "recordings", "versions_made", "visibility", "owner", "created_at")
     list_filter = ("language", "visibility")
     search_fields = ("name", "speaker__name", "owner__username")

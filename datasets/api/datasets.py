@@ -11,8 +11,9 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from datasets.api.access import OwnedViewMixin, WithJobsMixin, attach_jobs
+from datasets.api.access import WithJobsMixin, attach_jobs
 from datasets.api.filters import DatasetFilter, VersionFilter
+from datasets.api.screening import ScreeningActions
 from datasets.api.serializers import (
     DatasetSerializer,
     DatasetUpdateSerializer,
@@ -28,7 +29,7 @@ from datasets.services.left_out import version_left_out
 
 
 class DatasetViewSet(
-    OwnedViewMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Dataset]
+    ScreeningActions, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Dataset]
 ):
     """A named choice of recordings; freezing it makes a version to train on."""
 

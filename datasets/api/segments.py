@@ -41,7 +41,7 @@ class SegmentViewSet(
     ordering_fields = ("source", "index", "start", "average_log_probability", "reviewed_at")
 
     def get_queryset(self) -> SegmentQuerySet:
-        rows = Segment.objects.visible_to(self.request.user).select_related("reviewer", "source")
+        rows = Segment.objects.visible_to(self.request.user).with_decisions().select_related("reviewer", "source")
         return rows.order_by("source__created_at", "source", "index")
 
     @extend_schema(request=SegmentUpdateSerializer, responses=SegmentSerializer)

@@ -171,6 +171,14 @@ class WordSerializer(serializers.Serializer[Any]):
     probability = serializers.FloatField()
 
 
+class DecisionSerializer(serializers.Serializer[Any]):
+    """What screening last decided on a clip, and why."""
+
+    screening = serializers.IntegerField(source="screening_id")
+    verdict = serializers.CharField()
+    reasons = serializers.ListField(child=serializers.DictField(), help_text="[{rule, sentence, value, threshold, …}]")
+
+
 class SegmentSerializer(serializers.ModelSerializer[Segment]):
     """A stretch of a recording with its transcript; ``text`` and ``status`` can be changed."""
 
@@ -178,6 +186,7 @@ class SegmentSerializer(serializers.ModelSerializer[Segment]):
     words = WordSerializer(many=True, read_only=True)
     flags = serializers.ListField(child=serializers.CharField(), read_only=True)
     quality = serializers.DictField(read_only=True)
+    decision = DecisionSerializer(read_only=True, allow_null=True)
     reviewer = UsernameField()
     audio = serializers.HyperlinkedIdentityField(view_name="segment-audio")
 
@@ -201,7 +210,9 @@ class SegmentSerializer(serializers.ModelSerializer[Segment]):
             "edited",
             "quality",
             "flags",
+            "decision",
             "status",
+            "decided_by_person",
             "reviewer",
             "reviewed_at",
             "audio",

@@ -25,6 +25,9 @@ class Dataset(OwnedModel):
     language = models.CharField(max_length=5, choices=LANGUAGE_CHOICES)
     sources = models.ManyToManyField(SourceVideo, related_name="datasets")
     validation_share = models.FloatField(default=0.1, help_text="Share of the speech kept for validation.")
+    policy = models.JSONField(
+        default=dict, blank=True, help_text="Of screening, see datasets.pipeline.screening.policy; empty: the default."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = DatasetQuerySet.as_manager()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models
@@ -11,7 +11,11 @@ from simple_history.models import HistoricalRecords
 
 from datasets.choices import Flag, ReviewStatus
 from datasets.models.source import SourceVideo
+from datasets.pipeline.screening.catalogue import Measure, told
 from datasets.querysets import SegmentQuerySet
+
+if TYPE_CHECKING:
+    from datasets.models.screening import ScreeningDecision
 
 
 class Segment(models.Model):
@@ -41,18 +45,24 @@ class Segment(models.Model):
         default=dict, blank=True, help_text="Measures of the clip, see datasets.pipeline.quality"
     )
     flags = models.JSONField(default=list, blank=True)
+    measured_key = models.CharField(
+        max_length=64, blank=True, help_text="Of what was measured: stretch and texts. Another one means anew."
+    )
 
     status = models.CharField(max_length=8, choices=ReviewStatus.choices, default=ReviewStatus.PENDING, db_index=True)
     reviewer = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="reviewed_segments"
     )
     reviewed_at = models.DateTimeField(null=True, blank=True)
+    decided_by_person = models.BooleanField(
+        default=False, help_text="Approved, rejected or reopened by somebody: no policy touches it again."
+    )
 
     # What was said in a recording goes with it: no copy of a deleted transcript stays.
-    history = HistoricalRecords(excluded_fields=["words", "quality"], cascade_delete_history=True)
+    history = HistoricalRecords(excluded_fields=["words", "quality", "measured_key"], cascade_delete_history=True)
     objects = SegmentQuerySet.as_manager()
 
-    REVIEW_FIELDS = ("status", "reviewer", "reviewed_at")
+    REVIEW_FIELDS = ("status", "reviewer", "reviewed_at", "decided_by_person")
 
     class Meta:
         ordering = ("source", "index")
@@ -84,6 +94,29 @@ class Segment(models.Model):
         return len("".join(self.text.split())) / self.seconds
 
     @property
+    def decision(self) -> ScreeningDecision | None:
+        """What screening last decided on it and has not been undone."""
+        standing = [each for each in self.decisions.all() if each.screening.undone_at is None]
+        return max(standing, key=lambda each: each.pk, default=None)
+
+    @property
+    def measures(self) -> list[tuple[Measure, str]]:
+        """What is known of the clip, each with its value in words."""
+        return told(self.measured_values)
+
+    @property
+    def measured_values(self) -> dict[str, Any]:
+        """By the names of :data:`datasets.pipeline.screening.catalogue.MEASURES`; what Whisper said included."""
+        ratios = [self.compression_ratio, self.quality.get("compression_ratio")]
+        return {
+            **self.quality,
+            "average_log_probability": self.average_log_probability,
+            "no_speech_probability": self.no_speech_probability,
+            "language_probability": self.language_probability,
+            "compression_ratio": max((ratio for ratio in ratios if ratio is not None), default=None),
+        }
+
+    @property
     def untouched(self) -> bool:
         """Nobody has corrected or reviewed it, so a machine may still write its text."""
         return not self.edited and self.status == ReviewStatus.PENDING
@@ -99,8 +132,13 @@ class Segment(models.Model):
         self.mark(status, reviewer)
         self.save(update_fields=self.REVIEW_FIELDS)
 
+    def screen(self, status: ReviewStatus) -> None:
+        """Set what a policy decides, without saving it; only for what :meth:`SegmentQuerySet.left_to_policy` holds."""
+        self.status = status
+
     def mark(self, status: ReviewStatus, reviewer: Any) -> None:
         """Set what a review changes (``REVIEW_FIELDS``) without saving it."""
         self.status = status
         self.reviewer = None if status == ReviewStatus.PENDING else reviewer
         self.reviewed_at = None if status == ReviewStatus.PENDING else timezone.now()
+        self.decided_by_person = True

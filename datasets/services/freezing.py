@@ -14,7 +14,7 @@ from datasets.models import Dataset, DatasetVersion, Segment
 from datasets.pipeline.frozen import measure_clips, read_rows
 from datasets.pipeline.manifest import Item, freeze
 from datasets.pipeline.split import split_by_source
-from datasets.pipeline.text import check_text
+from datasets.services.clip_measures import known_problem
 from datasets.services.following import failure_code
 from datasets.services.health import health_fields
 from datasets.services.left_out import NOT_SHARED, plain_reason
@@ -135,9 +135,9 @@ def dataset_select(*, dataset: Dataset) -> Selection:
     items: list[Item] = []
     left_out: list[dict[str, Any]] = []
     shown = set(dataset.sources.visible_to(dataset.owner).values_list("pk", flat=True))
-    segments = Segment.objects.filter(source__datasets=dataset).select_related("source__speaker")
+    segments = Segment.objects.filter(source__datasets=dataset).select_related("source__speaker").with_decisions()
     for segment in segments.order_by("source__created_at", "source", "index"):
-        refused = _refused(segment, dataset) if segment.source_id in shown else NOT_SHARED
+        refused = segment_refused(segment, dataset) if segment.source_id in shown else NOT_SHARED
         if refused is None:
             items.append(_item(segment))
         else:
@@ -157,23 +157,31 @@ def dataset_select(*, dataset: Dataset) -> Selection:
     return Selection(split, tuple(left_out), digest)
 
 
-def _refused(segment: Segment, dataset: Dataset) -> tuple[str, str] | None:
+def segment_refused(segment: Segment, dataset: Dataset) -> tuple[str, str] | None:
     """Why a segment is not taken, as a code and in words that complete “it is …”; None if it is."""
     source = segment.source
-    if segment.status == ReviewStatus.REJECTED:
-        return "rejected", "rejected"
-    if segment.status == ReviewStatus.PENDING:
-        return "pending", "not reviewed yet"
+    if segment.status != ReviewStatus.APPROVED:
+        return undecided_reason(segment)
     if not segment.text.strip():
         return "text_empty", "without text"
     if source.language != dataset.language:
         return "language", f"in {source.get_language_display()}, not in {dataset.get_language_display()}"
     if source.speaker_id != dataset.speaker_id:
         return "speaker", f"spoken by {source.speaker.name}, not by {dataset.speaker.name}"
-    problems = check_text(segment.text, source.language)
-    if problems:
-        return "text_unusable", f"not usable: {problems[0]}"
-    return None
+    problem = known_problem(segment)
+    return (problem[0], f"not usable: {problem[1]}") if problem is not None else None
+
+
+def undecided_reason(segment: Segment) -> tuple[str, str]:
+    """Why a segment that is not approved is not, with what screening said of it."""
+    decision = None if segment.decided_by_person else segment.decision
+    found = [reason for reason in decision.reasons if reason["verdict"] == decision.verdict] if decision else []
+    told = "; ".join(reason["sentence"] for reason in found)
+    if segment.status == ReviewStatus.PENDING:
+        return ("review", f"to be reviewed: {told}") if told else ("pending", "not reviewed yet")
+    if decision is not None and decision.status_after == ReviewStatus.REJECTED:
+        return f"screened_{found[0]['rule']}" if found else "screened", f"rejected by screening: {told}"
+    return "rejected", "rejected"
 
 
 def _item(segment: Segment) -> Item:

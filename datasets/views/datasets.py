@@ -22,12 +22,14 @@ from datasets.services.datasets import dataset_create, dataset_delete, dataset_u
 from datasets.services.following import latest_job
 from datasets.services.freezing import version_freeze, version_manifest
 from datasets.services.health import version_health
+from datasets.services.leaving_out import dataset_left_out
 from datasets.services.left_out import version_left_out
 from datasets.views.access import editable_or_forbidden, may_edit, owned_or_forbidden, owns
 from xttsproject.http import file_response
 from xttsproject.lib.errors import DomainError
 
 CLIPS_PER_PAGE = 50
+LEFT_OUT_PER_PAGE = 25
 
 
 @login_required
@@ -68,9 +70,13 @@ def dataset_detail(request: HttpRequest, pk: int) -> HttpResponse:
     # Counted in a query of its own: a second join would count every segment several times.
     chosen = SourceVideo.objects.visible_to(request.user).filter(datasets=dataset)
     sources: Any = SourceVideo.objects.filter(pk__in=chosen).with_counts().order_by("created_at")
+    left_out = dataset_left_out(dataset=dataset, viewer=request.user, code=request.GET.get("reason", ""))
     context = {
         "dataset": dataset,
         "sources": sources,
+        "left_out": left_out,
+        "reason": request.GET.get("reason", ""),
+        "left_out_page": Paginator(left_out.rows, LEFT_OUT_PER_PAGE).get_page(request.GET.get("page")),
         "approved": sum(source.approved_count for source in sources),
         "versions": dataset.versions.in_short().select_related("created_by"),
         "may_edit": may_edit(Dataset.objects.all(), request.user, dataset),

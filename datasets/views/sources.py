@@ -45,7 +45,7 @@ def source_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     rows = SourceVideo.objects.with_counts().select_related("speaker", "owner", "duplicate_of")
     source = get_object_or_404(rows.visible_to(request.user), pk=pk)
     status = request.GET.get("status", "")
-    segments = source.segments.select_related("reviewer").order_by("index")
+    segments = source.segments.with_decisions().select_related("reviewer").order_by("index")
     if status in ReviewStatus.values:
         segments = segments.filter(status=status)
     page = Paginator(segments, SEGMENTS_PER_PAGE).get_page(request.GET.get("page"))
