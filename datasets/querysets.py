@@ -71,8 +71,9 @@ class SegmentQuerySet(OwnedQuerySet["Segment"]):
         return self.filter(ours, edited=False, decided_by_person=False, reviewer=None)
 
     def with_decisions(self) -> SegmentQuerySet:
-        """For :attr:`Segment.decision` of many."""
-        return self.prefetch_related("decisions__screening")
+        """For :attr:`Segment.decision` of many: one query more, however many there are."""
+        decisions: Any = self.model._meta.get_field("decisions").related_model
+        return self.prefetch_related(models.Prefetch("decisions", decisions.objects.select_related("screening")))
 
     def flagged(self, flag: str) -> SegmentQuerySet:
         """Those that carry a flag. SQLite has no containment of JSON, so the list is searched as text."""

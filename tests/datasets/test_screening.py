@@ -158,7 +158,9 @@ def test_another_policy_decides_anew_on_what_screening_decided(case: SimpleNames
     assert statuses(case) == ["pending"] * 4
     screening_undo(screening=second, editor=case.anna, progress=Silent())
     assert statuses(case) == ["approved", "rejected", "pending", "pending"]
-    assert Segment.objects.get(pk=case.clips.noisy.pk).decision.verdict == "reject"
+    decision = Segment.objects.get(pk=case.clips.noisy.pk).decision
+    assert decision is not None
+    assert decision.verdict == "reject"
 
 
 def test_a_screening_that_was_interrupted_goes_on_where_it_was(case: SimpleNamespace, monkeypatch: pytest.MonkeyPatch):
@@ -216,7 +218,8 @@ def test_a_copy_of_a_clip_is_rejected_while_the_first_one_stays(case: SimpleName
     copy = measured(SegmentFactory(source=case.source, index=5), duplicate_of=case.clips.good.pk)
     lone = measured(SegmentFactory(source=case.source, index=6), duplicate_of=999_999)
     apply(case)
-    copy.refresh_from_db(), lone.refresh_from_db()
+    copy.refresh_from_db()
+    lone.refresh_from_db()
     assert (copy.status, lone.status) == ("rejected", "approved")
 
 
