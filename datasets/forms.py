@@ -147,7 +147,7 @@ class SourcesField(forms.ModelMultipleChoiceField):
     def label_from_instance(self, obj: Any) -> str:
         return (
             f"{obj.title} · {obj.speaker.name} · {obj.get_language_display()} · "
-            f"{obj.approved_count} of {obj.segment_count} segments approved"
+            f"{obj.approved_count} of {obj.segment_count} approved"
         )
 
 
@@ -179,7 +179,9 @@ class DatasetChoiceForm(ServiceForm):
             self.fields["sources"].required = not dataset.sources.exclude(pk__in=rows).exists()
             rows = rows.filter(speaker=dataset.speaker_id, language=dataset.language)
         sources: Any = self.fields["sources"]
-        sources.queryset = SourceVideo.objects.filter(pk__in=rows).with_counts().select_related("speaker")
+        # A query that counts loses the order of its model.
+        chosen = SourceVideo.objects.filter(pk__in=rows).with_counts().select_related("speaker")
+        sources.queryset = chosen.order_by("speaker__name", "-created_at")
 
 
 class DatasetForm(DatasetChoiceForm):

@@ -44,6 +44,7 @@ def frozen_version(owner: Any, *, clips: int = 6, **dataset: Any) -> DatasetVers
     ]
     frozen = freeze(split_by_source(items, 0.2), version.folder)
     version.state, version.content_hash = VersionState.READY, frozen.hash
+    version.manifest_sha256 = frozen.manifest_sha256
     version.clips_train, version.clips_validation = frozen.train_clips, frozen.validation_clips
     version.seconds_train, version.seconds_validation = frozen.train_seconds, frozen.validation_seconds
     version.save()

@@ -129,6 +129,12 @@ def test_a_version_must_be_visible_ready_and_whole(tiny: Path, people: Any) -> N
     assert refused(run_create, owner=people.tom, version=freezing, name="Run").code == "version_not_ready"
     vanished = VersionFactory(owner=people.tom)
     assert refused(run_create, owner=people.tom, version=vanished, name="Run").code == "version_damaged"
+    changed = frozen_version(people.tom, clips=2)
+    changed.manifest_path.chmod(0o644)
+    changed.manifest_path.write_text(changed.manifest_path.read_text().replace("boat", "goat"))
+    error = refused(run_create, owner=people.tom, version=changed, name="Run")
+    assert (error.code, error.field) == ("version_damaged", "version")
+    assert "is not the one that was frozen" in error.message
 
 
 def test_a_model_must_be_there_and_speak_the_language(tiny: Path, people: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import wave
 from collections.abc import Iterator
@@ -117,7 +118,7 @@ def _invalid(manifest: Path, number: int, what: str) -> DomainError:
 def _examine(folder: Path, line: dict[str, Any], language: str, encode: Encode, limits: Limits) -> Clip | str:
     """The clip, or why it is left out."""
     path, text = folder / str(line["audio"]), str(line["text"]).strip()
-    measured = _measure(path, str(line["audio"]))
+    measured = _measure(path, str(line["audio"]), str(line.get("sha256") or ""))
     if isinstance(measured, str):
         return measured
     problem = length_problem(measured, limits.max_samples)
@@ -129,17 +130,21 @@ def _examine(folder: Path, line: dict[str, Any], language: str, encode: Encode, 
     return Clip(str(line["id"]), path, text, language, speaker, measured, tokens)
 
 
-def _measure(path: Path, name: str) -> int | str:
-    """Samples at MODEL_RATE, or what is wrong with the file."""
+def _measure(path: Path, name: str, sha256: str) -> int | str:
+    """Samples at MODEL_RATE, or what is wrong with the file. ``sha256`` is what its samples had when they were frozen,
+    "" where the manifest does not say."""
     try:
         with wave.open(str(path), "rb") as handle:
             if handle.getsampwidth() != 2 or handle.getnchannels() != 1:
                 return f"{name} is not 16-bit mono"
             frames, rate = handle.getnframes(), handle.getframerate()
+            samples = handle.readframes(frames) if sha256 else b""
     except FileNotFoundError:
         return f"{name} is not there"
     except (OSError, EOFError, wave.Error) as error:
         return f"{name} is no WAV file that can be read ({error})"
     if path.stat().st_size < 2 * frames:
         return f"{name} is cut short: its header promises {frames / rate:.1f} s"
+    if sha256 and hashlib.sha256(samples).hexdigest() != sha256:
+        return f"{name} is not the sound that was frozen"
     return round(frames * MODEL_RATE / rate)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from django.conf import settings
 
 from datasets.models import DatasetVersion
+from datasets.services.freezing import version_manifest
 from training.engine.spec import LoraSpec, Prompt, TrainSpec
 from training.models import TrainingRun
 from training.prompts import DEFAULT_PROMPTS
@@ -143,9 +143,10 @@ def references_choose(*, version: DatasetVersion) -> tuple[Path, ...]:
     gives the same clips: what a checkpoint is judged by is then how its voice will speak.
     """
     try:
-        lines = version.manifest_path.read_text(encoding="utf-8").splitlines()
-        rows = [json.loads(line) for line in lines if line.strip()]
+        rows = version_manifest(version=version)
         clips = sorted((-float(row["seconds"]), str(row["audio"])) for row in rows if row["split"] == "train")
+    except DomainError as error:
+        raise DomainError("version_damaged", error.message, field="version") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DomainError(
             "version_damaged",

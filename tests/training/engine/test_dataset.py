@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from datasets.pipeline.manifest import samples_hash
 from tests.training.engine.material import manifest_line, voice, write_dataset, write_manifest
 from training.engine.dataset import Dataset, read_dataset
 from xttsproject.lib.audio import write_wav
@@ -63,6 +64,15 @@ def test_samples_count_at_the_models_rate_whatever_the_files(tmp_path: Path) -> 
 def test_a_clip_of_impossible_length_is_left_out(tmp_path: Path, seconds: float, says: str) -> None:
     write_wav(tmp_path / "a.wav", voice(seconds))
     assert says in reason(tmp_path, "a", manifest_line("a", "a.wav", "hello"))
+
+
+def test_a_clip_that_is_not_the_sound_that_was_frozen_is_left_out(tmp_path: Path) -> None:
+    audio = voice(1.0)
+    write_wav(tmp_path / "a.wav", audio)
+    line = manifest_line("a", "a.wav", "hello") | {"sha256": samples_hash(audio)}
+    assert [clip.id for clip in read(write_manifest(tmp_path, [line])).train] == ["a"]
+    write_wav(tmp_path / "a.wav", voice(2.0))
+    assert "is not the sound that was frozen" in reason(tmp_path, "a", line)
 
 
 def test_a_character_that_the_model_lacks_is_named(tmp_path: Path) -> None:
