@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from datasets.pipeline.manifest import samples_hash
 from datasets.pipeline.quality import measure
+from datasets.pipeline.screening.loudness import loudness_lufs
 from xttsproject.lib.audio import read_wav
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.progress import Progress, Silent
@@ -21,8 +24,8 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class MeasuredClip:
-    """``measures``: see :class:`datasets.pipeline.quality.Quality`; empty where the sound cannot be read. ``problem``
-    completes “clip … is …”, and is empty for a clip that is as it was frozen."""
+    """``measures``: those of :class:`datasets.pipeline.quality.Quality`, and ``loudness_lufs``; empty where the sound
+    cannot be read. ``problem`` completes “clip … is …”, and is empty for a clip that is as it was frozen."""
 
     row: Row
     measures: Mapping[str, float | None]
@@ -75,4 +78,6 @@ def _measured(folder: Path, row: Row) -> MeasuredClip:
     # A manifest that was written before it carried sums says nothing to compare with.
     known = str(row.get("sha256") or "")
     problem = "another sound than was frozen" if known and known != samples_hash(audio) else ""
-    return MeasuredClip(row, measure(audio, str(row["text"])).as_dict(), problem)
+    measures: dict[str, float | None] = measure(audio, str(row["text"])).as_dict()
+    measures["loudness_lufs"] = loudness_lufs(audio.samples.astype(np.float64), audio.sample_rate)
+    return MeasuredClip(row, measures, problem)

@@ -61,6 +61,9 @@ def test_a_version_is_measured_when_it_is_frozen(dataset: Dataset, work: Any, pa
     assert (health["clips"], health["clips_validation"], health["recordings"]) == (8, 2, 2)
     assert health["measures"]["seconds"]["median"] == 2.5
     assert health["text"]["statements"] == 8
+    # Noise of a deviation of 0.05 is at -26 dBFS, and about as loud to the ear.
+    assert health["measures"]["loudness"]["unit"] == "LUFS"
+    assert -29 < health["measures"]["loudness"]["median"] < -20
     assert "q" in health["text"]["missing"]
     assert version.measured_at is not None
     html = page_for(dataset.owner).get(url("version-health", version.pk)).content.decode()
