@@ -63,6 +63,7 @@ class SourceVideoAdmin(OwnedAdmin):
         "has_video",
         "seconds",
         "notices",
+        "cut_by_words_at",
         "created_at",
     )
     readonly_fields = tuple(name for name in fields if name not in ("title", "visibility"))

@@ -124,6 +124,7 @@ class RecordingSerializer(serializers.ModelSerializer[SourceVideo]):
             "has_video",
             "seconds",
             "notices",
+            "cut_by_words_at",
             "state",
             "error_code",
             "error",

@@ -60,6 +60,10 @@ class SourceVideo(OwnedModel):
     seconds = models.FloatField(default=0.0)
     notices = models.JSONField(default=list, blank=True, help_text="What was left out while cutting, and why.")
 
+    cut_by_words_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the cuts were looked at again with the times of the words."
+    )
+
     state = models.CharField(max_length=12, choices=SourceState.choices, default=SourceState.WAITING)
     error_code = models.CharField(max_length=64, blank=True)
     error = models.TextField(blank=True)

@@ -16,12 +16,13 @@ from datasets.models import Segment, SourceVideo
 from datasets.pipeline.text import check_text
 from datasets.pipeline.transcribe import Transcriber, Transcript
 from datasets.services.preparing import transcription_start
+from datasets.services.recutting import source_recut
 from xttsproject import storage
 from xttsproject.bundles.manifest import open_bundle
 from xttsproject.jobs.models import Job
 from xttsproject.lib.audio import read_wav
 from xttsproject.lib.errors import DomainError
-from xttsproject.lib.progress import Progress
+from xttsproject.lib.progress import Part, Progress
 
 _BEFORE = (SourceState.SEGMENTED, SourceState.TRANSCRIBING, SourceState.FAILED, SourceState.CANCELLED)
 # Whisper's own thresholds for a transcript that it would rather try again.
@@ -43,6 +44,15 @@ def source_transcribe(*, source: SourceVideo, progress: Progress) -> int:
     if not source.master_path.is_file():
         raise DomainError("master_missing", f"The sound of “{source.title}” is gone from the disk; upload it again.")
     source.advance(SourceState.TRANSCRIBING, since=_BEFORE)
+    done = _listen(source, Part(progress, 0.0, 0.85))
+    if source_recut(source=source, progress=Part(progress, 0.85, 0.9)).waiting:
+        done += _listen(source, Part(progress, 0.9, 1.0))
+    source.advance(SourceState.READY, since=(SourceState.TRANSCRIBING,))
+    return done
+
+
+def _listen(source: SourceVideo, progress: Progress) -> int:
+    """Transcribe what waits for it."""
     waiting = source.segments.untranscribed().order_by("index")
     done = 0
     if waiting.exists():
@@ -56,7 +66,6 @@ def source_transcribe(*, source: SourceVideo, progress: Progress) -> int:
             # Whisper knows Chinese as "zh"; none of its languages has a region.
             transcript = transcriber.transcribe(audio, source.language.split("-")[0])
             done += _record(segment, transcript, source.language)
-    source.advance(SourceState.READY, since=(SourceState.TRANSCRIBING,))
     return done
 
 
@@ -77,6 +86,8 @@ def segments_retranscribe(*, source: SourceVideo, owner: Any) -> tuple[Job, int]
                 f"Every segment of “{source.title}” has been corrected or reviewed by a person; reopen those that the "
                 "machine shall write anew.",
             )
+        # New words, new cuts.
+        SourceVideo.objects.filter(pk=source.pk).update(cut_by_words_at=None)
         return transcription_start(source=source, owner=owner), count
 
 

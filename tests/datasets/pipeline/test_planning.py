@@ -151,7 +151,8 @@ def test_silence_gives_no_segments() -> None:
         {"pad_min": 0.3},
         {"pad_min": -0.1},
         {"longest_pause": 0.1},
-        {"preferred_seconds": 20.0},
+        {"aim_to": 20.0},
+        {"aim_from": 1.5},
     ],
 )
 def test_settings_that_cannot_be_kept_are_refused_with_the_value(wrong: dict[str, float]) -> None:
