@@ -115,11 +115,14 @@ def test_it_is_done_once_until_the_recording_is_transcribed_anew(talk: Talk, peo
     assert again.cut_by_words_at is None
 
 
-@pytest.mark.parametrize("how", ["edited", "approved", "rejected"])
+@pytest.mark.parametrize("how", ["edited", "approved", "rejected", "reopened"])
 def test_what_a_person_has_touched_stays_as_it_is(talk: Talk, people: Any, how: str) -> None:
     first, second, third = talk.rows
     if how == "edited":
         segment_edit(segment=first, text="My own words.")
+    elif how == "reopened":
+        segment_review(segment=first, status=ReviewStatus.APPROVED, reviewer=people.anna)
+        segment_review(segment=first, status=ReviewStatus.PENDING, reviewer=people.anna)
     else:
         segment_review(segment=first, status=how, reviewer=people.anna)
     before = Segment.objects.filter(pk=first.pk).values().get()
