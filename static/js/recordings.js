@@ -127,11 +127,15 @@ function row(name) {
       note.replaceChildren(link(text, address));
       bar.classList.add("bg-success");
     },
-    failed(text, address) {
+    failed(text) {
       note.textContent = text;
       note.className = "invalid-feedback d-block";
-      if (address) note.append(" ", link("Open it.", address));
       bar.classList.add("bg-danger");
+    },
+    // Nothing went wrong: what was to be uploaded is here.
+    there(text, address) {
+      note.replaceChildren(text, " ", link("Open it.", address));
+      bar.classList.add("bg-success");
     },
   };
 }
@@ -186,7 +190,8 @@ async function uploadOne(file, fields, title) {
     line.done(`Uploaded as “${made.title}”`, `${form.dataset.list}${made.id}/`);
     return { made };
   } catch (error) {
-    line.failed(error.message, error.recording && `${form.dataset.list}${error.recording}/`);
+    if (error.recording) line.there(error.message, `${form.dataset.list}${error.recording}/`);
+    else line.failed(error.message);
     // What the server refused is refused again; what broke off can be sent once more.
     return { again: !(error instanceof Refused) };
   }

@@ -135,8 +135,8 @@ def test_a_recording_becomes_a_voice_that_speaks(person, talk):
     assert maker.complaints == []
 
 
-PAGES = ("/", "/recordings/", "/recordings/add/", "/speakers/", "/datasets/", "/runs/", "/voices/", "/voices/add/",
-         "/speak/", "/jobs/", "/models/", "/profile/")  # fmt: skip
+PAGES = ("/", "/recordings/", "/recordings/add/", "/recordings/playlists/", "/speakers/", "/datasets/", "/runs/",
+         "/voices/", "/voices/add/", "/speak/", "/jobs/", "/models/", "/profile/")  # fmt: skip
 
 
 @pytest.mark.parametrize("width", [1280, 390])

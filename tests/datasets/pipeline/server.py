@@ -130,6 +130,13 @@ class _Handler(BaseHTTPRequestHandler):
         videos = "".join(f'<video src="{self.server.address(path)}"></video>' for path in ("/speech.wav", "/other.wav"))
         self._send(f"<html><body>{videos}</body></html>".encode(), "text/html")
 
+    def answer_stream(self) -> None:
+        """An HLS playlist of two pieces; where it is told to, the second is on another host."""
+        second = self.server.redirect_to or self.server.address("/speech.wav")
+        pieces = "".join(f"#EXTINF:2,\n{address}\n" for address in (self.server.address("/speech.wav"), second))
+        head = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:0\n"
+        self._send(f"{head}{pieces}#EXT-X-ENDLIST\n".encode(), "application/vnd.apple.mpegurl")
+
     def answer_bomb(self) -> None:
         """A page of 300 MB that travels as 300 kB."""
         packer = zlib.compressobj(9, zlib.DEFLATED, 31)

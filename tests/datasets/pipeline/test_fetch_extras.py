@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -48,6 +51,57 @@ def test_captions_are_not_fetched_from_a_private_address(server: MisbehavingServ
     assert "127.0.0.2" in french.problem
     assert "not a public address" in french.problem
     assert server.asked["/captions.vtt"] == 1, "the English ones alone"
+
+
+def test_the_pieces_of_a_stream_are_fetched_and_none_from_a_private_address(
+    server: MisbehavingServer, tmp_path: Path
+) -> None:
+    fetched = fetch_url(server.address("/stream.m3u8"), tmp_path / "a", LIMITS, private_hosts=["127.0.0.1"])
+    assert fetched.path.read_bytes() == server.media * 2
+    asked = server.asked["/speech.wav"]
+    server.redirect_to = f"http://127.0.0.2:{server.server_port}/speech.wav"
+    with pytest.raises(DomainError) as caught:
+        fetch_url(server.address("/stream.m3u8"), tmp_path / "b", LIMITS, private_hosts=["127.0.0.1"])
+
+    assert caught.value.code == "url_private_address"
+    assert "127.0.0.2" in caught.value.message
+    assert server.asked["/speech.wav"] == asked + 1, "the first piece alone"
+
+
+REBINDING = """
+import http.client, socket, sys
+answers = iter(["93.184.215.14", "127.0.0.1", "127.0.0.1"])
+def resolve(host, port, family=0, *args, **kwargs):
+    return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), port))]
+socket.getaddrinfo = resolve
+from datasets.pipeline.fetch_guard import AddressRefused, Guard
+guard = Guard(allow_private=False, max_bytes=1000)
+guard.install()
+assert socket.getaddrinfo("rebinding.example", 80)
+try:
+    http.client.HTTPConnection("rebinding.example", int(sys.argv[1]), timeout=5).request("GET", "/speech.wav")
+except AddressRefused:
+    assert guard.refused == "rebinding.example (127.0.0.1)", guard.refused
+else:
+    sys.exit("the second answer was connected to")
+for address in ("::ffff:127.0.0.1", "::ffff:7f00:1", "::1", "64:ff9b::7f00:1", "2002:7f00:1::"):
+    try:
+        socket.socket(socket.AF_INET6).connect((address, int(sys.argv[1]), 0, 0))
+    except AddressRefused:
+        continue
+    sys.exit(f"{address} was connected to")
+"""
+
+
+def test_a_name_that_answers_anew_with_a_private_address_is_refused_and_so_is_ipv4_inside_ipv6(
+    server: MisbehavingServer,
+) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    command = [sys.executable, "-c", REBINDING, str(server.server_port)]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+
+    assert ran.returncode == 0, ran.stderr
+    assert not server.asked
 
 
 def test_a_recording_that_turns_out_too_long_is_ended_while_it_arrives(
