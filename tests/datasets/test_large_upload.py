@@ -102,7 +102,7 @@ def test_memory_stays_flat_and_nothing_is_read_or_copied_a_second_time(
     assert status == 201, said
 
     arrived: list[int] = []
-    complete = TemporaryFileUploadHandler.file_complete
+    complete: Any = TemporaryFileUploadHandler.file_complete
 
     def noted(self: Any, size: int) -> Any:
         file = complete(self, size)
