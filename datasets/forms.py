@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +53,14 @@ class ManyFilesField(forms.FileField):
         return [super(ManyFilesField, self).clean(file, initial) for file in files or [None]]
 
 
+def glossary_field() -> forms.CharField:
+    return forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+        help_text="Names and words that transcription should expect, one per line or with commas between.",
+    )
+
+
 class SpeakerForm(ServiceForm):
     name = forms.CharField(max_length=120)
     consent_kind = forms.ChoiceField(
@@ -69,8 +77,22 @@ class SpeakerForm(ServiceForm):
         assume_scheme="https",
         help_text="Where the agreement or the recording's licence can be read, if anywhere.",
     )
+    glossary = glossary_field()
     notes = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}))
     visibility = forms.ChoiceField(label="Who sees the speaker", choices=Visibility.choices)
+
+
+class SpeakerEditForm(ServiceForm):
+    """What can change of a speaker; who sees them only by their owner."""
+
+    glossary = glossary_field()
+    notes = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}))
+    visibility = forms.ChoiceField(label="Who sees the speaker", choices=Visibility.choices)
+
+    def __init__(self, *args: Any, is_owner: bool, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        if not is_owner:
+            del self.fields["visibility"]
 
 
 class RecordingForm(ServiceForm):
@@ -135,8 +157,18 @@ class DatasetImportForm(RecordingForm):
 
 
 class RecordingEditForm(ServiceForm):
+    """``transcribers``: names of the models that are installed, the default one not among them."""
+
     title = forms.CharField(max_length=200)
     visibility = forms.ChoiceField(label="Who sees the recording", choices=Visibility.choices)
+    transcriber = forms.ChoiceField(
+        label="Transcription model", required=False, help_text="Listens when the recording is transcribed anew."
+    )
+
+    def __init__(self, *args: Any, transcribers: Sequence[tuple[str, str]], **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        choice: Any = self.fields["transcriber"]
+        choice.choices = transcribers
 
 
 class SourcesField(forms.ModelMultipleChoiceField):

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from django.db import models
 
-from datasets.models import Dataset, DatasetImport, DatasetVersion, Playlist, SourceVideo
+from datasets.models import Dataset, DatasetImport, DatasetVersion, Playlist, Segment, SourceVideo
 from datasets.services.clip_measures import MEASURE, dataset_measure
 from datasets.services.fetching import source_fetch
 from datasets.services.freezing import version_build, version_ended
@@ -14,9 +14,10 @@ from datasets.services.health import version_measure
 from datasets.services.importing import import_ended, import_may_retry, import_run
 from datasets.services.playlists import playlist_ended, playlist_list
 from datasets.services.preparing import source_prepare
+from datasets.services.retranscribing import KIND as RETRANSCRIBE
 from datasets.services.screening import SCREEN, screening_apply, screening_undo
 from datasets.services.sources import files_follow_row, source_ended
-from datasets.services.transcribing import source_transcribe
+from datasets.services.transcribing import segments_transcribe, source_transcribe
 from xttsproject.jobs.choices import Queue
 from xttsproject.jobs.context import JobContext
 from xttsproject.jobs.registry import job_kind
@@ -75,6 +76,12 @@ def transcribe(context: JobContext) -> dict[str, Any]:
     with files_follow_row(source):
         written = source_transcribe(source=source, progress=context)
     return {"transcribed": written}
+
+
+@job_kind(RETRANSCRIBE, queue=Queue.GPU)
+def retranscribe(context: JobContext) -> dict[str, Any]:
+    chosen = Segment.objects.filter(pk__in=context.arguments["segments"])
+    return {"transcribed": segments_transcribe(segments=chosen, progress=context)}
 
 
 @job_kind("datasets.freeze", queue=Queue.CPU, ended=_version_ended)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,9 @@ def datasets_package(**_: Any) -> list[CheckMessage]:
 def bundles_present(**_: Any) -> list[CheckMessage]:
     """The models that the settings name are there. Looks at folders only, loads nothing."""
     missing: list[CheckMessage] = []
-    for variable in ("XTTS_BUNDLE", "WHISPER_BUNDLE"):
+    for variable in ("XTTS_BUNDLE", "WHISPER_BUNDLE", "WHISPER_SECOND_BUNDLE"):
         name = getattr(settings, variable)
-        if not Path(settings.MODELS_DIR, name, "manifest.json").is_file():
+        if name and not Path(settings.MODELS_DIR, name, "manifest.json").is_file():
             missing.append(
                 Warning(
                     f"{variable} names the model “{name}”, but there is no such bundle in {settings.MODELS_DIR}.",
@@ -71,3 +72,38 @@ def served_safely(**_: Any) -> list[CheckMessage]:
             id="portal.W003",
         )
     ]
+
+
+@register()
+def transcription_precision(**_: Any) -> list[CheckMessage]:
+    """The device can be one, and computes in the precision asked for. Judged by name: nothing is loaded."""
+    found: list[CheckMessage] = []
+    for variable in ("DEVICE", "WHISPER_DEVICE"):
+        value = getattr(settings, variable)
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value) and (value or variable == "DEVICE"):
+            found.append(
+                Error(
+                    f"{variable} is “{value}”, which is no device.",
+                    hint="Use auto, cpu, cuda, or cuda:N with the number of a device.",
+                    id="portal.E002",
+                )
+            )
+    device, precision = settings.WHISPER_DEVICE or settings.DEVICE, settings.WHISPER_COMPUTE_TYPE
+    if device == "cpu" and precision in ("float16", "bfloat16", "int8_float16", "int8_bfloat16"):
+        found.append(
+            Error(
+                f"WHISPER_COMPUTE_TYPE is “{precision}”, which processors do not compute in, and the device is cpu.",
+                hint="Use int8 (fastest) or float32 on a processor, or a cuda device.",
+                id="portal.E003",
+            )
+        )
+    if settings.WHISPER_SECOND_BUNDLE and settings.WHISPER_SECOND_BUNDLE == settings.WHISPER_BUNDLE:
+        found.append(
+            Warning(
+                f"WHISPER_SECOND_BUNDLE is “{settings.WHISPER_SECOND_BUNDLE}”, as WHISPER_BUNDLE is, so there is no "
+                "second opinion.",
+                hint="Name a larger model, or leave it empty.",
+                id="portal.W005",
+            )
+        )
+    return found

@@ -100,7 +100,42 @@ XTTS_BUNDLE = env.text("XTTS_BUNDLE", "tiny", "The XTTS bundle in MODELS_DIR tha
 WHISPER_BUNDLE = env.text("WHISPER_BUNDLE", "tiny-whisper", "The Whisper bundle in MODELS_DIR that transcribes.")
 DEVICE = env.text("DEVICE", "auto", "Device of the models: auto, cpu, cuda or cuda:N.")
 SPEECH_PRECISION = env.text("SPEECH_PRECISION", "fp32", "Precision of speech.", choices=("fp32", "bf16"))
-WHISPER_COMPUTE_TYPE = env.text("WHISPER_COMPUTE_TYPE", "default", "CTranslate2 compute type, such as int8 or float16.")
+WHISPER_SECOND_BUNDLE = env.text(
+    "WHISPER_SECOND_BUNDLE",
+    "",
+    "A larger Whisper bundle that listens again to clips of which the first is not sure. Empty: the first tries again.",
+)
+WHISPER_DEVICE = env.text("WHISPER_DEVICE", "", "Device of transcription: auto, cpu, cuda or cuda:N. Empty: DEVICE.")
+WHISPER_COMPUTE_TYPE = env.text(
+    "WHISPER_COMPUTE_TYPE",
+    "default",
+    "Precision of transcription as CTranslate2 names it; default keeps the model's own.",
+    choices=(
+        "default",
+        "auto",
+        "int8",
+        "int8_float32",
+        "int8_float16",
+        "int8_bfloat16",
+        "int16",
+        "float16",
+        "bfloat16",
+        "float32",
+    ),
+)
+WHISPER_BATCH_SIZE = env.integer(
+    "WHISPER_BATCH_SIZE", 8, "Windows that are transcribed together; more need more memory.", minimum=1
+)
+WHISPER_BEAM_SIZE = env.integer(
+    "WHISPER_BEAM_SIZE", 5, "Hypotheses that transcription follows; 1 is fastest.", minimum=1
+)
+WHISPER_SHARE_WINDOWS = env.boolean(
+    "WHISPER_SHARE_WINDOWS",
+    False,
+    "Neighbouring clips share one window of Whisper (30 s): faster, but a word may be heard less well. "
+    "Off: each has its own.",
+)
+WHISPER_THREADS = env.integer("WHISPER_THREADS", 0, "CPU threads of transcription; 0 leaves it to CTranslate2.")
 SPEECH_PRELOAD = env.boolean("SPEECH_PRELOAD", False, "Load the speech model when the portal starts.")
 SPEECH_IDLE_UNLOAD = env.integer(
     "SPEECH_IDLE_UNLOAD", 900, "Seconds without a request after which the speech model leaves memory; 0 means never."

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.decorators import display
 
 from datasets.admin.access import OwnedAdmin
 from datasets.models import Segment, SourceVideo, Speaker
+from datasets.services.retranscribing import segments_retranscribe
 from datasets.services.sources import source_delete
+from xttsproject.lib.errors import DomainError
 
 
 @admin.register(Speaker)
@@ -40,12 +42,14 @@ class SourceVideoAdmin(OwnedAdmin):
     search_fields = ("title", "original_name", "url", "owner__username")
     list_select_related = ("speaker", "owner")
     date_hierarchy = "created_at"
+    actions = ("transcribe",)
     fields = (
         "title",
         "visibility",
         "owner",
         "speaker",
         "language",
+        "transcriber",
         "state",
         "error",
         "origin",
@@ -75,6 +79,17 @@ class SourceVideoAdmin(OwnedAdmin):
     @display(description="approved")
     def segments_approved(self, source: Any) -> str:
         return f"{source.approved_count} of {source.segment_count}"
+
+    @admin.action(description="Transcribe anew what nobody has reviewed", permissions=["change"])
+    def transcribe(self, request: HttpRequest, queryset: QuerySet[SourceVideo]) -> None:
+        rows: Any = self.editable(request).filter(pk__in=list(queryset.values_list("pk", flat=True)))
+        for source in rows:
+            try:
+                _job, count = segments_retranscribe(source=source, owner=request.user)
+            except DomainError as error:
+                self.message_user(request, error.message, messages.ERROR)
+            else:
+                self.message_user(request, f"“{source.title}”: {count} segments will be transcribed anew.")
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Segments are not deleted by themselves, but they do go with their recording."""

@@ -21,6 +21,7 @@ from datasets.admin.filters import FlagFilter
 from datasets.admin.marks import heard_words, measures_table, player
 from datasets.choices import ReviewStatus
 from datasets.models import Segment
+from datasets.services.retranscribing import selection_retranscribe
 from datasets.services.segments import segment_edit, segment_review, segments_review, text_problems
 from xttsproject.lib.errors import DomainError
 
@@ -67,6 +68,7 @@ class SegmentAdmin(SimpleHistoryAdmin, OwnedAdmin):
         "status",
         FlagFilter,
         "edited",
+        "transcribed_by",
         ("source", admin.RelatedOnlyFieldListFilter),
         ("source__speaker", admin.RelatedOnlyFieldListFilter),
         "source__language",
@@ -75,7 +77,7 @@ class SegmentAdmin(SimpleHistoryAdmin, OwnedAdmin):
     list_select_related = ("source", "reviewer")
     list_per_page = 25
     ordering = ("source__created_at", "source", "index")
-    actions = ("approve", "reject", "reopen")
+    actions = ("approve", "reject", "reopen", "transcribe")
     fields = (
         "where",
         "sound",
@@ -88,6 +90,8 @@ class SegmentAdmin(SimpleHistoryAdmin, OwnedAdmin):
         "screened",
         "measured",
         "transcribed_at",
+        "transcribed_by",
+        "awaits_second",
     )
     readonly_fields = tuple(name for name in fields if name not in ("text", "status"))
     history_list_display = ("text", "status")
@@ -191,6 +195,18 @@ class SegmentAdmin(SimpleHistoryAdmin, OwnedAdmin):
     @admin.action(description="Reopen", permissions=["change"])
     def reopen(self, request: HttpRequest, queryset: QuerySet[Segment]) -> None:
         self._review(request, queryset, ReviewStatus.PENDING)
+
+    @admin.action(description="Transcribe anew", permissions=["change"])
+    def transcribe(self, request: HttpRequest, queryset: QuerySet[Segment]) -> None:
+        asked = queryset.count()
+        rows: Any = self.editable(request).filter(pk__in=list(queryset.values_list("pk", flat=True)))
+        try:
+            _job, count = selection_retranscribe(segments=rows, owner=request.user)
+        except DomainError as error:
+            self.message_user(request, error.message, messages.ERROR)
+            return
+        stays = f" {asked - count} skipped: corrected or reviewed, or not yours to change." if asked > count else ""
+        self.message_user(request, f"{count} will be transcribed anew.{stays}", messages.SUCCESS)
 
     def _review(self, request: HttpRequest, chosen: QuerySet[Segment], status: ReviewStatus) -> None:
         asked = chosen.count()

@@ -23,15 +23,16 @@ from datasets.api.serializers import (
     RecordingUpdateSerializer,
     SpeakerSerializer,
     SpeakerUpdateSerializer,
+    TranscribeRequestSerializer,
     TranscribeSerializer,
 )
 from datasets.models import SourceVideo, Speaker
 from datasets.querysets import SourceVideoQuerySet, SpeakerQuerySet
 from datasets.services.captions import captions_of
 from datasets.services.fetching import source_from_url
+from datasets.services.retranscribing import segments_retranscribe
 from datasets.services.sources import source_delete, source_update
 from datasets.services.speakers import speaker_create, speaker_delete, speaker_update
-from datasets.services.transcribing import segments_retranscribe
 from datasets.services.uploads import source_upload
 from xttsproject.http import file_response
 
@@ -57,7 +58,7 @@ class SpeakerViewSet(
 
     @extend_schema(request=SpeakerUpdateSerializer, responses=SpeakerSerializer)
     def partial_update(self, request: Request, pk: Any = None) -> Response:
-        """Change the notes or share the speaker; the consent stays as it was given."""
+        """Change the notes or the glossary, or share the speaker; the consent stays as it was given."""
         serializer = SpeakerUpdateSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         speaker = self.get_editable()
@@ -104,7 +105,7 @@ class RecordingViewSet(
 
     @extend_schema(request=RecordingUpdateSerializer, responses=RecordingSerializer)
     def partial_update(self, request: Request, pk: Any = None) -> Response:
-        """Rename or share the recording."""
+        """Rename or share the recording, or choose the model that listens to it."""
         serializer = RecordingUpdateSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         source = self.get_editable()
@@ -118,11 +119,14 @@ class RecordingViewSet(
         source_delete(source=self.get_owned())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    @extend_schema(request=None, responses={202: TranscribeSerializer})
+    @extend_schema(request=TranscribeRequestSerializer, responses={202: TranscribeSerializer})
     @action(detail=True, methods=["post"])
     def transcribe(self, request: Request, pk: Any = None) -> Response:
         """Transcribe anew what nobody has corrected or reviewed."""
-        job, count = segments_retranscribe(source=self.get_editable(), owner=request.user)
+        serializer = TranscribeRequestSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        source = self.get_editable()
+        job, count = segments_retranscribe(source=source, owner=request.user, **serializer.validated_data)
         data = TranscribeSerializer({"job": job, "segments": count}).data
         return Response(data, status=status.HTTP_202_ACCEPTED)
 

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework import mixins, viewsets
+from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.renderers import JSONRenderer
@@ -22,10 +22,13 @@ from datasets.api.serializers import (
     ReviewSerializer,
     SegmentSerializer,
     SegmentUpdateSerializer,
+    SelectionSerializer,
+    TranscribeSerializer,
 )
 from datasets.models import Segment, SourceVideo
 from datasets.querysets import SegmentQuerySet
 from datasets.services.clips import segment_wav
+from datasets.services.retranscribing import selection_retranscribe
 from datasets.services.segments import segment_edit, segment_review, segments_review
 from xttsproject.http import bytes_response
 
@@ -75,6 +78,27 @@ class SegmentViewSet(
             segments = segments.filter(pk__in=wanted["ids"])
         outcome = segments_review(segments=segments, status=wanted["status"], reviewer=request.user)
         return Response(ReviewOutcomeSerializer(outcome).data)
+
+    @extend_schema(request=SelectionSerializer, responses={202: TranscribeSerializer})
+    @action(detail=False, methods=["post"], pagination_class=None, filterset_class=None, url_path="transcribe")
+    def transcribe_many(self, request: Request) -> Response:
+        """Have the machine listen again to these; what people corrected or reviewed stays, and so does what is not
+        yours to change."""
+        serializer = SelectionSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        rows: Any = Segment.objects.editable_by(request.user)
+        return self._transcribe(rows.filter(pk__in=serializer.validated_data["ids"]), request)
+
+    @extend_schema(request=None, responses={202: TranscribeSerializer})
+    @action(detail=True, methods=["post"])
+    def transcribe(self, request: Request, pk: Any = None) -> Response:
+        """Have the machine listen again to this one, unless a person has corrected or reviewed it."""
+        return self._transcribe(Segment.objects.filter(pk=self.get_editable().pk), request)
+
+    def _transcribe(self, segments: SegmentQuerySet, request: Request) -> Response:
+        job, count = selection_retranscribe(segments=segments, owner=request.user)
+        data = TranscribeSerializer({"job": job, "segments": count}).data
+        return Response(data, status=status.HTTP_202_ACCEPTED)
 
     @extend_schema(responses={(200, "audio/wav"): OpenApiResponse(OpenApiTypes.BINARY, "Mono 24 kHz, 16-bit PCM.")})
     @action(detail=True, methods=["get"], renderer_classes=[JSONRenderer, WavRenderer])

@@ -40,6 +40,7 @@ class SpeakerSerializer(serializers.ModelSerializer[Speaker]):
             "id",
             "name",
             "notes",
+            "glossary",
             "consent_kind",
             "consent_statement",
             "consent_evidence",
@@ -54,6 +55,7 @@ class SpeakerSerializer(serializers.ModelSerializer[Speaker]):
 
 class SpeakerUpdateSerializer(serializers.Serializer[Any]):
     notes = serializers.CharField(required=False, allow_blank=True)
+    glossary = serializers.CharField(required=False, allow_blank=True, help_text="Names that transcription expects.")
     visibility = serializers.ChoiceField(choices=Visibility.choices, required=False)
 
 
@@ -107,6 +109,7 @@ class RecordingSerializer(serializers.ModelSerializer[SourceVideo]):
             "title",
             "speaker",
             "language",
+            "transcriber",
             "visibility",
             "owner",
             "origin",
@@ -155,7 +158,14 @@ class RecordingCreateSerializer(serializers.Serializer[Any]):
 
 class RecordingUpdateSerializer(serializers.Serializer[Any]):
     title = serializers.CharField(required=False, max_length=200)
+    transcriber = serializers.CharField(required=False, allow_blank=True, max_length=120)
     visibility = serializers.ChoiceField(choices=Visibility.choices, required=False)
+
+
+class TranscribeRequestSerializer(serializers.Serializer[Any]):
+    """``transcriber``: the installed Whisper bundle that listens from now on; empty for the default one."""
+
+    transcriber = serializers.CharField(required=False, allow_blank=True, max_length=120)
 
 
 class TranscribeSerializer(serializers.Serializer[Any]):
@@ -208,6 +218,8 @@ class SegmentSerializer(serializers.ModelSerializer[Segment]):
             "no_speech_probability",
             "compression_ratio",
             "transcribed_at",
+            "transcribed_by",
+            "awaits_second",
             "edited",
             "quality",
             "flags",
@@ -224,6 +236,12 @@ class SegmentSerializer(serializers.ModelSerializer[Segment]):
 class SegmentUpdateSerializer(serializers.Serializer[Any]):
     text = serializers.CharField(required=False, allow_blank=True)
     status = serializers.ChoiceField(choices=ReviewStatus.choices, required=False)
+
+
+class SelectionSerializer(serializers.Serializer[Any]):
+    """Which segments."""
+
+    ids = serializers.ListField(child=serializers.IntegerField(), allow_empty=False, max_length=5000)
 
 
 class ReviewSerializer(serializers.Serializer[Any]):

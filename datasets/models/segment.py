@@ -39,6 +39,10 @@ class Segment(models.Model):
     no_speech_probability = models.FloatField(null=True, blank=True)
     compression_ratio = models.FloatField(null=True, blank=True)
     transcribed_at = models.DateTimeField(null=True, blank=True)
+    transcribed_by = models.CharField(
+        max_length=120, blank=True, help_text="The Whisper bundle that wrote the machine's text."
+    )
+    awaits_second = models.BooleanField(default=False, help_text="A larger model is still to listen to it.")
     edited = models.BooleanField(default=False, help_text="A person has changed the text.")
 
     quality = models.JSONField(

@@ -21,6 +21,9 @@ class SourceVideo(OwnedModel):
     speaker = models.ForeignKey(Speaker, on_delete=models.PROTECT, related_name="sources")
     title = models.CharField(max_length=200)
     language = models.CharField(max_length=5, choices=LANGUAGE_CHOICES)
+    transcriber = models.CharField(
+        max_length=120, blank=True, help_text="The Whisper bundle that listens to it; empty for WHISPER_BUNDLE."
+    )
     origin = models.CharField(max_length=8, choices=Origin.choices)
     imported = models.ForeignKey(
         "datasets.DatasetImport",

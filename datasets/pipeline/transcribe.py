@@ -1,50 +1,33 @@
-"""What was said, with the time and probability of each word: faster-whisper over one clip at a time."""
+"""What was said, with the time and probability of each word: faster-whisper over clips, alone or many at once."""
 
 from __future__ import annotations
 
-import math
-import unicodedata
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from xttsproject.lib.audio import Audio
+from datasets.pipeline.doubt import doubts
+from datasets.pipeline.listening import (
+    TEMPERATURES,
+    WHISPER_RATE,
+    BatchListener,
+    Listening,
+    keep_better,
+    placed_words,
+)
+from datasets.pipeline.transcript import Transcript, clean_text, finite, probability
+from xttsproject.lib.audio import Audio, Samples
 from xttsproject.lib.errors import DomainError
+from xttsproject.lib.progress import Progress, Silent
 
-WHISPER_RATE = 16_000
-
-
-@dataclass(frozen=True)
-class Word:
-    """One word as the model wrote it, without surrounding space; times in seconds from the clip's start."""
-
-    text: str
-    start: float
-    end: float
-    probability: float
-
-
-@dataclass(frozen=True)
-class Transcript:
-    """``avg_logprob`` is the mean log-probability per token over the clip, ``no_speech_prob`` the highest of its parts
-    and ``compression_ratio`` the highest too: each the more alarming way round. All are finite; a clip in which nothing
-    was recognised has an empty text, no words and the probability of silence that led to it (1.0 where none is known).
-    """
-
-    text: str
-    language: str
-    language_probability: float
-    words: tuple[Word, ...]
-    avg_logprob: float
-    no_speech_prob: float
-    compression_ratio: float
+__all__ = ["WHISPER_RATE", "Listening", "Transcriber"]
 
 
 class Transcriber:
-    """A Whisper model that is loaded once and then asked clip by clip; not to be shared between threads."""
+    """A Whisper model that is loaded once and then asked often; not to be shared between threads."""
 
     def __init__(self, model: Any):
         self._model = model
@@ -57,7 +40,7 @@ class Transcriber:
 
         ``device``: "cpu", "cuda", "cuda:N" or "auto"; ``compute_type`` as CTranslate2 names them ("int8", "float16",
         "default").
-        Raises DomainError ``model_missing`` or ``model_damaged``.
+        Raises DomainError ``model_missing``, ``model_damaged`` or ``precision_unsupported``.
         """
         bundle_path = Path(bundle_path)
         if not (bundle_path / "model.bin").is_file():
@@ -79,6 +62,12 @@ class Transcriber:
                 local_files_only=True,
             )
         except (RuntimeError, ValueError, OSError) as error:
+            if "compute type" in str(error):
+                raise DomainError(
+                    "precision_unsupported",
+                    f"This machine's “{device}” device cannot compute in {compute_type}, which WHISPER_COMPUTE_TYPE "
+                    f"asks for; choose one of {', '.join(_compute_types(kind))}, or default.",
+                ) from error
             raise DomainError(
                 "model_damaged", f"The Whisper model in the folder {bundle_path.name} cannot be loaded: {error}."
             ) from error
@@ -89,71 +78,113 @@ class Transcriber:
         """Codes of the languages that this model can write ("en" alone for an English-only one)."""
         return tuple(self._model.supported_languages)
 
-    def transcribe(self, audio: Audio, language: str | None = None) -> Transcript:
-        """Transcribe one clip; ``language`` None lets the model say which one it hears.
+    def clips_of_a_batch(self, seconds: Sequence[float], listening: Listening) -> int:
+        """How many of the first clips, of these lengths, fill one batch; at least one."""
+        lengths = [round(length * WHISPER_RATE) for length in seconds]
+        return BatchListener(self._model).clips_of_a_batch(lengths, listening)
 
-        Raises DomainError ``language_unsupported`` for a language that the model does not know.
+    def transcribe_many(
+        self,
+        clips: Sequence[Audio],
+        language: str,
+        listening: Listening | None = None,
+        progress: Progress | None = None,
+    ) -> list[Transcript]:
+        """Transcribe clips of one language together, see :mod:`datasets.pipeline.listening`; in their order.
+
+        Neighbours in the list should be neighbours in the recording. A clip beyond the length of a window goes through
+        :meth:`transcribe`. Raises ``Cancelled`` and DomainError ``language_unsupported``.
         """
-        if language is not None and language not in self.languages:
+        self._check(language)
+        listening, progress = listening or Listening(), progress or Silent()
+        listener = BatchListener(self._model)
+        heard = [_sixteen(clip) for clip in clips]
+        short = [number for number, samples in enumerate(heard) if 0 < len(samples) <= listener.room]
+        found = dict(
+            zip(
+                short,
+                listener.listen([heard[number] for number in short], language, listening, progress),
+                strict=True,
+            )
+        )
+        for number, clip in enumerate(clips):
+            first = found.get(number)
+            if first is not None and (not doubts(first) or not listening.retries):
+                continue
+            progress.check()
+            temperatures = TEMPERATURES if first is None else listening.retries
+            again = self.transcribe(clip, language, hotwords=listening.hotwords, temperatures=temperatures)
+            found[number] = again if first is None else keep_better(first, again)
+        return [found[number] for number in range(len(clips))]
+
+    def transcribe(
+        self,
+        audio: Audio,
+        language: str | None = None,
+        *,
+        hotwords: str = "",
+        temperatures: Sequence[float] = TEMPERATURES,
+    ) -> Transcript:
+        """Transcribe one clip by itself; ``language`` None lets the model say which one it hears.
+
+        Decoding goes on to the next of ``temperatures`` where the result fails Whisper's own thresholds. Raises
+        DomainError ``language_unsupported`` for a language that the model does not know.
+        """
+        if language is not None:
+            self._check(language)
+        parts, info = self._model.transcribe(
+            _sixteen(audio),
+            language=language,
+            word_timestamps=True,
+            # Segments are cut by now, and each is its own context: what was said before must not leak into it.
+            condition_on_previous_text=False,
+            vad_filter=False,
+            hotwords=hotwords or None,
+            temperature=list(temperatures),
+        )
+        return _transcript(list(parts), info.language, info.language_probability, audio.seconds)
+
+    def heard_languages(self, clips: Sequence[Audio]) -> dict[str, float]:
+        """The mean probability of each language code over the clips; English alone for an English-only model."""
+        if self.languages == ("en",):
+            return {"en": 1.0}
+        return BatchListener(self._model).heard_languages([_sixteen(clip) for clip in clips])
+
+    def _check(self, language: str) -> None:
+        if language not in self.languages:
             raise DomainError(
                 "language_unsupported",
                 f"The transcription model does not know the language “{language}”; choose one of: "
                 f"{', '.join(sorted(self.languages))}.",
                 field="language",
             )
-        samples = np.nan_to_num(audio.at_rate(WHISPER_RATE).samples).astype(np.float32, copy=False)
-        parts, info = self._model.transcribe(
-            samples,
-            language=language,
-            word_timestamps=True,
-            # Segments are cut by now, and each is its own context: what was said before must not leak into it.
-            condition_on_previous_text=False,
-            vad_filter=False,
-        )
-        return _transcript(list(parts), info.language, info.language_probability, audio.seconds)
+
+
+def _sixteen(audio: Audio) -> Samples:
+    return np.nan_to_num(audio.at_rate(WHISPER_RATE).samples).astype(np.float32, copy=False)
+
+
+def _compute_types(device: str) -> list[str]:
+    import ctranslate2
+
+    kind = "cuda" if device == "auto" and ctranslate2.get_cuda_device_count() else device.replace("auto", "cpu")
+    return sorted(ctranslate2.get_supported_compute_types(kind))
 
 
 def _transcript(parts: Sequence[Any], language: str, language_probability: float, seconds: float) -> Transcript:
-    words = tuple(_words((word for part in parts for word in part.words or ()), seconds))
+    words = [
+        SimpleNamespace(text=word.word, start=word.start, end=word.end, probability=word.probability)
+        for part in parts
+        for word in part.words or ()
+    ]
     tokens = [max(len(part.tokens), 1) for part in parts]
-    logprobs = [_finite(part.avg_logprob, -10.0) for part in parts]
+    logprobs = [finite(part.avg_logprob, -10.0) for part in parts]
     return Transcript(
         text=clean_text("".join(part.text for part in parts)),
         language=language,
-        language_probability=_probability(language_probability),
-        words=words,
+        language_probability=probability(language_probability),
+        words=placed_words(words, seconds),
         avg_logprob=sum(a * n for a, n in zip(logprobs, tokens, strict=True)) / sum(tokens) if parts else 0.0,
-        no_speech_prob=max((_probability(part.no_speech_prob) for part in parts), default=1.0),
-        compression_ratio=max((_finite(part.compression_ratio, 0.0) for part in parts), default=0.0),
+        no_speech_prob=max((probability(part.no_speech_prob) for part in parts), default=1.0),
+        compression_ratio=max((finite(part.compression_ratio, 0.0) for part in parts), default=0.0),
     )
-
-
-def _words(raw: Iterable[Any], seconds: float) -> Iterable[Word]:
-    """Words in order within the clip; Whisper works in windows of 30 s and may point beyond the end."""
-    latest = 0.0
-    for word in raw:
-        text = clean_text(word.word)
-        if not text:
-            continue
-        start = min(max(_finite(word.start, latest), latest), seconds)
-        end = min(max(_finite(word.end, start), start), seconds)
-        latest = start
-        yield Word(text, round(start, 3), round(end, 3), round(_probability(word.probability), 4))
-
-
-def clean_text(text: str) -> str:
-    """Text without control, format, surrogate, private-use and replacement characters, spaces folded to single ones."""
-    kept = (
-        " " if character.isspace() else character
-        for character in text
-        if character.isspace() or (unicodedata.category(character)[0] != "C" and character != "\ufffd")
-    )
-    return " ".join("".join(kept).split())
-
-
-def _finite(value: float, fallback: float) -> float:
-    return float(value) if math.isfinite(value) else fallback
-
-
-def _probability(value: float) -> float:
-    return min(max(_finite(value, 0.0), 0.0), 1.0)

@@ -27,6 +27,7 @@ _UNHEARD: dict[str, Any] = {
     "no_speech_probability": None,
     "compression_ratio": None,
     "transcribed_at": None,
+    "transcribed_by": "",
 }
 _FIELDS = ["index", "start", "end", "text", "machine_text", "words", *_UNHEARD, "quality", "flags"]
 _UNRELIABLE = {Flag.NO_TEXT.value, Flag.UNSURE.value, Flag.REPETITIVE.value}

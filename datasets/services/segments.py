@@ -12,7 +12,7 @@ from simple_history.utils import bulk_update_with_history
 from datasets.choices import TRANSCRIPT_FLAGS, Flag, ReviewStatus
 from datasets.models import Segment
 from datasets.pipeline.text import check_text
-from datasets.pipeline.transcribe import clean_text
+from datasets.pipeline.transcript import clean_text
 from datasets.querysets import SegmentQuerySet
 from xttsproject.lib.errors import DomainError
 

@@ -11,20 +11,30 @@ from datasets.choices import SourceState
 from datasets.models import SourceVideo
 from datasets.services.following import failure_code, stop_jobs
 from datasets.services.names import TITLE_LENGTH
+from datasets.services.transcribers import transcriber_named
 from xttsproject import storage
 from xttsproject.jobs.choices import JobState
 from xttsproject.lib.errors import Cancelled, DomainError
 
 
-def source_update(*, source: SourceVideo, title: str | None = None, visibility: str | None = None) -> SourceVideo:
-    """Rename or share a recording. DomainError ``name_empty``."""
+def source_update(
+    *,
+    source: SourceVideo,
+    title: str | None = None,
+    visibility: str | None = None,
+    transcriber: str | None = None,
+) -> SourceVideo:
+    """Rename or share a recording, or choose the model that listens to it. DomainErrors ``name_empty``,
+    ``model_unknown``."""
     if title is not None:
         source.title = " ".join(title.split())[:TITLE_LENGTH]
         if not source.title:
             raise DomainError("name_empty", "Give the recording a title.", field="title")
     if visibility is not None:
         source.visibility = visibility
-    source.save(update_fields=["title", "visibility"])
+    if transcriber is not None:
+        source.transcriber = transcriber_named(transcriber)
+    source.save(update_fields=["title", "visibility", "transcriber"])
     return source
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+from uuid import UUID
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
@@ -10,8 +13,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from datasets.models import Segment
+from datasets.models import Segment, SourceVideo
 from datasets.services.clips import segment_wav
+from datasets.services.retranscribing import selection_retranscribe
 from datasets.services.segments import segment_edit, segment_review
 from datasets.views.access import editable_or_forbidden
 from datasets.views.sources import SEGMENTS_PER_PAGE
@@ -63,3 +67,37 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
     if problem:
         messages.error(request, problem)
     return redirect(f"{reverse('datasets:source-detail', args=[segment.source_id])}#segment-{pk}")
+
+
+@login_required
+@require_POST
+def transcribe(request: HttpRequest) -> HttpResponse:
+    """Have the machine listen again to the one whose button was pressed, or to those that are ticked."""
+    chosen = [value for value in (request.POST.getlist("only") or request.POST.getlist("ids")) if value.isdecimal()]
+    seen = Segment.objects.visible_to(request.user).filter(pk__in=chosen)
+    first = seen.order_by("source", "index").first()
+    if first is None:
+        messages.error(request, "No segment was chosen; tick those that the machine shall listen to again.")
+        back = SourceVideo.objects.visible_to(request.user).filter(pk=_uuid(request.POST.get("source", ""))).first()
+        return redirect("datasets:source-detail", back.pk) if back else redirect("datasets:source-list")
+    rows: Any = Segment.objects.editable_by(request.user)
+    try:
+        _job, count = selection_retranscribe(segments=rows.filter(pk__in=chosen), owner=request.user)
+    except DomainError as error:
+        messages.error(request, error.message)
+    else:
+        kept = len(chosen) - count
+        stays = f" {counted(kept)} stay{'s' if kept == 1 else ''} as a person left it." if kept else ""
+        messages.info(request, f"{counted(count)} will be transcribed anew.{stays}")
+    return redirect(f"{reverse('datasets:source-detail', args=[first.source_id])}#segment-{first.pk}")
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def counted(count: int) -> str:
+    return "1 segment" if count == 1 else f"{count} segments"

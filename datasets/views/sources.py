@@ -17,10 +17,12 @@ from datasets.forms import RecordingEditForm
 from datasets.models import SourceVideo
 from datasets.services.captions import captions_of
 from datasets.services.following import latest_job, latest_jobs
+from datasets.services.retranscribing import segments_retranscribe
 from datasets.services.segments import ReviewOutcome, segments_review
 from datasets.services.sources import source_delete, source_update
-from datasets.services.transcribing import segments_retranscribe
+from datasets.services.transcribers import transcriber_choices
 from datasets.views.access import editable_or_forbidden, may_edit, owned_or_forbidden, owns
+from datasets.views.segments import counted
 from xttsproject.http import file_response
 from xttsproject.lib.errors import DomainError
 
@@ -61,6 +63,7 @@ def source_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "job": job if job is not None and (job.is_active or job.can_retry) else None,
         "may_edit": may_edit(SourceVideo.objects.all(), request.user, source),
         "is_owner": owns(source, request.user),
+        "transcribers": transcriber_choices(),
         "has_master": source.state in (SourceState.SEGMENTED, SourceState.TRANSCRIBING, SourceState.READY)
         or bool(page.paginator.count),
     }
@@ -94,7 +97,8 @@ def source_captions(request: HttpRequest, pk: UUID, file: str) -> HttpResponseBa
 @require_http_methods(["GET", "POST"])
 def source_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
     source = owned_or_forbidden(SourceVideo.objects.all(), request.user, pk)
-    form = RecordingEditForm(request.POST or None, initial={"title": source.title, "visibility": source.visibility})
+    initial = {"title": source.title, "visibility": source.visibility, "transcriber": source.transcriber}
+    form = RecordingEditForm(request.POST or None, initial=initial, transcribers=transcriber_choices())
     if request.method == "POST" and form.is_valid():
         try:
             source_update(source=source, **form.cleaned_data)
@@ -122,7 +126,9 @@ def delete_source(request: HttpRequest, pk: UUID) -> HttpResponse:
 def retranscribe(request: HttpRequest, pk: UUID) -> HttpResponse:
     source = editable_or_forbidden(SourceVideo.objects.all(), request.user, pk)
     try:
-        _job, count = segments_retranscribe(source=source, owner=request.user)
+        _job, count = segments_retranscribe(
+            source=source, owner=request.user, transcriber=request.POST.get("transcriber")
+        )
     except DomainError as error:
         messages.error(request, error.message)
     else:
@@ -150,7 +156,3 @@ def tell_outcome(request: HttpRequest, outcome: ReviewOutcome, status: ReviewSta
     messages.success(request, f"{counted(outcome.changed)}: {status.label.lower()}.")
     for reason, count in outcome.reasons():
         messages.warning(request, f"{counted(count)} skipped: {reason}")
-
-
-def counted(count: int) -> str:
-    return "1 segment" if count == 1 else f"{count} segments"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
@@ -11,10 +13,10 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from datasets.forms import SpeakerForm
+from datasets.forms import SpeakerEditForm, SpeakerForm
 from datasets.models import Speaker
-from datasets.services.speakers import speaker_create, speaker_delete
-from datasets.views.access import owned_or_forbidden
+from datasets.services.speakers import speaker_create, speaker_delete, speaker_update
+from datasets.views.access import editable_or_forbidden, owned_or_forbidden, owns
 from xttsproject.lib.errors import DomainError
 
 
@@ -24,7 +26,9 @@ def speaker_list(request: HttpRequest) -> HttpResponse:
     speakers = Speaker.objects.visible_to(request.user).select_related("owner", "consent_by")
     counted = speakers.annotate(source_count=Count("sources"), source_seconds=Sum("sources__seconds"))
     page = Paginator(counted.order_by("name", "pk"), 25).get_page(request.GET.get("page"))
-    return render(request, "datasets/speaker_list.html", {"page": page})
+    shown: Any = Speaker.objects.editable_by(request.user)
+    editable = set(shown.filter(pk__in=[speaker.pk for speaker in page]).values_list("pk", flat=True))
+    return render(request, "datasets/speaker_list.html", {"page": page, "editable": editable})
 
 
 @login_required
@@ -40,6 +44,24 @@ def speaker_add(request: HttpRequest) -> HttpResponse:
             messages.success(request, f"“{speaker.name}” is on record. Add a recording next.")
             return redirect(f"{reverse('datasets:source-add')}?speaker={speaker.pk}")
     return render(request, "datasets/speaker_add.html", {"form": form}, status=400 if form.errors else 200)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def speaker_edit(request: HttpRequest, pk: int) -> HttpResponse:
+    speaker = editable_or_forbidden(Speaker.objects.all(), request.user, pk)
+    initial = {"glossary": speaker.glossary, "notes": speaker.notes, "visibility": speaker.visibility}
+    form = SpeakerEditForm(request.POST or None, initial=initial, is_owner=owns(speaker, request.user))
+    if request.method == "POST" and form.is_valid():
+        try:
+            speaker_update(speaker=speaker, **form.cleaned_data)
+        except DomainError as error:
+            form.refuse(error)
+        else:
+            messages.success(request, f"“{speaker.name}” was changed; a new glossary counts from the next transcript.")
+            return redirect("datasets:speaker-list")
+    context = {"form": form, "speaker": speaker}
+    return render(request, "datasets/speaker_edit.html", context, status=400 if form.errors else 200)
 
 
 @login_required

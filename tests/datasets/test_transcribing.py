@@ -10,8 +10,9 @@ import pytest
 
 from datasets.choices import ReviewStatus, SourceState
 from datasets.models import SourceVideo
+from datasets.services.retranscribing import segments_retranscribe
 from datasets.services.segments import segment_edit
-from datasets.services.transcribing import segments_retranscribe, source_transcribe
+from datasets.services.transcribing import source_transcribe
 from tests.datasets.factories import SegmentFactory, SourceFactory, reviewed_source, write_master
 from xttsproject.jobs.models import Job
 from xttsproject.jobs.tasks import run
@@ -22,6 +23,12 @@ from xttsproject.lib.progress import Callback, Silent
 @pytest.fixture
 def whisper(random_whisper_bundle: Path, settings: Any) -> None:
     settings.MODELS_DIR = random_whisper_bundle.parent
+
+
+@pytest.fixture
+def one_by_one(settings: Any) -> None:
+    """So small batches that people can come in between."""
+    settings.WHISPER_BATCH_SIZE, settings.WHISPER_SHARE_WINDOWS = 1, False
 
 
 @pytest.fixture
@@ -39,9 +46,10 @@ def test_every_segment_is_listened_to_once_and_the_recording_is_ready(cut: Sourc
     said: list[str] = []
     assert source_transcribe(source=cut, progress=Callback(lambda _, message: said.append(message))) == 3
     assert cut.state == SourceState.READY
-    assert said[1:4] == ["segment 1", "segment 2", "segment 3"]
+    assert said[:2] == ["loading tiny-whisper", "tiny-whisper: segments 1 to 3"]
     for segment in cut.segments.all():
         assert segment.transcribed_at is not None
+        assert segment.transcribed_by == "tiny-whisper"
         assert segment.text == segment.machine_text
         assert segment.no_speech_probability is not None
         assert not segment.edited
@@ -64,17 +72,17 @@ def test_what_people_wrote_or_reviewed_stays(cut: SourceVideo, people: Any) -> N
     assert third.transcribed_at is not None
 
 
-@pytest.mark.usefixtures("whisper")
+@pytest.mark.usefixtures("whisper", "one_by_one")
 def test_a_correction_made_while_the_machine_listens_wins(cut: SourceVideo) -> None:
     def correct(_: float, message: str) -> None:
-        if message == "segment 2":
+        if message.endswith("segment 2"):
             segment_edit(segment=cut.segments.get(index=2), text="Corrected meanwhile.")
 
     assert source_transcribe(source=cut, progress=Callback(correct)) == 2
     assert cut.segments.get(index=2).text == "Corrected meanwhile."
 
 
-@pytest.mark.usefixtures("whisper")
+@pytest.mark.usefixtures("whisper", "one_by_one")
 def test_cancelling_keeps_what_is_done_and_another_run_goes_on_there(cut: SourceVideo) -> None:
     def after_one() -> bool:
         return cut.segments.exclude(transcribed_at=None).count() == 1

@@ -24,7 +24,8 @@ NOTICE = (
     "for them."
 )
 
-_FEATURES = {"feature_size": 80, "sampling_rate": 16_000, "hop_length": 160}
+# Seconds of a window: about what it was trained on, and room for the longest segment. Whisper's own is 30.
+_FEATURES = {"feature_size": 80, "sampling_rate": 16_000, "hop_length": 160, "chunk_length": 12}
 
 
 def build(path: Path, weights: Path | None = None) -> Bundle:
