@@ -21,7 +21,7 @@ from pathlib import Path
 from datasets.pipeline.archive import FileFault, Files, ImportLimits, open_files
 from datasets.pipeline.media import MASTER_RATE, MediaFacts, decode_clip
 from datasets.pipeline.tables import Form, Problem, Problems, Row, read_table
-from datasets.pipeline.transcribe import clean_text
+from datasets.pipeline.transcript import clean_text
 from datasets.pipeline.wording import duration_words
 from xttsproject.lib.audio import Audio, to_pcm16
 from xttsproject.lib.errors import DomainError

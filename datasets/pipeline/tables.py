@@ -20,7 +20,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from datasets.pipeline.archive import FileFault, Files, ImportLimits, safe_name
-from datasets.pipeline.transcribe import clean_text
+from datasets.pipeline.transcript import clean_text
 from xttsproject.lib.errors import DomainError
 
 Form = Literal["ljspeech", "coqui"]

@@ -78,7 +78,8 @@ def transcribe(request: HttpRequest) -> HttpResponse:
     first = seen.order_by("source", "index").first()
     if first is None:
         messages.error(request, "No segment was chosen; tick those that the machine shall listen to again.")
-        back = SourceVideo.objects.visible_to(request.user).filter(pk=_uuid(request.POST.get("source", ""))).first()
+        source = _uuid(request.POST.get("source", ""))
+        back = source and SourceVideo.objects.visible_to(request.user).filter(pk=source).first()
         return redirect("datasets:source-detail", back.pk) if back else redirect("datasets:source-list")
     rows: Any = Segment.objects.editable_by(request.user)
     try:

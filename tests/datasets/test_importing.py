@@ -17,8 +17,8 @@ from datasets.pipeline.importing import read_dataset
 from datasets.services import importing as service
 from datasets.services.freezing import version_freeze
 from datasets.services.importing import import_delete, import_run, import_upload
+from datasets.services.retranscribing import segments_retranscribe
 from datasets.services.speakers import speaker_delete
-from datasets.services.transcribing import segments_retranscribe
 from tests.datasets.factories import DatasetFactory, SpeakerFactory
 from tests.datasets.pipeline.given import SPOKEN, TEXTS, clip, coqui, ljspeech, zipped
 from xttsproject import storage

@@ -32,7 +32,8 @@ class Scripted(Transcriber):
 
     def __init__(self, answers: list[Transcript]):
         super().__init__(SimpleNamespace(supported_languages=["en"]))
-        self.answers, self.asked, self.retries = answers, 0, []
+        self.answers, self.asked = answers, 0
+        self.retries: list[Any] = []
 
     def clips_of_a_batch(self, seconds: Any, listening: Any) -> int:
         return 2

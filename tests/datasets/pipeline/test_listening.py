@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import jiwer
 import numpy as np
@@ -115,5 +116,6 @@ def test_a_language_that_the_model_does_not_know_is_refused_for_many_too(listene
 
 @pytest.mark.parametrize("name", ["batch", "beam"])
 def test_sizes_below_one_are_refused_by_name(name: str) -> None:
+    sizes: Any = {name: 0}
     with pytest.raises(ValueError, match=f"{name} is 1 or more, got 0"):
-        Listening(**{name: 0})
+        Listening(**sizes)

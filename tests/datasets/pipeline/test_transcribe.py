@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from datasets.pipeline.media import decode_audio
-from datasets.pipeline.transcribe import Transcriber, Transcript, clean_text
+from datasets.pipeline.transcribe import Transcriber
+from datasets.pipeline.transcript import Transcript, clean_text
 from tests.datasets.pipeline.recordings import DemoRecording
 from xttsproject.lib.audio import Audio
 from xttsproject.lib.errors import DomainError

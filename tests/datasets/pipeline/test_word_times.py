@@ -32,10 +32,9 @@ def test_words_have_the_times_and_probabilities_of_their_tokens(tokenizer: Any) 
     chances = [0.5, 1.0, 0.25, 0.75, 0.1]
     assert len(tokens) == 5
     words = timed_words(aligned(tokens, 5, chances), tokens, tokenizer)
-    assert [(word.text, word.start, word.end) for word in words] == [
-        (" ab", 0.0, pytest.approx(0.2)),
-        (" cd.", pytest.approx(0.2), pytest.approx(0.4)),
-    ]
+    assert [word.text for word in words] == [" ab", " cd."]
+    assert [word.start for word in words] == pytest.approx([0.0, 0.2])
+    assert [word.end for word in words] == pytest.approx([0.2, 0.4])
     # The full stop's token counts for the mean of the clip, but not for the sureness of the word.
     assert [word.probability for word in words] == [pytest.approx(0.75), pytest.approx(0.5)]
     assert [word.tokens for word in words] == [2, 3]
