@@ -119,6 +119,8 @@ class BatchListener:
         sounds = [_sound(window, clips) for window in windows]
         encoded = model.encode(np.stack([self._features(sound) for sound in sounds]))
         prompt = model.get_prompt(tokenizer, [], without_timestamps=True, hotwords=listening.hotwords or None)
+        # CTranslate2 writes half of its limit at most: the other half is kept for what was said before.
+        limit = min(model.max_length // 2, model.max_length - len(prompt))
         results = network.generate(
             encoded,
             [prompt] * len(windows),
@@ -137,10 +139,33 @@ class BatchListener:
                 words=words[row],
                 no_speech=probability(result.no_speech_prob),
                 language_probability=sure[row],
-                full=len(prompt) + len(result.sequences_ids[0]) >= model.max_length,
+                full=len(result.sequences_ids[0]) >= limit,
             )
             for row, result in enumerate(results)
         ]
+
+    def steps(self, windows: Sequence[Window], clips: Sequence[Samples], tokens_per_second: float) -> None:
+        """Encode, decode and align, with as many tokens as the sound's length says: for measuring, whatever the weights
+        are."""
+        from faster_whisper.tokenizer import Tokenizer
+
+        model = self._model
+        tokenizer = Tokenizer(model.hf_tokenizer, True, task="transcribe", language="en")
+        sounds = [_sound(window, clips) for window in windows]
+        encoded = model.encode(np.stack([self._features(sound) for sound in sounds]))
+        prompt = model.get_prompt(tokenizer, [], without_timestamps=True)
+        wanted = [max(1, round(tokens_per_second * len(sound) / WHISPER_RATE)) for sound in sounds]
+        model.model.generate(
+            encoded,
+            [prompt] * len(windows),
+            beam_size=Listening.beam,
+            max_length=min(2 * max(len(prompt), *wanted, 1), model.max_length),
+            suppress_tokens=[tokenizer.eot],
+            return_no_speech_prob=True,
+        )
+        letter = tokenizer.encode(" a")[0]
+        frames = [min(math.ceil(len(sound) / self._hop), self._frames) for sound in sounds]
+        self._align(encoded, tokenizer, [[letter] * count for count in wanted], frames)
 
     def _features(self, sound: Samples) -> Samples:
         """(mels, frames of a window), filled up with zeros as faster-whisper does."""

@@ -74,6 +74,11 @@ class Transcriber:
         return cls(model)
 
     @property
+    def whisper(self) -> Any:
+        """The ``faster_whisper.WhisperModel`` itself."""
+        return self._model
+
+    @property
     def languages(self) -> tuple[str, ...]:
         """Codes of the languages that this model can write ("en" alone for an English-only one)."""
         return tuple(self._model.supported_languages)
