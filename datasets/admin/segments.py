@@ -21,6 +21,7 @@ from datasets.admin.filters import FlagFilter
 from datasets.admin.marks import heard_words, measures_table, player
 from datasets.choices import ReviewStatus
 from datasets.models import Segment
+from datasets.services.beside import segment_caption
 from datasets.services.retranscribing import selection_retranscribe
 from datasets.services.segments import segment_edit, segment_review, segments_review, text_problems
 from xttsproject.lib.errors import DomainError
@@ -84,6 +85,7 @@ class SegmentAdmin(SimpleHistoryAdmin, OwnedAdmin):
         "text",
         "status",
         "heard",
+        "captions",
         "notes",
         "reviewer",
         "reviewed_at",
@@ -125,6 +127,10 @@ class SegmentAdmin(SimpleHistoryAdmin, OwnedAdmin):
     @display(description="measures")
     def measured(self, segment: Segment) -> SafeString:
         return measures_table(segment)
+
+    @display(description="captions")
+    def captions(self, segment: Segment) -> str:
+        return segment_caption(segment=segment) or "–"
 
     @display(description="notes")
     def notes(self, segment: Segment) -> str:

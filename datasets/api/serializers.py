@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from datasets.choices import LANGUAGE_CHOICES, ReviewStatus
 from datasets.models import Dataset, DatasetVersion, Segment, SourceVideo, Speaker
+from datasets.services.beside import segment_caption
 from xttsproject.accounts.models import User, Visibility
 from xttsproject.jobs.api.serializers import JobSerializer
 
@@ -199,7 +200,11 @@ class SegmentSerializer(serializers.ModelSerializer[Segment]):
     quality = serializers.DictField(read_only=True)
     decision = DecisionSerializer(read_only=True, allow_null=True)
     reviewer = UsernameField()
+    caption = serializers.SerializerMethodField(help_text="What the recording's captions say meanwhile.")
     audio = serializers.HyperlinkedIdentityField(view_name="segment-audio")
+
+    def get_caption(self, segment: Segment) -> str:
+        return segment_caption(segment=segment)
 
     class Meta:
         model = Segment
@@ -220,6 +225,7 @@ class SegmentSerializer(serializers.ModelSerializer[Segment]):
             "transcribed_at",
             "transcribed_by",
             "awaits_second",
+            "caption",
             "edited",
             "quality",
             "flags",

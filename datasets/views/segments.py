@@ -14,11 +14,12 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from datasets.models import Segment, SourceVideo
+from datasets.services.beside import segment_caption
 from datasets.services.clips import segment_wav
 from datasets.services.retranscribing import selection_retranscribe
 from datasets.services.segments import segment_edit, segment_review
 from datasets.views.access import editable_or_forbidden
-from datasets.views.sources import SEGMENTS_PER_PAGE
+from datasets.views.sources import SEGMENTS_PER_PAGE, counted
 from xttsproject.http import bytes_response
 from xttsproject.lib.errors import DomainError
 
@@ -61,6 +62,7 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
         problem = error.message
         segment = rows.get(pk=pk)
     if request.headers.get("HX-Request"):
+        segment.caption = segment_caption(segment=segment)  # type: ignore[attr-defined]
         # What was typed stays in the box, so that a refusal loses nothing.
         context = {"segment": segment, "may_edit": True, "problem": problem, "given": given if problem else None}
         return render(request, "datasets/_segment.html", context)
@@ -90,7 +92,7 @@ def transcribe(request: HttpRequest) -> HttpResponse:
         kept = len(chosen) - count
         stays = f" {counted(kept)} stay{'s' if kept == 1 else ''} as a person left it." if kept else ""
         messages.info(request, f"{counted(count)} will be transcribed anew.{stays}")
-    return redirect(f"{reverse('datasets:source-detail', args=[first.source_id])}#segment-{first.pk}")
+    return redirect("datasets:segment-place", first.pk)
 
 
 def _uuid(text: str) -> UUID | None:
@@ -98,7 +100,3 @@ def _uuid(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
-
-
-def counted(count: int) -> str:
-    return "1 segment" if count == 1 else f"{count} segments"

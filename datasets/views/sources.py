@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from datasets.choices import ReviewStatus, SourceState
 from datasets.forms import RecordingEditForm
 from datasets.models import SourceVideo
+from datasets.services.beside import segment_caption
 from datasets.services.captions import captions_of
 from datasets.services.following import latest_job, latest_jobs
 from datasets.services.retranscribing import segments_retranscribe
@@ -22,7 +23,6 @@ from datasets.services.segments import ReviewOutcome, segments_review
 from datasets.services.sources import source_delete, source_update
 from datasets.services.transcribers import transcriber_choices
 from datasets.views.access import editable_or_forbidden, may_edit, owned_or_forbidden, owns
-from datasets.views.segments import counted
 from xttsproject.http import file_response
 from xttsproject.lib.errors import DomainError
 
@@ -54,6 +54,7 @@ def source_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     for segment in page:
         # Saves the query for what is known, when the row's template asks for the recording.
         segment.source = source
+        segment.caption = segment_caption(segment=segment)  # type: ignore[attr-defined]
     job = latest_job(subject=source, user=request.user)
     context = {
         "source": source,
@@ -156,3 +157,7 @@ def tell_outcome(request: HttpRequest, outcome: ReviewOutcome, status: ReviewSta
     messages.success(request, f"{counted(outcome.changed)}: {status.label.lower()}.")
     for reason, count in outcome.reasons():
         messages.warning(request, f"{counted(count)} skipped: {reason}")
+
+
+def counted(count: int) -> str:
+    return "1 segment" if count == 1 else f"{count} segments"

@@ -93,7 +93,7 @@ def test_the_page_offers_one_clip_a_selection_and_the_whole(people: Any, page_fo
     assert f'name="ids" value="{second.pk}"' in html
     assert f'value="{third.pk}"' not in html
     answer = client.post(reverse("datasets:segments-transcribe"), {"source": source.pk, "only": [second.pk]})
-    assert answer.url == f"{reverse('datasets:source-detail', args=[source.pk])}#segment-{second.pk}"
+    assert answer.url == reverse("datasets:segment-place", args=[second.pk])
     assert Job.objects.get().subject_id == str(source.pk)
     ticked = {"source": source.pk, "ids": [first.pk, third.pk]}
     told = client.post(reverse("datasets:segments-transcribe"), ticked, follow=True).content.decode()

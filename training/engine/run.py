@@ -68,7 +68,9 @@ class Run:
         keep.clear_leftovers(spec.run_dir)
         base = open_base(spec.bundle)
         check_prompts(spec, base.config.languages, base.tokenizer)
-        dataset = read_dataset(spec.manifest, spec.language, base.tokenizer.encode, base.limits, self._progress)
+        dataset = read_dataset(
+            spec.manifest, spec.language, base.tokenizer.encode_sentence, base.limits, self._progress
+        )
         accelerator = build_accelerator(spec)
         self._device = str(accelerator.device)
         self._identity = _identity(spec, base, dataset)

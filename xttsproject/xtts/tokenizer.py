@@ -8,6 +8,7 @@ from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
 
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.languages import LANGUAGES, validate_language
+from xttsproject.xtts.text import spoken_form
 
 
 class Tokenizer:
@@ -56,6 +57,14 @@ class Tokenizer:
     def encode(self, text: str, language: str) -> list[int]:
         """Clean and encode; equal to what Coqui's inference feeds the GPT. No start or stop token."""
         return self.encode_clean(self.clean(text, language), language)
+
+    def encode_sentence(self, text: str, language: str) -> list[int]:
+        """A sentence as speaking encodes it: without quotes and its final full stop, see :func:`xttsproject.xtts.text.spoken_form`.
+
+        Training takes the same form, or a voice would wait for a stop that nobody will ever give it. Coqui's own
+        trainer and inference both keep the stop, and users of theirs hear babble after it.
+        """
+        return self.encode(spoken_form(text), language)
 
 
 def shorten(text: str, longest: int = 60) -> str:
