@@ -59,7 +59,7 @@ class Tokenizer:
         return self.encode_clean(self.clean(text, language), language)
 
     def encode_sentence(self, text: str, language: str) -> list[int]:
-        """A sentence as speaking encodes it: without quotes and its final full stop, see :func:`xttsproject.xtts.text.spoken_form`.
+        """A sentence as speaking encodes it: without quotes and its final full stop (``text.spoken_form``).
 
         Training takes the same form, or a voice would wait for a stop that nobody will ever give it. Coqui's own
         trainer and inference both keep the stop, and users of theirs hear babble after it.

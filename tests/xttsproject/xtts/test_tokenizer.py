@@ -75,3 +75,10 @@ def test_the_released_vocabulary_loads_through_the_same_code() -> None:
     for language in ("en", "pt", "ru", "pl"):
         text = SAMPLES[language].lower()
         assert tokenizer.encode(text, language) == coqui.encode(text, language)
+
+
+@pytest.mark.parametrize("text", ["He went home.", "“He went home.”", "He went home…", "He went home"])
+def test_training_and_speaking_encode_the_same_sentence_without_its_final_stop(tiny_bundle: Path, text: str) -> None:
+    tokenizer = load_tokenizer(tiny_bundle)
+    assert tokenizer.encode_sentence(text, "en") == tokenizer.encode("He went home", "en")
+    assert tokenizer.encode_sentence("Did he?", "en") == tokenizer.encode("Did he?", "en")
