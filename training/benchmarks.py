@@ -1,7 +1,8 @@
-"""The benchmarks of this app. ``tiny``: the gates of the models that came with the project."""
+"""The benchmarks of this app: ``tiny``, the models that came with the project, and ``screening``, what it finds."""
 
 from __future__ import annotations
 
+import logging
 import time
 from argparse import ArgumentParser
 from collections.abc import Mapping
@@ -50,3 +51,46 @@ def _tiny(options: Mapping[str, Any], log: Log) -> Mapping[str, Any]:
 
 
 add_benchmark(Benchmark("tiny", "what the tiny models can do, against their goals", _tiny, _arguments))
+
+
+def _screening_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=Path(settings.DATA_ROOT, "benchmarks", "screening"),
+        help="folder of rendered speech and bundles (default: benchmarks/screening below DATA_ROOT)",
+    )
+    parser.add_argument("--each", type=int, default=48, help="clips of each of the ten synthetic speakers")
+    parser.add_argument(
+        "--recordings", type=Path, default=None, help="folder in LJSpeech's form whose clips are taken too"
+    )
+    parser.add_argument(
+        "--tuning", action="store_true", help="measure the half that thresholds are chosen on, not the other"
+    )
+
+
+def _screening(options: Mapping[str, Any], log: Log) -> Mapping[str, Any]:
+    from dataclasses import asdict
+
+    from datasets.pipeline.transcribe import Transcriber
+    from training.engine.planted.material import gather
+    from training.engine.planted.measure import Bench, table
+    from training.engine.tiny.gates.record import build_bundles
+    from xttsproject.xtts.likeness import SpeakerEar
+
+    # Otherwise it tells of every clip.
+    logging.getLogger("faster_whisper").setLevel(logging.WARNING)
+    work: Path = options["work"]
+    work.mkdir(parents=True, exist_ok=True)
+    recordings: Path | None = options["recordings"]
+    material = gather(work, each=options["each"], recordings=recordings, log=log)
+    speaks, listens = build_bundles(work / "bundles")
+    ear, transcriber = SpeakerEar.load(speaks), Transcriber.load(listens, device="cpu")
+    bench = Bench(material, tuning=options["tuning"], work=work, log=log)
+    figures = bench.run(ear.embed, lambda audio: transcriber.transcribe(audio, "en").text)
+    log(table(figures))
+    wanted = ("recall", "false_alarms", "planted")
+    return {name: {key: asdict(each)[key] for key in wanted} for name, each in figures.items()}
+
+
+add_benchmark(Benchmark("screening", "what screening finds of planted defects", _screening, _screening_arguments))

@@ -132,7 +132,7 @@ RULES: Mapping[str, Rule] = {
         Rule("bandwidth", _BANDWIDTH, "below", "in a narrow band, as by telephone", 7000.0, 4600.0, 0.0, 24_000.0),
         Rule("speech", _SPEECH, "below", "mostly without speech", 0.5, 0.25, 0.0, 1.0),
         Rule("background", _TONAL, "above", "over music, hum or other voices", -25.0, None, -90.0, 0.0),
-        Rule("cut_edge", _EDGE, "above", "cut inside a word", 0.0, None, -120.0, 120.0),
+        Rule("cut_edge", _EDGE, "above", "cut inside a word", -1.5, None, -120.0, 120.0),
         Rule("slow", _PACE, "below", "short of text for its length: words may be missing", 0.6, 0.3, 0.0, 1.0),
         Rule("fast", _PACE, "above", "long of text for its length: words may be made up", 1.6, 2.5, 1.0, 100.0),
         Rule("unsure", _LOGPROB, "below", "uncertainly transcribed", -0.6, None, -20.0, 0.0),

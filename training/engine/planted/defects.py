@@ -11,7 +11,7 @@ import numpy as np
 from training.engine.planted.material import RATE, Clip, Material, coloured_noise
 from xttsproject.lib.audio import Audio, Samples
 
-SNR_DB = (0.0, 12.0)
+SNR_DB = (0.0, 15.0)
 BACKGROUND_DB = (12.0, 20.0)
 CUT_OFF_SHARE = (0.002, 0.03)
 """Of the samples that lie beyond where the clip is cut off."""
@@ -20,7 +20,7 @@ _CODECS = ("libmp3lame", "libopus")
 
 
 def noise(clip: Clip, random: np.random.Generator) -> Clip:
-    """Noise of any colour at a signal-to-noise ratio of 0 to 12 dB."""
+    """Noise of any colour at a signal-to-noise ratio of 0 to 15 dB."""
     ratio = random.uniform(*SNR_DB)
     hiss = coloured_noise(len(clip.audio.samples), random) * _speech_level(clip) * 10 ** (-ratio / 20)
     return _with(clip, clip.audio.samples + hiss)

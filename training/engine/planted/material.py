@@ -25,7 +25,7 @@ GUESTS = tuple(TRAIN_VOICES[7::23])
 _GUEST_CLIPS = 6
 _PAD_SECONDS = 0.12
 _LONGEST_WORDS = 24
-_ROOM_DB = (-46.0, -30.0)
+_ROOM_DB = (-46.0, -26.0)
 _GAIN_DB = (-14.0, 0.0)
 
 Word = tuple[str, float, float]
@@ -114,14 +114,12 @@ def _varied(clip: Clip, number: int) -> Clip:
     """As recordings differ without being bad: some quieter, some in a room that is heard, with silence around."""
     random = np.random.default_rng(number)
     samples = clip.audio.samples
-    if not clip.real:
-        pad = np.zeros(round(_PAD_SECONDS * RATE), np.float32)
-        samples = np.concatenate([pad, samples, pad])
+    pad = np.zeros(round(_PAD_SECONDS * RATE), np.float32)
+    samples = np.concatenate([pad, samples, pad])
     power = float(np.mean(samples[np.abs(samples) > 0.02] ** 2))
     room = coloured_noise(len(samples), random) * np.sqrt(power) * 10 ** (random.uniform(*_ROOM_DB) / 20)
     gain = 10 ** (random.uniform(*_GAIN_DB) / 20) * 0.9 / max(float(np.abs(samples).max()), 1e-6)
-    pad_seconds = 0.0 if clip.real else _PAD_SECONDS
-    words = tuple((word, start + pad_seconds, end + pad_seconds) for word, start, end in clip.words)
+    words = tuple((word, start + _PAD_SECONDS, end + _PAD_SECONDS) for word, start, end in clip.words)
     audio = Audio(((samples + room) * gain).astype(np.float32), RATE)
     return Clip(clip.speaker, clip.text, audio, words, clip.real, clip.tuning)
 
