@@ -246,6 +246,11 @@ class CompareForm(ServiceForm):
 _CONSEQUENCES = ("review", "reject")
 
 
+def _plain(value: float) -> float | int:
+    """Whole numbers without a point: they are what thresholds mostly are, and columns are narrow on a telephone."""
+    return int(value) if value == int(value) else round(value, 6)
+
+
 @dataclass(frozen=True)
 class RuleRow:
     """A rule with its two inputs."""
@@ -273,8 +278,8 @@ class PolicyForm(ServiceForm):
                 self.fields[f"{name}_{kind}"] = forms.FloatField(
                     required=False,
                     label=f"{rule.measure.label}: {kind} {rule.side}",
-                    initial=None if value is None else round(value * rule.measure.scale, 6),
-                    widget=forms.NumberInput(attrs={"step": "any", "class": "form-control form-control-sm"}),
+                    initial=None if value is None else _plain(value * rule.measure.scale),
+                    widget=forms.NumberInput(attrs={"step": "any", "class": "form-control form-control-sm threshold"}),
                 )
 
     def rows(self) -> Iterator[RuleRow]:

@@ -62,7 +62,11 @@ def _screening_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--each", type=int, default=48, help="clips of each of the ten synthetic speakers")
     parser.add_argument(
-        "--recordings", type=Path, default=None, help="folder in LJSpeech's form whose clips are taken too"
+        "--recordings",
+        type=Path,
+        default=None,
+        help="folder in LJSpeech's form whose clips are taken too (default: ../shared/data/lj beside the checkout, if "
+        "it is there)",
     )
     parser.add_argument(
         "--tuning", action="store_true", help="measure the half that thresholds are chosen on, not the other"
@@ -82,7 +86,9 @@ def _screening(options: Mapping[str, Any], log: Log) -> Mapping[str, Any]:
     logging.getLogger("faster_whisper").setLevel(logging.WARNING)
     work: Path = options["work"]
     work.mkdir(parents=True, exist_ok=True)
-    recordings: Path | None = options["recordings"]
+    beside = Path(settings.BASE_DIR).parent / "shared" / "data" / "lj"
+    recordings: Path | None = options["recordings"] or (beside if beside.is_dir() else None)
+    log(f"with the recordings in {recordings}" if recordings is not None else "with synthetic speech alone")
     material = gather(work, each=options["each"], recordings=recordings, log=log)
     speaks, listens = build_bundles(work / "bundles")
     ear, transcriber = SpeakerEar.load(speaks), Transcriber.load(listens, device="cpu")

@@ -68,7 +68,8 @@ def measured_key(segment: Segment) -> str:
 
 
 def is_measured(segment: Segment) -> bool:
-    return bool(segment.measured_key) and segment.measured_key == measured_key(segment)
+    """Cutting anew writes measures of its own in the place of these; a clip is then to be measured again."""
+    return "problem" in segment.quality and segment.measured_key == measured_key(segment)
 
 
 def known_problem(segment: Segment) -> tuple[str, str] | None:

@@ -35,7 +35,7 @@ def plain_reason(row: Mapping[str, Any]) -> str:
     code = str(row["code"])
     if code.startswith(SCREENED):
         rule = RULES.get(code.removeprefix(f"{SCREENED}_"))
-        return f"rejected by screening as {rule.fault}" if rule is not None else "rejected by screening"
+        return f"rejected by screening: {rule.fault}" if rule is not None else "rejected by screening"
     return _PLAIN.get(code, "not usable")
 
 

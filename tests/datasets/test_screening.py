@@ -257,4 +257,4 @@ def test_of_a_recording_that_one_does_not_see_no_detail_is_told(case: SimpleName
     rows = dataset_left_out(dataset=case.dataset, viewer=case.people.ben).rows
     assert {row["source"] for row in rows} == {None}
     assert "8.0" not in str(rows)
-    assert rows[0]["reason"] == "rejected by screening as noisy"
+    assert rows[0]["reason"] == "rejected by screening: noisy"

@@ -107,7 +107,7 @@ def test_the_datasets_page_lists_what_is_left_out_by_reason_and_page(case: Simpl
     work()
     address = url("dataset-detail", case.dataset.pk)
     html = page.get(address).content.decode()
-    assert "Rejected by screening as noisy (15)" in html
+    assert "Rejected by screening: noisy (15)" in html
     assert html.count("rejected by screening: noisy (signal to noise: 8.0 dB") == 15
     Segment.objects.filter(index__gt=2).update(status="pending", decided_by_person=True)
     second = page.get(address + "?page=2").content.decode()
