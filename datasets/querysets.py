@@ -73,7 +73,10 @@ class SegmentQuerySet(OwnedQuerySet["Segment"]):
     def with_decisions(self) -> SegmentQuerySet:
         """For :attr:`Segment.decision` of many: one query more, however many there are."""
         decisions: Any = self.model._meta.get_field("decisions").related_model
-        return self.prefetch_related(models.Prefetch("decisions", decisions.objects.select_related("screening")))
+        # What was undone is none; and of a screening that thousands share, the policy need not be read with each.
+        standing = decisions.objects.filter(screening__undone_at=None)
+        rows = standing.select_related("screening").defer("screening__policy", "screening__counts")
+        return self.prefetch_related(models.Prefetch("decisions", rows))
 
     def flagged(self, flag: str) -> SegmentQuerySet:
         """Those that carry a flag. SQLite has no containment of JSON, so the list is searched as text."""

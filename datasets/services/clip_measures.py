@@ -63,7 +63,7 @@ def dataset_segments(*, dataset: Dataset, editor: Any) -> Any:
 
 def measured_key(segment: Segment) -> str:
     """What the measures of a segment depend on; another value than the stored one means that they are out of date."""
-    depends = [FORMAT, segment.start, segment.end, segment.text, segment.machine_text]
+    depends = [FORMAT, f"{segment.start:.3f}", f"{segment.end:.3f}", segment.text, segment.machine_text]
     return hashlib.sha256(json.dumps(depends).encode()).hexdigest()
 
 

@@ -126,7 +126,7 @@ def test_another_speaker_stands_out_and_does_not_move_the_centre():
 
     def clip(voice: np.ndarray) -> np.ndarray:
         rows = voice + random.normal(0, 0.05, (3, 8))
-        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
     clips = [clip(own) for _ in range(17)] + [clip(other) for _ in range(3)]
     spliced = clip(own)

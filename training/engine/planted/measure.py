@@ -127,7 +127,8 @@ class Bench:
     ) -> Figures:
         """In turn a tenth of each speaker's clips is planted; the others are the clean ones of that turn."""
         self._log(f"planting {name}")
-        found, clean = [], []
+        found: list[Values] = []
+        clean: list[Values] = []
         for speaker in dict.fromkeys(clip.speaker for clip in self._clips):
             own = [index for index, clip in enumerate(self._clips) if clip.speaker == speaker]
             if len(own) < _FOLDS:
