@@ -16,8 +16,8 @@ from datasets.pipeline.media import decode_to_master
 from datasets.services import recutting
 from datasets.services.preparing import source_prepare
 from datasets.services.recutting import RecutOutcome, source_recut
-from datasets.services.segments import segment_edit, segment_review
 from datasets.services.retranscribing import segments_retranscribe
+from datasets.services.segments import segment_edit, segment_review
 from datasets.services.transcribing import source_transcribe
 from tests.datasets.factories import SourceFactory
 from tests.datasets.pipeline.recordings import DemoRecording, rendered_in
