@@ -49,7 +49,8 @@ def _orphans() -> list[Path]:
 def _temporaries() -> Iterator[Path]:
     """Half-written files, which begin with a dot, and uploads that were never kept."""
     for folder in _folders():
-        yield from (path for path in _entries(folder) if path.name.startswith("."))
+        for place in (folder, storage.recording_prints(uuid.UUID(folder.name))):
+            yield from (path for path in _entries(place) if path.name.startswith("."))
     yield from (path for path in _entries(Path(settings.FILE_UPLOAD_TEMP_DIR)) if path.is_file())
 
 

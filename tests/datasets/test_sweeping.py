@@ -70,3 +70,15 @@ def test_what_is_not_named_like_a_recording_is_left_alone(db: None) -> None:
     other = aged(folder.rename(folder.with_name("lost+found")), 48)
     assert recordings_sweep() == []
     assert other.is_dir()
+
+
+def test_half_written_prints_of_clips_go_and_whole_ones_stay(people: Any) -> None:
+    source = reviewed_source(people.anna)
+    prints = storage.recording_prints(source.pk)
+    prints.mkdir()
+    half, whole = prints / ".1-abc.npz", prints / "1.npz"
+    for path in (half, whole):
+        path.write_bytes(b"some")
+        aged(path, 48)
+    assert recordings_sweep() == [half]
+    assert whole.is_file()

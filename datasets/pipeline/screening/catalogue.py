@@ -76,7 +76,7 @@ _PACE = Measure(
     "pace",
     "Pace",
     "times the usual",
-    "Characters a second over the speaker's median; far from 1, a text is wrong.",
+    "Characters a second over the dataset's median; far from 1, a text is wrong.",
     2,
 )
 _CHARACTERS = Measure("characters_per_second", "Characters a second", "", "Without spaces, over the clip's length.")
