@@ -59,11 +59,11 @@ def _feminine(words: str) -> str:
     return " ".join([*parts[: last + 1], *small])
 
 
-def year(number: int) -> str:
-    """A year as English says it: "nineteen eighty-five"."""
+def year(number: int, language: str = "en") -> str:
+    """A year as English, German and Dutch say it: "nineteen eighty-five", "neunzehnhundertfünfundachtzig"."""
     from num2words import num2words
 
-    return str(num2words(number, lang="en", to="year"))
+    return str(num2words(number, lang=language, to="year")).replace(" honderd", "honderd")
 
 
 def ordinal(number: int, language: str, *, feminine: bool = False) -> str:

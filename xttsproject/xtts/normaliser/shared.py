@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from xttsproject.xtts.normaliser.numerals import LONGEST, cardinal, counted, decimal, digits, ordinal
+from xttsproject.xtts.normaliser.numerals import LONGEST, cardinal, counted, decimal, digits, ordinal, year
 from xttsproject.xtts.normaliser.tables import (
     AND,
     CURRENCY,
@@ -153,12 +153,19 @@ def _dashes(text: str) -> str:
     return re.sub(r"^(?:,\s*)+|(?:\s*,\s*)+$|,\s*(?=[.,;:!?])", "", re.sub(r"([.,;:!?])\s*,\s+", r"\1 ", text))
 
 
+# These say years by hundreds; the others as any number, and English has rules of its own. Above 1999 all agree.
+_YEARS = frozenset({"de", "nl"})
+
+
 def _numbers(text: str, code: str) -> str:
     text = re.sub(r"(?<![\w)])-(?=\d)", MINUS[code] + ("" if code in NO_SPACES else " "), text)
     # "mp3", "4K": the number is said by itself.
     if code not in NO_SPACES:
         text = re.sub(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])", " ", text)
     text = re.sub(r"(?<=\d)[:/](?=\d)", " ", text)
+    if code in _YEARS:
+        # Four digits without a sign between them, with which they would be counted: "1985", not "1.985".
+        text = re.sub(r"(?<![\d.,])1[1-9]\d\d(?![\d]|[.,]\d)", lambda m: year(int(m[0]), code), text)
     return re.sub(number_pattern(code), lambda m: number(m["whole"], m["fraction"], code), text)
 
 

@@ -103,3 +103,25 @@ def test_an_unknown_language_is_refused() -> None:
 )
 def test_ordinals_of_other_languages_are_said_as_ordinals(language: str, written: str, spoken: str) -> None:
     assert normalise(written, language) == spoken
+
+
+@pytest.mark.parametrize(
+    ("language", "written", "spoken"),
+    [
+        ("de", "1985 und 2026", "neunzehnhundertfünfundachtzig und zweitausendsechsundzwanzig"),
+        ("de", "1.985", "eintausendneunhundertfünfundachtzig"),
+        ("nl", "in 1985", "in negentienhonderd vijfentachtig"),
+    ],
+)
+def test_german_and_dutch_say_years_by_hundreds_but_count_by_thousands(
+    language: str, written: str, spoken: str
+) -> None:
+    assert normalise(written, language) == spoken
+
+
+@pytest.mark.parametrize("language", sorted(set(LANGUAGES) - {"en", "pt"}))
+def test_no_digit_is_left_for_the_tokenizer_to_read_in_its_own_way(language: str) -> None:
+    written = (
+        "1234, 3,5 3.5 20 € $ 5 25 % 1985 21. 2º 14:30 1e 2nd 3-й 20/11/2026 5 km 1.234.567,89 (11) 91234-5678 ٣ ३"
+    )
+    assert not any(sign.isdigit() for sign in normalise(written, language))
