@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.core.files.base import File
 from django.db import IntegrityError, transaction
+from simple_history.utils import bulk_create_with_history
 
 from datasets.choices import Flag, ImportState, Origin, ReviewStatus, SourceState
 from datasets.models import Dataset, DatasetImport, Segment, SourceVideo, Speaker
@@ -291,7 +292,8 @@ def _take_in(importing: DatasetImport, incoming: Incoming, segments: Sequence[Se
                 _insert(source)
                 for segment in segments[number - 1]:
                     segment.source = source
-                Segment.objects.bulk_create(segments[number - 1], batch_size=200)
+                # With their history: what came in must still be known after the first correction.
+                bulk_create_with_history(segments[number - 1], Segment, batch_size=200, default_user=importing.owner)
                 sources.append(source)
             dataset = dataset_create(
                 owner=importing.owner,

@@ -18,6 +18,7 @@ from datasets.services import importing as service
 from datasets.services.freezing import version_freeze
 from datasets.services.importing import import_delete, import_run, import_upload
 from datasets.services.retranscribing import segments_retranscribe
+from datasets.services.segments import segment_edit
 from datasets.services.speakers import speaker_delete
 from tests.datasets.factories import DatasetFactory, SpeakerFactory
 from tests.datasets.pipeline.given import SPOKEN, TEXTS, clip, coqui, ljspeech, zipped
@@ -139,6 +140,20 @@ def test_no_machine_writes_over_the_transcripts_that_came_with_the_sound(
     with pytest.raises(DomainError) as caught:
         segments_retranscribe(source=SourceVideo.objects.get(), owner=people.anna)
     assert caught.value.code == "nothing_to_transcribe"
+
+
+def test_the_text_that_came_in_is_known_after_it_was_corrected(
+    people: Any, speaker: Any, archive: Path, work: Any
+) -> None:
+    given_in(people.anna, speaker, archive)
+    work()
+    segment = Segment.objects.get(index=2)
+    segment_edit(segment=segment, text="It was a cold day.")
+    assert [(row.text, row.history_type) for row in segment.history.order_by("history_id")] == [
+        ("It was a fine day.", "+"),
+        ("It was a cold day.", "~"),
+    ]
+    assert segment.history.earliest().history_user == people.anna
 
 
 def test_a_broken_dataset_lists_its_rows_and_leaves_nothing(
