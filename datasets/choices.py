@@ -76,6 +76,22 @@ class ImportForm(models.TextChoices):
     COQUI = "coqui", "Coqui CSV"
 
 
+class ExportForm(models.TextChoices):
+    """In which form a frozen version goes out, see datasets.pipeline.exporting."""
+
+    LJSPEECH = "ljspeech", "LJSpeech"
+    COQUI = "coqui", "Coqui CSV"
+    AUDIOFOLDER = "audiofolder", "Hugging Face audiofolder"
+
+
+class ExportState(models.TextChoices):
+    WAITING = "waiting", "Waiting"
+    WRITING = "writing", "Writing"
+    READY = "ready", "Ready"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
 class Split(models.TextChoices):
     TRAIN = "train", "Training"
     VALIDATION = "validation", "Validation"

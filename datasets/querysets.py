@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 from django.db.models.functions import Cast
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     # Named in strings below, where the linter does not look.
     from datasets.models import (  # noqa: F401
         Dataset,
+        DatasetExport,
         DatasetImport,
         DatasetVersion,
         Playlist,
@@ -153,3 +154,14 @@ class DatasetVersionQuerySet(OwnedQuerySet["DatasetVersion"]):
         if wanted and (frozen := self.filter(state=VersionState.READY).first()):
             raise version_frozen(str(frozen), wanted)
         return super().update(**changes)
+
+
+class DatasetExportQuerySet(OwnedQuerySet["DatasetExport"]):
+    """An export hands out the sound of every clip, so it is for those who may change the dataset, not for all who
+    see it."""
+
+    owner_path = "version__dataset__"
+    editors = CURATOR
+
+    def visible_to(self, user: Any) -> Self:
+        return self.editable_by(user)

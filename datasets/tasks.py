@@ -6,8 +6,9 @@ from typing import Any, cast
 
 from django.db import models
 
-from datasets.models import Dataset, DatasetImport, DatasetVersion, Playlist, Segment, SourceVideo
+from datasets.models import Dataset, DatasetExport, DatasetImport, DatasetVersion, Playlist, Segment, SourceVideo
 from datasets.services.clip_measures import MEASURE, dataset_measure
+from datasets.services.exporting import export_build, export_ended, export_may_retry
 from datasets.services.fetching import source_fetch
 from datasets.services.freezing import version_build, version_ended
 from datasets.services.health import version_measure
@@ -42,6 +43,14 @@ def _import_may_retry(subject: models.Model, user: Any) -> None:
 
 def _playlist_ended(subject: models.Model, state: str, message: str) -> None:
     playlist_ended(playlist=cast(Playlist, subject), state=state, message=message)
+
+
+def _export_ended(subject: models.Model, state: str, message: str) -> None:
+    export_ended(export=cast(DatasetExport, subject), state=state, message=message)
+
+
+def _export_may_retry(subject: models.Model, user: Any) -> None:
+    export_may_retry(export=cast(DatasetExport, subject), user=user)
 
 
 @job_kind("datasets.fetch", queue=Queue.CPU, ended=_source_ended)
@@ -124,3 +133,10 @@ def screen(context: JobContext) -> dict[str, Any]:
     if context.arguments.get("undo"):
         return {"undone": screening_undo(screening=screening, editor=context.job.owner, progress=context)}
     return {**screening_apply(screening=screening, editor=context.job.owner, progress=context)}
+
+
+@job_kind("datasets.export", queue=Queue.CPU, ended=_export_ended, may_retry=_export_may_retry)
+def export_version(context: JobContext) -> dict[str, Any]:
+    export = cast(DatasetExport, context.subject())
+    export_build(export=export, progress=context)
+    return {"bytes": export.bytes, "sha256": export.sha256}

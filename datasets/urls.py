@@ -1,6 +1,17 @@
 from django.urls import path
 
-from datasets.views import adding, datasets, importing, playlists, screening, segments, sources, speakers, versions
+from datasets.views import (
+    adding,
+    datasets,
+    exporting,
+    importing,
+    playlists,
+    screening,
+    segments,
+    sources,
+    speakers,
+    versions,
+)
 
 app_name = "datasets"
 urlpatterns = [
@@ -44,4 +55,7 @@ urlpatterns = [
     path("dataset-versions/<uuid:pk>/health/", versions.version_health_page, name="version-health"),
     path("dataset-versions/<uuid:pk>/measure/", versions.version_measure_anew, name="version-measure"),
     path("dataset-versions/<uuid:pk>/clips/<str:clip>/audio/", versions.version_clip_audio, name="version-clip-audio"),
+    path("dataset-versions/<uuid:pk>/exports/", exporting.add_export, name="export-add"),
+    path("dataset-exports/<uuid:pk>/file/", exporting.export_file, name="export-file"),
+    path("dataset-exports/<uuid:pk>/delete/", exporting.delete_export, name="export-delete"),
 ]

@@ -352,6 +352,7 @@ SPECTACULAR_SETTINGS = {
         "PlaylistState": "datasets.choices.PlaylistState",
         "VersionState": "datasets.choices.VersionState",
         "ImportState": "datasets.choices.ImportState",
+        "ExportState": "datasets.choices.ExportState",
         "RunState": "training.choices.RunState",
         "VoiceState": "voices.choices.VoiceState",
     },

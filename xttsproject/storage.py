@@ -9,6 +9,7 @@ Below DATA_ROOT::
                                         prints/<segment>.npz (what clips are compared by)
     media/imports/<id>/                 a dataset that is being imported: dataset.zip as it was uploaded, parts/
     media/datasets/<id>/                a frozen dataset version: manifest.jsonl, clips/*.wav
+    media/exports/<version id>/<form>.zip
     media/voices/<id>/                  reference clips and conditioning.safetensors
     media/speech/<year>/<month>/<id>.wav
     runs/<id>/                          a training run: spec.json, events.jsonl, checkpoints/, samples/, state/,
@@ -44,6 +45,10 @@ def recording_prints(source_id: UUID) -> Path:
 
 def dataset_version_dir(version_id: UUID) -> Path:
     return Path(settings.MEDIA_ROOT, "datasets", str(version_id))
+
+
+def exports_dir(version_id: UUID) -> Path:
+    return Path(settings.MEDIA_ROOT, "exports", str(version_id))
 
 
 def run_dir(run_id: UUID) -> Path:

@@ -1,3 +1,4 @@
+from datasets.admin.exports import DatasetExportAdmin
 from datasets.admin.imports import DatasetImportAdmin
 from datasets.admin.playlists import PlaylistAdmin
 from datasets.admin.recordings import SourceVideoAdmin, SpeakerAdmin
@@ -7,6 +8,7 @@ from datasets.admin.versions import DatasetAdmin, DatasetVersionAdmin
 
 __all__ = [
     "DatasetAdmin",
+    "DatasetExportAdmin",
     "DatasetImportAdmin",
     "DatasetVersionAdmin",
     "PlaylistAdmin",

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from datasets.admin.access import ReadOnlyAdmin
+from datasets.admin.exports import ExportActions
 from datasets.admin.screening import ScreeningActionsMixin
 from datasets.models import Dataset, DatasetVersion
 from datasets.services.health import version_health, version_health_start
@@ -44,7 +45,7 @@ class DatasetAdmin(ScreeningActionsMixin, ReadOnlyAdmin):
 
 
 @admin.register(DatasetVersion)
-class DatasetVersionAdmin(ReadOnlyAdmin):
+class DatasetVersionAdmin(ExportActions, ReadOnlyAdmin):
     """A frozen version cannot be changed, here or anywhere."""
 
     list_display = (
@@ -65,7 +66,7 @@ class DatasetVersionAdmin(ReadOnlyAdmin):
     # What was left out is told on the version's page, to each person what they may see; the health on its own page.
     exclude = ("left_out", "health")
     readonly_fields = ("advice",)
-    actions = ("measure", "compare")
+    actions = ("measure", "compare", *ExportActions.actions)
 
     @display(description="minutes")
     def minutes(self, version: DatasetVersion) -> str:

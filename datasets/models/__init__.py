@@ -1,4 +1,5 @@
 from datasets.models.dataset import Dataset, DatasetVersion
+from datasets.models.exports import DatasetExport
 from datasets.models.imports import DatasetImport
 from datasets.models.playlist import Playlist
 from datasets.models.screening import Screening, ScreeningDecision
@@ -8,6 +9,7 @@ from datasets.models.speaker import Speaker
 
 __all__ = [
     "Dataset",
+    "DatasetExport",
     "DatasetImport",
     "DatasetVersion",
     "Playlist",

@@ -122,7 +122,9 @@ def read_table(files: Files, limits: ImportLimits, problems: Problems, speaker_n
 
 def _tables(files: Files, limits: ImportLimits) -> dict[str, bytes]:
     """The bytes of ``metadata.csv``; without one, of all tables at the top that have Coqui's header."""
-    names = [_TABLE] if _TABLE in files.sizes else sorted(n for n in files.sizes if "/" not in n and n.endswith(".csv"))
+    at_top = sorted(name for name in files.sizes if "/" not in name and name.endswith(".csv"))
+    # metadata_train.csv before metadata_eval.csv.
+    names = [_TABLE] if _TABLE in files.sizes else sorted(at_top, key=lambda name: "train" not in name)
     contents: dict[str, bytes] = {}
     for name in names:
         try:

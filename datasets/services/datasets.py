@@ -86,11 +86,12 @@ def dataset_update(
 def dataset_delete(*, dataset: Dataset) -> None:
     """Delete a dataset and its versions. DomainError ``in_use`` while a training run stands on one of them."""
     versions = list(dataset.versions.all())
-    folders = [version.folder for version in versions]
+    folders = [folder for version in versions for folder in (version.folder, storage.exports_dir(version.pk))]
     try:
         with transaction.atomic():
             for version in versions:
-                stop_jobs(subject=version)
+                for subject in (version, *version.exports.all()):
+                    stop_jobs(subject=subject)
             dataset.delete()
             for folder in folders:
                 transaction.on_commit(partial(storage.remove_tree, folder))

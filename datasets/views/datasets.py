@@ -25,6 +25,7 @@ from datasets.services.health import version_health
 from datasets.services.leaving_out import dataset_left_out
 from datasets.services.left_out import version_left_out
 from datasets.views.access import editable_or_forbidden, may_edit, owned_or_forbidden, owns
+from datasets.views.exporting import exports_of
 from xttsproject.http import file_response
 from xttsproject.lib.errors import DomainError
 
@@ -158,6 +159,7 @@ def version_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "left_out_reasons": Counter(row["reason"] for row in left_out).most_common(),
         "job": job if job is not None and (job.is_active or job.can_retry) else None,
         "is_ready": version.state == VersionState.READY,
+        "exports": exports_of(version, request.user) if version.state == VersionState.READY else [],
     }
     return render(request, "datasets/version_detail.html", context)
 
