@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,6 +101,43 @@ def build(path: Path) -> Bundle:
             source="built by this project",
         )
     return open_bundle(path)
+
+
+def stock_sizes(random_bundle: Path, path: Path) -> Path:
+    """A copy with all but the GPT in the released sizes, as Coqui's code builds it, with a manifest of its own.
+
+    Its config leaves out what our reader infers.
+    """
+    import torch
+    from safetensors.torch import save_file
+
+    from xttsproject.xtts.config import read_config
+    from xttsproject.xtts.networks import build_decoder, build_dvae
+    from xttsproject.xtts.weights import read_tensors
+
+    folder = Path(shutil.copytree(random_bundle, path))
+    raw = json.loads((folder / "config.json").read_text())
+    for key in ("decoder", "dvae", "speaker_encoder", "audio", "model", "repetition_penalty"):
+        del raw[key]
+    for key in ("decoder_input_dim", "input_sample_rate", "gpt_code_stride_len"):
+        del raw["model_args"][key]
+    raw["decoder"] = {"class": "hifigan", "upsample_initial_channel_decoder": 512}
+    raw["languages"] = ["en", "de"]
+    (folder / "config.json").write_text(json.dumps(raw))
+    config = read_config(folder)
+    torch.manual_seed(3)
+    decoder = build_decoder(config).state_dict()
+    model = {name: value for name, value in read_tensors(folder / "model.safetensors").items() if "hifigan" not in name}
+    model.update({f"hifigan_decoder.{name}": value.contiguous() for name, value in decoder.items()})
+    # A new file in the old one's place: the tensors just read still lie in the old one.
+    save_file(model, folder / "new.safetensors")
+    (folder / "new.safetensors").replace(folder / "model.safetensors")
+    save_file(build_dvae(config).state_dict(), folder / "dvae.safetensors")
+    about = open_bundle(random_bundle)
+    write_manifest(
+        folder, name="stock", kind="xtts", licence="CPML", licence_url="", notice=about.notice, source=about.source
+    )
+    return folder
 
 
 def _random(network: nn.Module, part: str) -> State:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db import models
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
@@ -13,7 +14,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from datasets.admin.access import ReadOnlyAdmin
-from training.models import Checkpoint, EpochSample, TrainingRun
+from training.models import Checkpoint, CheckpointExport, EpochSample, TrainingRun
+from training.services import checkpoint_pin, export_create
+from xttsproject.lib.errors import DomainError
 
 
 @admin.register(TrainingRun)
@@ -39,15 +42,52 @@ class TrainingRunAdmin(ReadOnlyAdmin):
 
 @admin.register(Checkpoint)
 class CheckpointAdmin(ReadOnlyAdmin):
-    list_display = ("run", "epoch", "is_best", "listen", "validation", "training", "size", "hash_begin")
+    list_display = ("run", "epoch", "is_best", "pinned", "listen", "validation", "training", "size", "hash_begin")
     # Only runs that the person may see are offered.
-    list_filter = ("is_best", ("run", admin.RelatedOnlyFieldListFilter))
+    list_filter = (
+        "is_best",
+        "pinned",
+        ("removed_at", admin.EmptyFieldListFilter),
+        ("run", admin.RelatedOnlyFieldListFilter),
+    )
     search_fields = ("run__name", "sha256")
     readonly_fields = ("listen",)
     list_select_related = ("run",)
+    actions = ("pin", "unpin", "merge_and_export")
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         return super().get_queryset(request).prefetch_related("samples__run")
+
+    @admin.action(description="Keep their files whatever comes")
+    def pin(self, request: HttpRequest, chosen: models.QuerySet[Checkpoint]) -> None:
+        self._each(request, chosen, lambda row: checkpoint_pin(checkpoint=row, pinned=True), "pinned")
+
+    @admin.action(description="Leave their files to their runs' policy")
+    def unpin(self, request: HttpRequest, chosen: models.QuerySet[Checkpoint]) -> None:
+        self._each(request, chosen, lambda row: checkpoint_pin(checkpoint=row, pinned=False), "unpinned")
+
+    @admin.action(description="Merge and export for Coqui's code")
+    def merge_and_export(self, request: HttpRequest, chosen: models.QuerySet[Checkpoint]) -> None:
+        self._each(request, chosen, lambda row: export_create(checkpoint=row, user=request.user), "being exported")
+
+    def _each(
+        self,
+        request: HttpRequest,
+        chosen: models.QuerySet[Checkpoint],
+        act: Callable[[Checkpoint], object],
+        done: str,
+    ) -> None:
+        """Those that the person may change; each refusal is said in its own words."""
+        rows = list(self.editable(request).filter(pk__in=chosen.values("pk")).select_related("run"))
+        for row in rows:
+            try:
+                act(row)
+            except DomainError as error:
+                self.message_user(request, error.message, messages.WARNING)
+            else:
+                self.message_user(request, f"{row} is {done}.", messages.SUCCESS)
+        if len(rows) < chosen.count():
+            self.message_user(request, "Checkpoints of runs that you may only look at were left alone.", messages.INFO)
 
     @admin.display(description="validation loss", ordering="validation_loss")
     def validation(self, checkpoint: Checkpoint) -> str:
@@ -59,7 +99,7 @@ class CheckpointAdmin(ReadOnlyAdmin):
 
     @admin.display(description="size", ordering="bytes")
     def size(self, checkpoint: Checkpoint) -> str:
-        return filesizeformat(checkpoint.bytes)
+        return filesizeformat(checkpoint.bytes) if checkpoint.is_kept else "removed"
 
     @admin.display(description="SHA-256")
     def hash_begin(self, checkpoint: Checkpoint) -> str:
@@ -68,6 +108,23 @@ class CheckpointAdmin(ReadOnlyAdmin):
     @admin.display(description="samples")
     def listen(self, checkpoint: Checkpoint) -> SafeString:
         return format_html_join("", "{}", ((player(sample),) for sample in checkpoint.samples.all()))
+
+
+@admin.register(CheckpointExport)
+class CheckpointExportAdmin(ReadOnlyAdmin):
+    list_display = ("checkpoint", "state", "licence", "size", "made_by", "created_at")
+    list_filter = ("state",)
+    list_select_related = ("checkpoint__run", "made_by")
+    readonly_fields = ("page",)
+
+    @admin.display(description="size", ordering="bytes")
+    def size(self, export: CheckpointExport) -> str:
+        return filesizeformat(export.bytes)
+
+    @admin.display(description="page")
+    def page(self, export: CheckpointExport) -> SafeString:
+        where = reverse("training:checkpoint-export", args=[export.checkpoint_id])
+        return format_html('<a href="{}">where it is downloaded</a>', where)
 
 
 @admin.register(EpochSample)

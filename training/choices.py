@@ -29,3 +29,9 @@ class Schedule(models.TextChoices):
     COSINE = "cosine", "Cosine"
     LINEAR = "linear", "Linear"
     CONSTANT = "constant", "Constant"
+
+
+class ExportState(models.TextChoices):
+    WAITING = "waiting", "Being written"
+    READY = "ready", "Ready"
+    FAILED = "failed", "Failed"

@@ -58,6 +58,13 @@ class RunForm(forms.Form):
     seed = forms.IntegerField(
         initial=_DEFAULTS.seed, help_text="The same seed gives the same run and the same samples."
     )
+    keep_best = forms.IntegerField(
+        required=False,
+        initial=_DEFAULTS.keep_best,
+        label="Checkpoints to keep",
+        help_text="The files of so many best ones stay, and of the last, pinned ones and those that a voice uses. "
+        "Empty: all. Losses and samples always stay.",
+    )
     prompt = forms.CharField(
         required=False,
         max_length=500,
@@ -91,6 +98,7 @@ class RunForm(forms.Form):
             lora_alpha=chosen["lora_alpha"],
             precision=chosen["precision"],
             seed=chosen["seed"],
+            keep_best=chosen["keep_best"],
             prompts=[chosen["prompt"]] if chosen["prompt"] else [],
         )
 

@@ -11,7 +11,7 @@ from xttsproject.accounts.querysets import OwnedQuerySet
 
 if TYPE_CHECKING:
     # Named in strings below, where the linter does not look.
-    from training.models import Checkpoint, EpochSample, TrainingRun  # noqa: F401
+    from training.models import Checkpoint, CheckpointExport, EpochSample, TrainingRun  # noqa: F401
 
 
 class TrainingRunQuerySet(OwnedQuerySet["TrainingRun"]):
@@ -31,6 +31,27 @@ class TrainingRunQuerySet(OwnedQuerySet["TrainingRun"]):
 
 class CheckpointQuerySet(OwnedQuerySet["Checkpoint"]):
     owner_path = "run__"
+    editors = TRAINER
+
+    def kept(self) -> Self:
+        """Those whose weights are there."""
+        return self.filter(removed_at=None)
+
+    def removable(self) -> Self:
+        """Those whose weights may go: neither pinned nor needed by anything, such as a voice.
+
+        What needs a checkpoint is what protects its row from deletion, whichever app it belongs to.
+        """
+        needing = [
+            relation.name
+            for relation in self.model._meta.related_objects
+            if relation.on_delete is models.PROTECT  # type: ignore[attr-defined]
+        ]
+        return self.kept().filter(pinned=False, **{f"{name}__isnull": True for name in needing})
+
+
+class CheckpointExportQuerySet(OwnedQuerySet["CheckpointExport"]):
+    owner_path = "checkpoint__run__"
     editors = TRAINER
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from training.models import TrainingRun
-from training.services import run_ended, run_execute, run_may_retry
+from training.models import CheckpointExport, TrainingRun
+from training.services import export_ended, export_write, run_ended, run_execute, run_may_retry
 from xttsproject.jobs.choices import Queue
 from xttsproject.jobs.context import JobContext
 from xttsproject.jobs.registry import job_kind
@@ -17,3 +17,11 @@ def train(context: JobContext) -> dict[str, Any]:
     run = cast(TrainingRun, context.subject())
     run_execute(run=run, progress=context)
     return {"run": str(run.pk), "checkpoints": run.checkpoints.count()}
+
+
+@job_kind("training.export", queue=Queue.CPU, ended=export_ended)
+def export(context: JobContext) -> dict[str, Any]:
+    """Merge a checkpoint into its base model and pack it for Coqui's code."""
+    written = cast(CheckpointExport, context.subject())
+    export_write(export=written, progress=context)
+    return {"checkpoint": written.checkpoint_id, "bytes": written.bytes}

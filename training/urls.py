@@ -16,4 +16,8 @@ urlpatterns = [
     path("runs/<uuid:pk>/resume/", views.run_resume_view, name="run-resume"),
     path("runs/<uuid:pk>/delete/", views.run_delete_view, name="run-delete"),
     path("runs/samples/<int:pk>/audio/", views.sample_audio, name="sample-audio"),
+    path("runs/checkpoints/<int:pk>/pin/", views.checkpoint_pin_view, name="checkpoint-pin"),
+    path("runs/checkpoints/<int:pk>/export/", views.checkpoint_export, name="checkpoint-export"),
+    path("runs/exports/<uuid:pk>/download/", views.export_download, name="export-download"),
+    path("runs/exports/<uuid:pk>/delete/", views.export_delete_view, name="export-delete"),
 ]

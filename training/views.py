@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
@@ -14,10 +15,15 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from datasets.services.following import latest_job
 from datasets.views.access import editable_or_forbidden, may_edit, owned_or_forbidden, owns
+from training.choices import ExportState
 from training.forms import RunForm
-from training.models import Checkpoint, EpochSample, TrainingRun
+from training.models import Checkpoint, CheckpointExport, EpochSample, TrainingRun
 from training.services import (
+    checkpoint_pin,
+    export_create,
+    export_delete,
     run_cancel,
     run_create,
     run_curves,
@@ -26,6 +32,8 @@ from training.services import (
     run_preflight,
     run_resume,
 )
+from xttsproject import storage
+from xttsproject.bundles.manifest import open_bundle
 from xttsproject.http import file_response
 from xttsproject.lib.errors import DomainError
 
@@ -98,7 +106,8 @@ def run_facts(request: HttpRequest, pk: UUID) -> HttpResponse:
 def run_checkpoints(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The table's rows, fetched by the page when there are new ones."""
     run = _visible(request, pk)
-    return render(request, "training/_checkpoints.html", {"run": run, **_rows(run)})
+    editable = may_edit(TrainingRun.objects.all(), request.user, run)
+    return render(request, "training/_checkpoints.html", {"run": run, "editable": editable, **_rows(run)})
 
 
 @login_required
@@ -106,7 +115,7 @@ def run_checkpoints(request: HttpRequest, pk: UUID) -> HttpResponse:
 def run_curve_points(request: HttpRequest, pk: UUID) -> JsonResponse:
     """The chart's points; ``rows`` changes with every new checkpoint and sample."""
     run = _visible(request, pk)
-    rows = f"{run.checkpoints.count()}-{run.samples.count()}"
+    rows = f"{run.checkpoints.count()}-{run.samples.count()}-{run.checkpoints.kept().count()}"
     return JsonResponse({**asdict(run_curves(run=run)), "rows": rows, "active": run.is_active})
 
 
@@ -160,6 +169,66 @@ def sample_audio(request: HttpRequest, pk: int) -> HttpResponseBase:
     return file_response(request, sample.audio_path, content_type="audio/wav")
 
 
+@login_required
+@require_POST
+def checkpoint_pin_view(request: HttpRequest, pk: int) -> HttpResponse:
+    """``pinned`` is 1 to keep it whatever comes, anything else to leave it to the run's policy."""
+    checkpoint = _editable_checkpoint(request, pk)
+    try:
+        checkpoint_pin(checkpoint=checkpoint, pinned=request.POST.get("pinned") == "1")
+    except DomainError as error:
+        messages.error(request, error.message)
+    return redirect("training:run-detail", checkpoint.run_id)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def checkpoint_export(request: HttpRequest, pk: int) -> HttpResponse:
+    """What an export is, under which licence, where it stands; POST has one made."""
+    if request.method == "POST":
+        checkpoint = _editable_checkpoint(request, pk)
+        try:
+            export_create(checkpoint=checkpoint, user=request.user)
+        except DomainError as error:
+            messages.error(request, error.message)
+        return redirect("training:checkpoint-export", pk)
+    rows = Checkpoint.objects.visible_to(request.user).select_related("run", "export__made_by")
+    checkpoint = get_object_or_404(rows, pk=pk)
+    export = getattr(checkpoint, "export", None)
+    context: dict[str, Any] = {
+        "checkpoint": checkpoint,
+        "run": checkpoint.run,
+        "export": export,
+        "job": latest_job(subject=export, user=request.user) if export else None,
+        "editable": may_edit(Checkpoint.objects.all(), request.user, checkpoint),
+    }
+    with contextlib.suppress(DomainError):
+        context["bundle"] = open_bundle(storage.bundle_dir(checkpoint.run.bundle))
+    return render(request, "training/checkpoint_export.html", context)
+
+
+@login_required
+@require_GET
+def export_download(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+    exports = CheckpointExport.objects.visible_to(request.user).filter(state=ExportState.READY)
+    export = get_object_or_404(exports.select_related("checkpoint__run"), pk=pk)
+    return file_response(request, export.path, content_type="application/zip", download_name=f"{export.name}.zip")
+
+
+@login_required
+@require_POST
+def export_delete_view(request: HttpRequest, pk: UUID) -> HttpResponse:
+    export = editable_or_forbidden(CheckpointExport.objects.all(), request.user, pk)
+    checkpoint = export.checkpoint_id
+    export_delete(export=export)
+    return redirect("training:checkpoint-export", checkpoint)
+
+
+def _editable_checkpoint(request: HttpRequest, pk: int) -> Checkpoint:
+    checkpoint: Checkpoint = editable_or_forbidden(Checkpoint.objects.select_related("run"), request.user, pk)
+    return checkpoint
+
+
 def _created(request: HttpRequest, form: RunForm) -> TrainingRun | None:
     chosen = form.cleaned_data
     try:
@@ -189,6 +258,7 @@ def _rows(run: TrainingRun) -> dict[str, Any]:
     checkpoints = list(Checkpoint.objects.filter(run=run).prefetch_related("samples").order_by("epoch"))
     base = list(EpochSample.objects.filter(run=run, epoch=0).order_by("prompt_index"))
     rows = f"{len(checkpoints)}-{len(base) + sum(len(checkpoint.samples.all()) for checkpoint in checkpoints)}"
+    rows += f"-{sum(checkpoint.is_kept for checkpoint in checkpoints)}"
     return {"checkpoints": checkpoints, "base_samples": base, "rows": rows}
 
 

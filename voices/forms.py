@@ -52,6 +52,7 @@ class VoiceForm(ServiceForm):
         checkpoints: Any = self.fields["checkpoint"]
         checkpoints.queryset = (
             Checkpoint.objects.visible_to(user)
+            .kept()
             .select_related("run__version__dataset__speaker")
             .order_by("-run__created_at", "epoch")
         )

@@ -13,7 +13,7 @@ Below DATA_ROOT::
     media/voices/<id>/                  reference clips and conditioning.safetensors
     media/speech/<year>/<month>/<id>.wav
     runs/<id>/                          a training run: spec.json, events.jsonl, checkpoints/, samples/, state/,
-                                        tensorboard/
+                                        tensorboard/, exports/
     cache/features/                     audio codes, mels and tokens of training clips, by content
     uploads/                            uploads under way
 """

@@ -22,7 +22,7 @@ class CheckpointFilter(django_filters.FilterSet):
 
     class Meta:
         model = Checkpoint
-        fields = ("run", "is_best", "epoch")
+        fields = ("run", "is_best", "pinned", "epoch")
 
 
 class EpochSampleFilter(django_filters.FilterSet):

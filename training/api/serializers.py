@@ -10,9 +10,10 @@ from rest_framework.reverse import reverse
 from datasets.api.serializers import VisiblePrimaryKeyField
 from datasets.models import DatasetVersion
 from training.choices import Precision, Schedule
-from training.models import Checkpoint, EpochSample, TrainingRun
+from training.models import Checkpoint, CheckpointExport, EpochSample, TrainingRun
 from training.services import RunValues
 from xttsproject.accounts.models import Visibility
+from xttsproject.jobs.models import Job
 
 _DEFAULTS = RunValues()
 
@@ -32,8 +33,50 @@ class EpochSampleSerializer(serializers.ModelSerializer[EpochSample]):
         return reverse("epoch-sample-audio", args=[sample.pk], request=self.context.get("request"))
 
 
+class CheckpointExportSerializer(serializers.ModelSerializer[CheckpointExport]):
+    """A checkpoint merged into its base model, as a zip for Coqui's own code; bound by the base model's licence."""
+
+    job = serializers.SerializerMethodField(help_text="The job that writes it, while it waits or runs.")
+    download = serializers.SerializerMethodField(help_text="Where the zip is fetched once it is ready.")
+
+    class Meta:
+        model = CheckpointExport
+        fields = (
+            "id",
+            "checkpoint",
+            "state",
+            "licence",
+            "licence_url",
+            "bytes",
+            "sha256",
+            "error_code",
+            "error",
+            "job",
+            "download",
+            "created_at",
+        )
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.UUIDField(allow_null=True))
+    def get_job(self, export: CheckpointExport) -> str | None:
+        key = Job.objects.about(export).active().values_list("pk", flat=True).first()
+        return str(key) if key else None
+
+    @extend_schema_field(serializers.URLField(allow_null=True))
+    def get_download(self, export: CheckpointExport) -> str | None:
+        if not export.is_ready:
+            return None
+        return reverse("checkpoint-exported", args=[export.checkpoint_id], request=self.context.get("request"))
+
+
+class PinSerializer(serializers.Serializer[Any]):
+    """Whether the checkpoint's file is kept whatever comes after it."""
+
+    pinned = serializers.BooleanField()
+
+
 class CheckpointSerializer(serializers.ModelSerializer[Checkpoint]):
-    """A LoRA adapter after an epoch, with what it says."""
+    """A LoRA adapter after an epoch, with what it says. ``removed_at``: when its file made room for better ones."""
 
     samples = EpochSampleSerializer(many=True, read_only=True)
     download = serializers.SerializerMethodField(help_text="Where the adapter's safetensors file is fetched.")
@@ -53,6 +96,8 @@ class CheckpointSerializer(serializers.ModelSerializer[Checkpoint]):
             "validation_loss_text",
             "validation_loss_mel",
             "is_best",
+            "pinned",
+            "removed_at",
             "created_at",
             "download",
             "samples",
@@ -150,6 +195,11 @@ class TrainingRunCreateSerializer(serializers.Serializer[TrainingRun]):
     lora_alpha = serializers.FloatField(default=_DEFAULTS.lora_alpha)
     lora_dropout = serializers.FloatField(default=_DEFAULTS.lora_dropout)
     seed = serializers.IntegerField(default=_DEFAULTS.seed)
+    keep_best = serializers.IntegerField(
+        default=_DEFAULTS.keep_best,
+        allow_null=True,
+        help_text="So many best ones keep their files, besides the last, pinned ones and those in use; null: all.",
+    )
     precision = serializers.ChoiceField(choices=Precision.choices, default=_DEFAULTS.precision)
     prompts = serializers.ListField(
         child=serializers.CharField(max_length=500),

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db.models import Prefetch
 from django.http import HttpResponseBase
+from django.shortcuts import get_object_or_404
 from django.utils.text import slugify
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -15,15 +16,29 @@ from rest_framework.response import Response
 from datasets.api.access import OwnedViewMixin
 from training.api.filters import CheckpointFilter, EpochSampleFilter, TrainingRunFilter
 from training.api.serializers import (
+    CheckpointExportSerializer,
     CheckpointSerializer,
     CurvesSerializer,
     EpochSampleSerializer,
+    PinSerializer,
     TrainingRunCreateSerializer,
     TrainingRunSerializer,
 )
-from training.models import Checkpoint, EpochSample, TrainingRun
+from training.choices import ExportState
+from training.models import Checkpoint, CheckpointExport, EpochSample, TrainingRun
 from training.querysets import CheckpointQuerySet, EpochSampleQuerySet, TrainingRunQuerySet
-from training.services import run_cancel, run_create, run_curves, run_delete, run_resume, trainer_require
+from training.services import (
+    checkpoint_gone,
+    checkpoint_pin,
+    export_create,
+    export_delete,
+    run_cancel,
+    run_create,
+    run_curves,
+    run_delete,
+    run_resume,
+    trainer_require,
+)
 from xttsproject.http import file_response
 
 _BINARY = OpenApiResponse(OpenApiTypes.BINARY, description="The file; byte ranges are answered.")
@@ -100,7 +115,7 @@ class TrainingRunViewSet(
         return dict(self.get_serializer(self.get_queryset().get(pk=run.pk)).data)
 
 
-class CheckpointViewSet(viewsets.ReadOnlyModelViewSet[Checkpoint]):
+class CheckpointViewSet(OwnedViewMixin, viewsets.ReadOnlyModelViewSet[Checkpoint]):
     """What runs made, an adapter per epoch, each with its samples."""
 
     queryset = Checkpoint.objects.none()
@@ -117,10 +132,51 @@ class CheckpointViewSet(viewsets.ReadOnlyModelViewSet[Checkpoint]):
     def download(self, request: Request, pk: Any = None) -> HttpResponseBase:
         """The adapter's weights as safetensors."""
         checkpoint = self.get_object()
+        if not checkpoint.is_kept:
+            raise checkpoint_gone(checkpoint)
         name = f"{slugify(checkpoint.run.name) or 'run'}-epoch-{checkpoint.epoch:04d}.safetensors"
         return file_response(
             request._request, checkpoint.weights_path, content_type="application/octet-stream", download_name=name
         )
+
+    @extend_schema(request=PinSerializer, responses=CheckpointSerializer)
+    @action(detail=True, methods=["post"])
+    def pin(self, request: Request, pk: Any = None) -> Response:
+        """Keep the file whatever comes after it, or leave it to the run's policy again."""
+        checkpoint = self.get_editable()
+        given = PinSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        checkpoint_pin(checkpoint=checkpoint, pinned=given.validated_data["pinned"])
+        return Response(self.get_serializer(checkpoint).data)
+
+    @extend_schema(methods=["get"], responses=CheckpointExportSerializer)
+    @extend_schema(methods=["post"], request=None, responses={202: CheckpointExportSerializer})
+    @extend_schema(methods=["delete"], responses={204: None})
+    @action(detail=True, methods=["get", "post", "delete"])
+    def export(self, request: Request, pk: Any = None) -> Response:
+        """The checkpoint merged into its base model for Coqui's code: where that stands; have it made; delete it."""
+        if request.method == "POST":
+            export = export_create(checkpoint=self.get_editable(), user=request.user)
+            return Response(self._exported(export), status=202)
+        checkpoint = self.get_object() if request.method == "GET" else self.get_editable()
+        export = get_object_or_404(CheckpointExport.objects.select_related("checkpoint__run"), checkpoint=checkpoint)
+        if request.method == "GET":
+            return Response(self._exported(export))
+        export_delete(export=export)
+        return Response(status=204)
+
+    @extend_schema(responses={(200, "application/zip"): _BINARY})
+    @action(detail=True)
+    def exported(self, request: Request, pk: Any = None) -> HttpResponseBase:
+        """The zip: one folder that ``Xtts.load_checkpoint`` loads."""
+        ready = CheckpointExport.objects.filter(state=ExportState.READY).select_related("checkpoint__run")
+        export = get_object_or_404(ready, checkpoint=self.get_object())
+        return file_response(
+            request._request, export.path, content_type="application/zip", download_name=f"{export.name}.zip"
+        )
+
+    def _exported(self, export: CheckpointExport) -> dict[str, Any]:
+        return dict(CheckpointExportSerializer(export, context=self.get_serializer_context()).data)
 
 
 class EpochSampleViewSet(viewsets.ReadOnlyModelViewSet[EpochSample]):

@@ -7,13 +7,15 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
-
-from training.engine.lora import WEIGHTS
+from training.engine.launch import ADAPTER_CONFIG as CONFIG
+from training.engine.launch import ADAPTER_WEIGHTS as WEIGHTS
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import atomic_directory, atomic_path, sha256_of, write_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 CHECKPOINTS = "checkpoints"
 SAMPLES = "samples"
@@ -71,17 +73,25 @@ def write_checkpoint(
     return facts
 
 
-def read_checkpoint(run_dir: Path, epoch: int) -> CheckpointFacts:
-    """An epoch's facts; ``checkpoint_damaged`` where they are not there or the weights are not those they tell of."""
-    folder = checkpoint_folder(run_dir, epoch)
+def read_facts(run_dir: Path, epoch: int) -> CheckpointFacts:
+    """An epoch's facts, whether its weights are still kept or not; ``checkpoint_damaged`` where they are not there."""
     try:
-        values = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        values = json.loads((checkpoint_folder(run_dir, epoch) / FACTS).read_text(encoding="utf-8"))
         values.pop("format")
         for name in ("validation", "base_validation"):
             values[name] = Losses(**values[name]) if values[name] is not None else None
-        facts = CheckpointFacts(**values)
-        whole = (folder / WEIGHTS).stat().st_size == facts.bytes and sha256_of(folder / WEIGHTS) == facts.sha256
+        return CheckpointFacts(**values)
     except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DomainError("checkpoint_damaged", f"The checkpoint of epoch {epoch} cannot be read: {error}.") from error
+
+
+def read_checkpoint(run_dir: Path, epoch: int) -> CheckpointFacts:
+    """An epoch's facts; ``checkpoint_damaged`` where they are not there or the weights are not those they tell of."""
+    facts = read_facts(run_dir, epoch)
+    weights = checkpoint_folder(run_dir, epoch) / WEIGHTS
+    try:
+        whole = weights.stat().st_size == facts.bytes and sha256_of(weights) == facts.sha256
+    except OSError as error:
         raise DomainError("checkpoint_damaged", f"The checkpoint of epoch {epoch} cannot be read: {error}.") from error
     if not whole:
         raise DomainError("checkpoint_damaged", f"The checkpoint of epoch {epoch} is not the file that was written.")
@@ -142,6 +152,15 @@ def check_identity(found: dict[str, Any], wanted: dict[str, Any]) -> None:
                 "start a new run.",
                 field=key,
             )
+
+
+def remove_weights(folder: Path) -> None:
+    """Take the weights out of a checkpoint's folder and leave its facts: early stopping and the best epoch need them.
+
+    Doing it again, after a kill in its middle, does the rest.
+    """
+    for name in (WEIGHTS, CONFIG):
+        (folder / name).unlink(missing_ok=True)
 
 
 def clear_leftovers(run_dir: Path) -> None:

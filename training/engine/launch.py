@@ -15,6 +15,8 @@ LOG = "train.log"
 CANCEL = "cancel"
 TENSORBOARD = "tensorboard"
 SPEC = "spec.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+ADAPTER_CONFIG = "adapter_config.json"
 PARENT_VARIABLE = "TRAINING_PARENT_PID"
 
 EXIT_FINISHED, EXIT_UNEXPECTED, EXIT_REFUSED, EXIT_CANCELLED = 0, 1, 2, 3

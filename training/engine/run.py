@@ -201,7 +201,7 @@ class Run:
         losses = {}
         for epoch in range(1, self.spec.epochs + 1):
             try:
-                facts = keep.read_checkpoint(self.spec.run_dir, epoch)
+                facts = keep.read_facts(self.spec.run_dir, epoch)
             except DomainError as error:
                 logger.warning("%s", error.message)
                 continue

@@ -87,8 +87,9 @@ class TrainSpec:
 
     ``manifest`` is the dataset version's JSONL. ``reference_clips`` condition the epoch samples. ``features_dir``
     holds what is computed once per clip and model; runs that share it share the work (default: within the run).
-    ``threads`` is for the CPU, None lets torch choose. ``code_noise`` is the share of the codes read that are false, so
-    that the model forgives its own slips: a small model needs it.
+    ``keep_best`` is how many checkpoints keep their weights, besides the last one, pinned ones and those in use; None
+    keeps all. ``threads`` is for the CPU, None lets torch choose. ``code_noise`` is the share of the codes read that
+    are false, so that the model forgives its own slips: a small model needs it.
     """
 
     run_dir: Path
@@ -110,6 +111,7 @@ class TrainSpec:
     text_loss_weight: float = 0.01
     mel_loss_weight: float = 1.0
     code_noise: float = 0.0
+    keep_best: int | None = 10
     sample_prompts: tuple[Prompt, ...] = ()
     reference_clips: tuple[Path, ...] = ()
     threads: int | None = None
@@ -131,6 +133,8 @@ class TrainSpec:
         _check_number("text_loss_weight", self.text_loss_weight, 0, 1000)
         _check_number("mel_loss_weight", self.mel_loss_weight, 0, 1000, above=True)
         _check_number("code_noise", self.code_noise, 0, 0.9)
+        if self.keep_best is not None:
+            _check_number("keep_best", self.keep_best, 1, 100_000, whole=True)
         if self.threads is not None:
             _check_number("threads", self.threads, 1, 4096, whole=True)
         _check_choice("schedule", self.schedule, SCHEDULES)

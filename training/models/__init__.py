@@ -1,4 +1,5 @@
 from training.models.checkpoint import Checkpoint, EpochSample
+from training.models.export import CheckpointExport
 from training.models.run import TrainingRun
 
-__all__ = ["Checkpoint", "EpochSample", "TrainingRun"]
+__all__ = ["Checkpoint", "CheckpointExport", "EpochSample", "TrainingRun"]

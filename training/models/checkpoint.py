@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from django.db import models
+from django.utils import timezone
 
+from training.engine.launch import ADAPTER_WEIGHTS
 from training.models.run import TrainingRun
 from training.querysets import CheckpointQuerySet, EpochSampleQuerySet
-
-WEIGHTS = "adapter_model.safetensors"
 
 
 class Checkpoint(models.Model):
@@ -26,6 +26,10 @@ class Checkpoint(models.Model):
     validation_loss_text = models.FloatField(null=True, blank=True)
     validation_loss_mel = models.FloatField(null=True, blank=True)
     is_best = models.BooleanField(default=False, help_text="Lowest validation loss of its run.")
+    pinned = models.BooleanField(default=False, help_text="Somebody wants it kept, however good others are.")
+    removed_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its file made room for better ones; losses and samples stay."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = CheckpointQuerySet.as_manager()
@@ -37,6 +41,30 @@ class Checkpoint(models.Model):
     def __str__(self) -> str:
         return f"{self.run} epoch {self.epoch}"
 
+    # --- transitions ------------------------------------------------------------------------------------------
+
+    def mark_removed(self) -> bool:
+        """Its file is about to go. False where somebody pinned it or something needs it, or it has gone before.
+
+        One statement decides, so a voice that is being made of it at this moment is either seen here or refused there.
+        """
+        free = Checkpoint.objects.filter(pk=self.pk).removable()
+        moved = bool(Checkpoint.objects.filter(pk__in=free.values("pk")).update(removed_at=timezone.now()))
+        self.refresh_from_db(fields=["removed_at", "pinned"])
+        return moved
+
+    # --- where its files lie ----------------------------------------------------------------------------------
+
+    @property
+    def is_kept(self) -> bool:
+        """Its weights are there, so it can speak."""
+        return self.removed_at is None
+
+    @property
+    def loss(self) -> float | None:
+        """What checkpoints of a run are ranked by: validation loss, training loss where nothing was validated."""
+        return self.validation_loss if self.validation_loss is not None else self.train_loss
+
     @property
     def folder(self) -> Path:
         return self.run.folder / self.path
@@ -44,7 +72,7 @@ class Checkpoint(models.Model):
     @property
     def weights_path(self) -> Path:
         """The file that ``bytes`` and ``sha256`` are of."""
-        return self.folder / WEIGHTS
+        return self.folder / ADAPTER_WEIGHTS
 
 
 class EpochSample(models.Model):

@@ -1,6 +1,9 @@
 from training.services.curves import Curves, run_curves
 from training.services.execution import run_execute
+from training.services.exporting import export_create, export_delete, export_ended, export_write
 from training.services.ingest import run_ingest_events
+from training.services.keeping import checkpoint_gone, checkpoint_pin, checkpoint_require
+from training.services.pruning import checkpoints_prune
 from training.services.runs import (
     Preflight,
     run_cancel,
@@ -19,6 +22,14 @@ __all__ = [
     "Curves",
     "Preflight",
     "RunValues",
+    "checkpoint_gone",
+    "checkpoint_pin",
+    "checkpoint_require",
+    "checkpoints_prune",
+    "export_create",
+    "export_delete",
+    "export_ended",
+    "export_write",
     "run_cancel",
     "run_create",
     "run_curves",

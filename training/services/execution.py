@@ -17,6 +17,7 @@ from training.engine import events as ev
 from training.engine import launch
 from training.models import TrainingRun
 from training.services.ingest import run_ingest_events
+from training.services.pruning import checkpoints_prune
 from training.services.spec import spec_of
 from xttsproject.lib.errors import Cancelled, DomainError
 from xttsproject.lib.files import write_json
@@ -48,6 +49,8 @@ def run_execute(*, run: TrainingRun, progress: Progress) -> None:
         return
     try:
         run_ingest_events(run=run)
+        # What an earlier attempt could not finish removing before it died.
+        checkpoints_prune(run=run)
         progress.check()
         progress.report(0.0, "starting the training process")
         _train(run, progress)
@@ -117,6 +120,8 @@ def _follow(
             due = time.monotonic() + INGEST_SECONDS
             events = run_ingest_events(run=run)
             last = events[-1] if events else last
+            if any(event.kind == ev.CHECKPOINT for event in events):
+                checkpoints_prune(run=run)
             progress.report(_fraction(run, began), _message(run))
         if ended:
             return last, asked is not None

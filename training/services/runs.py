@@ -13,13 +13,16 @@ from datasets.choices import VersionState
 from datasets.models import DatasetVersion
 from training.choices import RunState
 from training.engine import launch
+from training.engine.sizes import adapter_bytes, state_bytes
 from training.models import TrainingRun
 from training.services.spec import RunValues, bundle_open, spec_build, spec_values
 from xttsproject import storage
 from xttsproject.bundles.manifest import Bundle
 from xttsproject.jobs.models import Job
 from xttsproject.jobs.services import job_cancel, job_start
+from xttsproject.lib.disk import free_bytes, require_free
 from xttsproject.lib.errors import DomainError
+from xttsproject.xtts.config import read_config
 
 JOB_KIND = "training.run"
 LOG_TAIL_BYTES = 6000
@@ -37,6 +40,9 @@ class Preflight:
     seconds_validation: float
     steps_per_epoch: int
     steps_total: int
+    checkpoint_bytes: int
+    disk_bytes: int
+    disk_free: int
 
     @property
     def minutes(self) -> float:
@@ -61,7 +67,7 @@ def run_create(
 
     DomainErrors, with the field at fault: ``forbidden`` (not a trainer), ``version_unknown``, ``version_not_ready``,
     ``version_damaged``, ``name_missing``, ``duplicate``, ``spec_invalid``, ``language_unsupported``,
-    ``model_missing``, ``model_damaged``, ``bundle_unsuitable``.
+    ``model_missing``, ``model_damaged``, ``bundle_unsuitable``, ``disk_full``.
     """
     values = values or RunValues()
     name = name.strip()
@@ -187,6 +193,12 @@ def _check(
     spec = spec_build(version=version, bundle=bundle, values=values)
     # As the engine counts: a last batch may be smaller, and a last step may gather fewer batches.
     per_epoch = math.ceil(math.ceil(version.clips_train / spec.batch_size) / spec.accumulation)
+    shape = read_config(bundle.path).gpt
+    checkpoint = adapter_bytes(shape, spec.lora)
+    # Before one is removed the next is written, and the resume file stands there twice while it is replaced.
+    kept = spec.epochs if spec.keep_best is None else min(spec.epochs, spec.keep_best + 2)
+    disk = kept * checkpoint + 2 * state_bytes(shape, spec.lora)
+    require_free(storage.run_dir(version.pk), disk, "The run")
     preflight = Preflight(
         version=version,
         bundle=bundle,
@@ -196,6 +208,9 @@ def _check(
         seconds_validation=version.seconds_validation,
         steps_per_epoch=per_epoch,
         steps_total=per_epoch * spec.epochs,
+        checkpoint_bytes=checkpoint,
+        disk_bytes=disk,
+        disk_free=free_bytes(storage.run_dir(version.pk)),
     )
     return preflight, spec_values(spec), bundle_name
 

@@ -48,7 +48,8 @@ _FIELDS = {
 class RunValues:
     """What a person chooses, named and preset as in TrainSpec; ``lora_…`` as in LoraSpec.
 
-    ``prompts``: sentences that every checkpoint speaks; none: the language's fixed one.
+    ``keep_best`` None: every checkpoint keeps its weights. ``prompts``: sentences that every checkpoint speaks; none:
+    the language's fixed one.
     """
 
     epochs: int = TrainSpec.epochs
@@ -62,6 +63,7 @@ class RunValues:
     lora_alpha: float = LoraSpec.alpha
     lora_dropout: float = LoraSpec.dropout
     seed: int = TrainSpec.seed
+    keep_best: int | None = TrainSpec.keep_best
     precision: str = TrainSpec.precision
     prompts: Sequence[str] = ()
 

@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from datasets.models import Segment, Speaker
 from datasets.services.following import stop_jobs
 from training.models import Checkpoint
+from training.services import checkpoint_require
 from voices.engine.references import require_enough, require_not_too_much
 from voices.models import Voice, VoiceClip
 from voices.services.clips import Clip, Upload, checkpoint_clips, segment_clips, upload_clips
@@ -62,6 +63,8 @@ def voice_create(
     rows = _write(voice, clips)
     try:
         with transaction.atomic():
+            if checkpoint is not None:
+                checkpoint_require(checkpoint=checkpoint)
             voice.save(force_insert=True)
             VoiceClip.objects.bulk_create(rows)
             voice_start_preparing(voice=voice)

@@ -15,6 +15,7 @@ _PERMISSIONS = {
         "datasets.view_datasetversion",
         "training.view_trainingrun",
         "training.view_checkpoint",
+        "training.view_checkpointexport",
         "training.view_epochsample",
         "voices.view_voice",
         "voices.view_synthesis",

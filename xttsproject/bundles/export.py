@@ -72,7 +72,7 @@ def export_coqui(
 
     watcher = progress or Silent()
     config = read_config(bundle_path)
-    _require_released(bundle_path.name, config)
+    require_released(bundle_path.name, config)
     with atomic_directory(target) as folder:
         content = _configuration(bundle_path, config)
         write_json(folder / CONFIG_FILE, content)
@@ -95,7 +95,8 @@ def export_coqui(
     return target
 
 
-def _require_released(bundle: str, config: XttsConfig) -> None:
+def require_released(bundle: str, config: XttsConfig) -> None:
+    """DomainError ``export_unsuitable``, naming everything that Coqui's code would build otherwise."""
     unfit = [*_foreign_decoder(config), *_foreign_speaker_encoder(config), *_foreign_dvae(config)]
     if unfit:
         raise DomainError(

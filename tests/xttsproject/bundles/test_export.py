@@ -12,13 +12,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.random_bundle import stock_sizes
 from xttsproject.bundles.convert import convert_xtts
 from xttsproject.bundles.export import export_coqui
 from xttsproject.lib.errors import Cancelled, DomainError
 from xttsproject.lib.progress import Callback
 from xttsproject.xtts.config import read_config
 from xttsproject.xtts.decode import GptDecoder, Utterance
-from xttsproject.xtts.networks import build_decoder, build_dvae, load_decoder, load_gpt, load_tokenizer
+from xttsproject.xtts.networks import load_decoder, load_gpt, load_tokenizer
 from xttsproject.xtts.sampling import Draw
 from xttsproject.xtts.types import Sampling
 from xttsproject.xtts.weights import apply_adapter, read_state, read_tensors
@@ -44,27 +45,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def stock(random_bundle: Path, work: Path) -> Path:
     """A bundle with a small GPT and all else in the released sizes. Its config leaves out what our reader infers."""
-    from safetensors.torch import save_file
-
-    folder = Path(shutil.copytree(random_bundle, work / "stock"))
-    raw = json.loads((folder / "config.json").read_text())
-    for key in ("decoder", "dvae", "speaker_encoder", "audio", "model", "repetition_penalty"):
-        del raw[key]
-    for key in ("decoder_input_dim", "input_sample_rate", "gpt_code_stride_len"):
-        del raw["model_args"][key]
-    raw["decoder"] = {"class": "hifigan", "upsample_initial_channel_decoder": 512}
-    raw["languages"] = ["en", "de"]
-    (folder / "config.json").write_text(json.dumps(raw))
-    config = read_config(folder)
-    torch.manual_seed(3)
-    decoder = build_decoder(config).state_dict()
-    model = {name: value for name, value in read_tensors(folder / "model.safetensors").items() if "hifigan" not in name}
-    model.update({f"hifigan_decoder.{name}": value.contiguous() for name, value in decoder.items()})
-    # A new file in the old one's place: the tensors just read still lie in the old one.
-    save_file(model, folder / "new.safetensors")
-    (folder / "new.safetensors").replace(folder / "model.safetensors")
-    save_file(build_dvae(config).state_dict(), folder / "dvae.safetensors")
-    return folder
+    return stock_sizes(random_bundle, work / "stock")
 
 
 @pytest.fixture(scope="module")
