@@ -13,11 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from training.engine.launch import ADAPTER_CONFIG as CONFIG
-from training.engine.launch import ADAPTER_WEIGHTS as WEIGHTS
+from training.engine.launch import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from training.engine.spec import LoraSpec
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import atomic_path, write_json
+
+WEIGHTS, CONFIG = ADAPTER_WEIGHTS, ADAPTER_CONFIG
 
 KEY_PREFIX = "base_model.model."
 """What peft puts in front of a module's own names in an adapter file."""
