@@ -14,7 +14,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from datasets.admin.access import ReadOnlyAdmin
-from training.models import Checkpoint, CheckpointExport, EpochSample, TrainingRun
+from training.models import Checkpoint, CheckpointExport, EpochSample, Preference, TrainingRun
 from training.services import checkpoint_pin, export_create
 from xttsproject.lib.errors import DomainError
 
@@ -137,6 +137,33 @@ class EpochSampleAdmin(ReadOnlyAdmin):
     @admin.display(description="audio")
     def listen(self, sample: EpochSample) -> SafeString:
         return player(sample)
+
+
+@admin.register(Preference)
+class PreferenceAdmin(ReadOnlyAdmin):
+    """Votes that were given; what lies open stays blind here too."""
+
+    list_display = ("run", "preferred", "against", "text", "voter", "voted_at")
+    list_filter = (("run", admin.RelatedOnlyFieldListFilter),)
+    search_fields = ("run__name", "voter__username")
+    date_hierarchy = "voted_at"
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        rows: Any = super().get_queryset(request)
+        return rows.given().with_samples()  # type: ignore[no-any-return]
+
+    @admin.display(description="preferred")
+    def preferred(self, preference: Preference) -> str:
+        winner = preference.winner
+        return "equal" if winner is None else whose(winner.epoch)
+
+    @admin.display(description="pair")
+    def against(self, preference: Preference) -> str:
+        return f"{whose(preference.later.epoch)}, {whose(preference.earlier.epoch)}"
+
+
+def whose(epoch: int) -> str:
+    return f"epoch {epoch}" if epoch else "base model"
 
 
 def figure(loss: float | None) -> str:

@@ -35,3 +35,11 @@ class ExportState(models.TextChoices):
     WAITING = "waiting", "Being written"
     READY = "ready", "Ready"
     FAILED = "failed", "Failed"
+
+
+class Vote(models.TextChoices):
+    """What was preferred: the sample that was played as 1 or as 2, or neither."""
+
+    FIRST = "1", "The first"
+    SECOND = "2", "The second"
+    EQUAL = "0", "Equal"

@@ -68,9 +68,16 @@ class RunForm(forms.Form):
     prompt = forms.CharField(
         required=False,
         max_length=500,
-        label="Sample sentence",
-        help_text="What every checkpoint speaks, in the dataset's language. Empty: a fixed sentence.",
+        label="Your own sentence",
+        help_text="What every checkpoint speaks besides, in the dataset's language.",
         widget=forms.Textarea(attrs={"rows": 2}),
+    )
+    fixed_prompts = forms.BooleanField(
+        required=False,
+        initial=_DEFAULTS.fixed_prompts,
+        label="Speak the fixed sentences",
+        help_text="A short and a long one, numbers and a question: the same in all runs of a language, so that runs "
+        "compare. Without them, a checkpoint speaks your own sentence alone.",
     )
     visibility = forms.ChoiceField(
         choices=Visibility.choices, initial=Visibility.PRIVATE, label="Who may see the run and its checkpoints"
@@ -100,6 +107,7 @@ class RunForm(forms.Form):
             seed=chosen["seed"],
             keep_best=chosen["keep_best"],
             prompts=[chosen["prompt"]] if chosen["prompt"] else [],
+            fixed_prompts=chosen["fixed_prompts"],
         )
 
     def refuse(self, error: DomainError) -> None:

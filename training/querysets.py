@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 
@@ -11,7 +11,7 @@ from xttsproject.accounts.querysets import OwnedQuerySet
 
 if TYPE_CHECKING:
     # Named in strings below, where the linter does not look.
-    from training.models import Checkpoint, CheckpointExport, EpochSample, TrainingRun  # noqa: F401
+    from training.models import Checkpoint, CheckpointExport, EpochSample, Preference, TrainingRun  # noqa: F401
 
 
 class TrainingRunQuerySet(OwnedQuerySet["TrainingRun"]):
@@ -58,3 +58,27 @@ class CheckpointExportQuerySet(OwnedQuerySet["CheckpointExport"]):
 class EpochSampleQuerySet(OwnedQuerySet["EpochSample"]):
     owner_path = "run__"
     editors = TRAINER
+
+
+class PreferenceQuerySet(models.QuerySet["Preference"]):
+    """Votes are their voter's own; what all of them come to is told to whoever may see the run."""
+
+    def visible_to(self, user: Any) -> Self:
+        if user.is_superuser:
+            return self
+        if not user.is_authenticated:
+            return self.none()
+        return self.filter(voter=user)
+
+    def editable_by(self, user: Any) -> Self:
+        """A vote is given by its voter alone."""
+        return self.filter(voter=user) if user.is_authenticated else self.none()
+
+    def given(self) -> Self:
+        return self.exclude(vote="")
+
+    def waiting(self) -> Self:
+        return self.filter(vote="")
+
+    def with_samples(self) -> Self:
+        return self.select_related("run", "voter", "earlier__run", "later__run")

@@ -14,6 +14,7 @@ from tests.training.events import Log
 from tests.training.factories import CheckpointFactory, RunFactory, SampleFactory, frozen_version, write_sample
 from training.choices import RunState
 from training.models import TrainingRun
+from training.prompts import FIXED_PROMPTS
 
 pytestmark = pytest.mark.django_db
 
@@ -35,7 +36,8 @@ def test_a_trainer_starts_a_run(tiny: Path, people: Any, api_for: Any) -> None:
     data = response.json()
     assert (data["state"], data["epochs_total"], data["dataset"]) == ("queued", 2, version.dataset.name)
     assert data["spec"]["lora"]["rank"] == 4
-    assert [prompt["text"] for prompt in data["spec"]["sample_prompts"]] == ["Say this.", "And that."]
+    spoken = [prompt["text"] for prompt in data["spec"]["sample_prompts"]]
+    assert spoken == ["Say this.", "And that.", *FIXED_PROMPTS["en"]]
     job = api_for(people.tom).get(f"/api/v1/jobs/{data['job']}/").json()
     assert (job["kind"], job["queue"], job["subject_id"]) == ("training.run", "gpu", data["id"])
 

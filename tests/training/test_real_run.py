@@ -40,7 +40,15 @@ def quiet_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def start(owner: Any, **values: Any) -> TrainingRun:
-    chosen = {"epochs": 3, "batch_size": 2, "learning_rate": 2e-3, "prompts": (PROMPT,), **values}
+    chosen = {
+        "epochs": 3,
+        "batch_size": 2,
+        "learning_rate": 2e-3,
+        "prompts": (PROMPT,),
+        "fixed_prompts": False,
+        **values,
+    }
+    chosen |= {"fixed_prompts": False, **values}
     return run_create(owner=owner, version=frozen_version(owner), name="Evening voice", values=RunValues(**chosen))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import django_filters
 
 from datasets.models import DatasetVersion
-from training.models import Checkpoint, EpochSample, TrainingRun
+from training.models import Checkpoint, EpochSample, Preference, TrainingRun
+from training.querysets import PreferenceQuerySet
 from xttsproject.accounts.api.filters import VisibleFilter
 
 
@@ -32,3 +33,15 @@ class EpochSampleFilter(django_filters.FilterSet):
     class Meta:
         model = EpochSample
         fields = ("run", "checkpoint", "epoch")
+
+
+class ComparisonFilter(django_filters.FilterSet):
+    run = VisibleFilter(TrainingRun)
+    open = django_filters.BooleanFilter(field_name="vote", method="only_open", label="Without a vote.")
+
+    class Meta:
+        model = Preference
+        fields = ("run",)
+
+    def only_open(self, rows: PreferenceQuerySet, name: str, value: bool) -> PreferenceQuerySet:
+        return rows.waiting() if value else rows.given()

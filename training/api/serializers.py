@@ -9,8 +9,8 @@ from rest_framework.reverse import reverse
 
 from datasets.api.serializers import VisiblePrimaryKeyField
 from datasets.models import DatasetVersion
-from training.choices import Precision, Schedule
-from training.models import Checkpoint, CheckpointExport, EpochSample, TrainingRun
+from training.choices import Precision, Schedule, Vote
+from training.models import Checkpoint, CheckpointExport, EpochSample, Preference, TrainingRun
 from training.services import RunValues
 from xttsproject.accounts.models import Visibility
 from xttsproject.jobs.models import Job
@@ -205,7 +205,11 @@ class TrainingRunCreateSerializer(serializers.Serializer[TrainingRun]):
         child=serializers.CharField(max_length=500),
         default=list,
         max_length=5,
-        help_text="Sentences that every checkpoint speaks; none: one fixed sentence in the dataset's language.",
+        help_text="Sentences of your own that every checkpoint speaks, in the dataset's language.",
+    )
+    fixed_prompts = serializers.BooleanField(
+        default=_DEFAULTS.fixed_prompts,
+        help_text="Speak the four fixed sentences of the dataset's language too: short, long, numbers, question.",
     )
 
     def values(self) -> RunValues:
@@ -237,3 +241,77 @@ class CurvesSerializer(serializers.Serializer[Any]):
     base_validation_loss = serializers.FloatField(allow_null=True)
     steps = StepCurveSerializer()
     epochs = EpochCurveSerializer()
+
+
+class ComparisonSerializer(serializers.ModelSerializer[Preference]):
+    """A blind pair: two samples of ``text``. Which is which is told by nothing here, before the vote or after."""
+
+    text = serializers.CharField(read_only=True)
+    first = serializers.SerializerMethodField(help_text="Where the sample called 1 is heard, as WAV.")
+    second = serializers.SerializerMethodField(help_text="Where the sample called 2 is heard, as WAV.")
+    vote = serializers.ChoiceField(choices=Vote.choices, read_only=True, help_text="Empty while it is open.")
+
+    class Meta:
+        model = Preference
+        fields = ("id", "run", "text", "first", "second", "vote", "dealt_at", "voted_at")
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.URLField())
+    def get_first(self, comparison: Preference) -> str:
+        return self._audio(comparison, 1)
+
+    @extend_schema_field(serializers.URLField())
+    def get_second(self, comparison: Preference) -> str:
+        return self._audio(comparison, 2)
+
+    def _audio(self, comparison: Preference, place: int) -> str:
+        return reverse("comparison-audio", args=[comparison.pk, place], request=self.context.get("request"))
+
+
+class AmongSerializer(serializers.Serializer[Any]):
+    among = serializers.ListField(
+        child=serializers.IntegerField(min_value=0),
+        default=list,
+        max_length=1000,
+        help_text="Epochs to compare, 0 being the base model; none: all.",
+    )
+
+
+class TurnSerializer(serializers.Serializer[Any]):
+    """``comparison`` is null once every pair has the person's vote."""
+
+    comparison = ComparisonSerializer(source="preference", allow_null=True)
+    done = serializers.IntegerField()
+    total = serializers.IntegerField()
+
+
+class VoteSerializer(serializers.Serializer[Any]):
+    vote = serializers.CharField(max_length=10, help_text="1: the first, 2: the second, 0: equal.")
+
+
+class PairResultSerializer(serializers.Serializer[Any]):
+    """Of the later epoch against the earlier one (0: base model). ``rate`` counts ties as half; ``low`` and ``high``
+    are its 95 % Wilson interval."""
+
+    earlier = serializers.IntegerField()
+    later = serializers.IntegerField()
+    later_wins = serializers.IntegerField()
+    earlier_wins = serializers.IntegerField()
+    ties = serializers.IntegerField()
+    rate = serializers.FloatField()
+    low = serializers.FloatField()
+    high = serializers.FloatField()
+    verdict = serializers.CharField(help_text="later, earlier, or empty where the interval holds 0.5.")
+
+
+class StandingSerializer(serializers.Serializer[Any]):
+    epoch = serializers.IntegerField()
+    share = serializers.FloatField(help_text="Chance to be preferred to a middling sample (Bradley-Terry).")
+    votes = serializers.IntegerField()
+
+
+class OutcomeSerializer(serializers.Serializer[Any]):
+    votes = serializers.IntegerField()
+    voters = serializers.IntegerField()
+    pairs = PairResultSerializer(many=True)
+    standings = StandingSerializer(many=True, help_text="The best first.")

@@ -16,13 +16,16 @@ from rest_framework.response import Response
 from datasets.api.access import OwnedViewMixin
 from training.api.filters import CheckpointFilter, EpochSampleFilter, TrainingRunFilter
 from training.api.serializers import (
+    AmongSerializer,
     CheckpointExportSerializer,
     CheckpointSerializer,
     CurvesSerializer,
     EpochSampleSerializer,
+    OutcomeSerializer,
     PinSerializer,
     TrainingRunCreateSerializer,
     TrainingRunSerializer,
+    TurnSerializer,
 )
 from training.choices import ExportState
 from training.models import Checkpoint, CheckpointExport, EpochSample, TrainingRun
@@ -30,6 +33,8 @@ from training.querysets import CheckpointQuerySet, EpochSampleQuerySet, Training
 from training.services import (
     checkpoint_gone,
     checkpoint_pin,
+    comparison_next,
+    comparison_outcome,
     export_create,
     export_delete,
     run_cancel,
@@ -110,6 +115,24 @@ class TrainingRunViewSet(
     def curves(self, request: Request, pk: Any = None) -> Response:
         """Losses and learning rate so far."""
         return Response(CurvesSerializer(run_curves(run=self.get_object())).data)
+
+    @extend_schema(request=AmongSerializer, responses=TurnSerializer)
+    @action(detail=True, methods=["post"])
+    def compare(self, request: Request, pk: Any = None) -> Response:
+        """The blind pair that is yours to hear next; the same one until it has your vote (`/comparisons/{id}/vote/`).
+
+        Whoever sees the run may vote.
+        """
+        given = AmongSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        turn = comparison_next(run=self.get_object(), voter=request.user, among=given.validated_data["among"])
+        return Response(TurnSerializer(turn, context=self.get_serializer_context()).data)
+
+    @extend_schema(responses=OutcomeSerializer)
+    @action(detail=True)
+    def preferences(self, request: Request, pk: Any = None) -> Response:
+        """What everybody's votes come to: win rates with their intervals, and an order of the epochs."""
+        return Response(OutcomeSerializer(comparison_outcome(run=self.get_object())).data)
 
     def _shown(self, run: TrainingRun) -> dict[str, Any]:
         return dict(self.get_serializer(self.get_queryset().get(pk=run.pk)).data)

@@ -1,3 +1,14 @@
+from training.services.comparing import (
+    Outcome,
+    PairResult,
+    Standing,
+    Turn,
+    comparison_next,
+    comparison_outcome,
+    comparison_vote,
+    comparison_wav,
+    epochs_heard,
+)
 from training.services.curves import Curves, run_curves
 from training.services.execution import run_execute
 from training.services.exporting import export_create, export_delete, export_ended, export_write
@@ -20,12 +31,21 @@ from training.services.spec import RunValues
 
 __all__ = [
     "Curves",
+    "Outcome",
+    "PairResult",
     "Preflight",
     "RunValues",
+    "Standing",
+    "Turn",
     "checkpoint_gone",
     "checkpoint_pin",
     "checkpoint_require",
     "checkpoints_prune",
+    "comparison_next",
+    "comparison_outcome",
+    "comparison_vote",
+    "comparison_wav",
+    "epochs_heard",
     "export_create",
     "export_delete",
     "export_ended",

@@ -13,7 +13,7 @@ from datasets.models import DatasetVersion
 from datasets.services.freezing import version_manifest
 from training.engine.spec import LoraSpec, Prompt, TrainSpec
 from training.models import TrainingRun
-from training.prompts import DEFAULT_PROMPTS
+from training.prompts import prompts_for
 from xttsproject import storage
 from xttsproject.bundles.manifest import Bundle, open_bundle
 from xttsproject.lib.errors import DomainError
@@ -48,8 +48,8 @@ _FIELDS = {
 class RunValues:
     """What a person chooses, named and preset as in TrainSpec; ``lora_…`` as in LoraSpec.
 
-    ``keep_best`` None: every checkpoint keeps its weights. ``prompts``: sentences that every checkpoint speaks; none:
-    the language's fixed one.
+    ``keep_best`` None: every checkpoint keeps its weights. ``prompts``: sentences that every checkpoint speaks, besides
+    the language's fixed ones unless those are left out.
     """
 
     epochs: int = TrainSpec.epochs
@@ -66,6 +66,7 @@ class RunValues:
     keep_best: int | None = TrainSpec.keep_best
     precision: str = TrainSpec.precision
     prompts: Sequence[str] = ()
+    fixed_prompts: bool = True
 
 
 def bundle_open(*, name: str) -> Bundle:
@@ -90,8 +91,9 @@ def spec_build(*, version: DatasetVersion, bundle: Bundle, values: RunValues) ->
     """
     language = version.dataset.language
     try:
-        texts = [text.strip() for text in values.prompts if text.strip()] or [DEFAULT_PROMPTS[language]]
-        chosen = {item.name: getattr(values, item.name) for item in fields(values) if item.name != "prompts"}
+        own = [text.strip() for text in values.prompts if text.strip()]
+        texts = prompts_for(language, own, fixed=values.fixed_prompts)
+        chosen = {item.name: getattr(values, item.name) for item in fields(values) if "prompts" not in item.name}
         lora = {name.removeprefix(_LORA): chosen.pop(name) for name in list(chosen) if name.startswith(_LORA)}
         spec = TrainSpec(
             run_dir=storage.run_dir(version.pk),

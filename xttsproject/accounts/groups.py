@@ -17,6 +17,7 @@ _PERMISSIONS = {
         "training.view_checkpoint",
         "training.view_checkpointexport",
         "training.view_epochsample",
+        "training.view_preference",
         "voices.view_voice",
         "voices.view_synthesis",
     ),

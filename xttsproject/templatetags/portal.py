@@ -49,6 +49,12 @@ def day(value: str) -> str:
 
 
 @register.filter
+def percentage(share: float | None) -> str:
+    """A share of 0 to 1 as "73 %"; a dash for None."""
+    return UNKNOWN if share is None else f"{100 * share:.0f} %"
+
+
+@register.filter
 def state_badge(thing: Any, field: str = "state") -> SafeString:
     """The badge of an object's state: ``{{ job|state_badge }}``, ``{{ segment|state_badge:"status" }}``.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -11,15 +12,17 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from datasets.models import DatasetVersion
 from datasets.services.following import latest_job
 from datasets.views.access import editable_or_forbidden, may_edit, owned_or_forbidden, owns
 from training.choices import ExportState
 from training.forms import RunForm
 from training.models import Checkpoint, CheckpointExport, EpochSample, TrainingRun
+from training.prompts import prompt_kind
 from training.services import (
     checkpoint_pin,
     export_create,
@@ -32,6 +35,7 @@ from training.services import (
     run_preflight,
     run_resume,
 )
+from training.services.spec import references_choose
 from xttsproject import storage
 from xttsproject.bundles.manifest import open_bundle
 from xttsproject.http import file_response
@@ -89,6 +93,7 @@ def run_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "editable": editable,
         "owned": owns(run, request.user),
         "log": run_log_tail(run=run) if editable else "",
+        "references": range(len(_references(request, run))),
         **_rows(run),
     }
     return render(request, "training/run_detail.html", context)
@@ -107,7 +112,8 @@ def run_checkpoints(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The table's rows, fetched by the page when there are new ones."""
     run = _visible(request, pk)
     editable = may_edit(TrainingRun.objects.all(), request.user, run)
-    return render(request, "training/_checkpoints.html", {"run": run, "editable": editable, **_rows(run)})
+    context = {"run": run, "editable": editable, "references": range(len(_references(request, run))), **_rows(run)}
+    return render(request, "training/_checkpoints.html", context)
 
 
 @login_required
@@ -229,6 +235,27 @@ def _editable_checkpoint(request: HttpRequest, pk: int) -> Checkpoint:
     return checkpoint
 
 
+@login_required
+@require_GET
+def reference_audio(request: HttpRequest, pk: UUID, index: int) -> HttpResponseBase:
+    """A clip of the recordings that the samples are conditioned by, for whoever may see the dataset version too."""
+    run = _visible(request, pk)
+    clips = _references(request, run)
+    if index >= len(clips):
+        raise Http404("There is no such reference clip, or its recording is not shared with you.")
+    return file_response(request, clips[index], content_type="audio/wav")
+
+
+def _references(request: HttpRequest, run: TrainingRun) -> tuple[Path, ...]:
+    if not DatasetVersion.objects.visible_to(request.user).filter(pk=run.version_id).exists():
+        return ()
+    try:
+        return references_choose(version=run.version)
+    except DomainError:
+        # The version's files are gone; what was made of them can still be looked at.
+        return ()
+
+
 def _created(request: HttpRequest, form: RunForm) -> TrainingRun | None:
     chosen = form.cleaned_data
     try:
@@ -257,8 +284,10 @@ def _rows(run: TrainingRun) -> dict[str, Any]:
     """The checkpoints with their samples, and the base model's samples."""
     checkpoints = list(Checkpoint.objects.filter(run=run).prefetch_related("samples").order_by("epoch"))
     base = list(EpochSample.objects.filter(run=run, epoch=0).order_by("prompt_index"))
-    rows = f"{len(checkpoints)}-{len(base) + sum(len(checkpoint.samples.all()) for checkpoint in checkpoints)}"
-    rows += f"-{sum(checkpoint.is_kept for checkpoint in checkpoints)}"
+    spoken = [*base, *(sample for checkpoint in checkpoints for sample in checkpoint.samples.all())]
+    for sample in spoken:
+        sample.kind = prompt_kind(sample.text, run.spec.get("language", ""))  # type: ignore[attr-defined]
+    rows = f"{len(checkpoints)}-{len(spoken)}-{sum(checkpoint.is_kept for checkpoint in checkpoints)}"
     return {"checkpoints": checkpoints, "base_samples": base, "rows": rows}
 
 

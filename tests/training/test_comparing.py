@@ -1,0 +1,388 @@
+"""Blind comparisons: what is dealt, what a vote does, and what all of them come to, on pages and over the API."""
+
+from __future__ import annotations
+
+import itertools
+import wave
+from collections import Counter
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.training.factories import CheckpointFactory, RunFactory, SampleFactory, write_sample
+from training.choices import Vote
+from training.engine.levels import LEVEL_DBFS, frame_levels, levelled
+from training.models import EpochSample, Preference, TrainingRun
+from training.services import comparison_next, comparison_outcome, comparison_vote
+from xttsproject.lib.audio import Audio, read_wav
+from xttsproject.lib.errors import DomainError
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def run(people: Any) -> TrainingRun:
+    """A shared run of tom's: the base model and two epochs, each saying two sentences; no sound on the disk."""
+    run = RunFactory(owner=people.tom, name="Evening voice", visibility="team")
+    speak(run, 2)
+    return run
+
+
+def speak(run: TrainingRun, epochs: int) -> None:
+    for epoch in range(epochs + 1):
+        checkpoint = CheckpointFactory(run=run, epoch=epoch) if epoch else None
+        for index, text in enumerate(("A short line.", "Another one, longer.")):
+            folder = f"epoch-{epoch:04d}" if epoch else "base"
+            SampleFactory(
+                run=run,
+                checkpoint=checkpoint,
+                epoch=epoch,
+                prompt_index=index,
+                text=text,
+                path=f"samples/{folder}/prompt-{index}.wav",
+            )
+
+
+def place_of(preference: Preference, epoch: int) -> str:
+    return next(place for place in ("1", "2") if preference.sample(place).epoch == epoch)
+
+
+def judge_all(run: TrainingRun, voter: Any, likes: Any, among: Any = ()) -> int:
+    """Vote on everything that is dealt; ``likes`` takes the two epochs and returns one of them, or None."""
+    votes = 0
+    while preference := comparison_next(run=run, voter=voter, among=among).preference:
+        liked = likes(preference.earlier.epoch, preference.later.epoch)
+        assert comparison_vote(
+            preference=preference, voter=voter, vote="0" if liked is None else place_of(preference, liked)
+        )
+        votes += 1
+    return votes
+
+
+# --- dealing ------------------------------------------------------------------------------------------------------
+
+
+def test_a_person_is_dealt_every_pair_of_the_same_sentence_once(people: Any, run: TrainingRun) -> None:
+    assert judge_all(run, people.anna, lambda earlier, later: later) == 6
+    rows = Preference.objects.filter(voter=people.anna)
+    assert {(row.earlier.epoch, row.later.epoch, row.text) for row in rows} == {
+        (*pair, text)
+        for pair in itertools.combinations(range(3), 2)
+        for text in ("A short line.", "Another one, longer.")
+    }
+    assert all(row.earlier.text == row.later.text for row in rows)
+    turn = comparison_next(run=run, voter=people.anna)
+    assert (turn.preference, turn.done, turn.total, turn.percent) == (None, 6, 6, 100)
+    # Somebody else begins anew.
+    assert comparison_next(run=run, voter=people.ben).done == 0
+
+
+def test_the_same_pair_stays_until_it_has_its_vote(people: Any, run: TrainingRun) -> None:
+    pairs = {comparison_next(run=run, voter=people.anna).preference.pk for _ in range(5)}  # type: ignore[union-attr]
+    assert len(pairs) == 1
+    assert Preference.objects.count() == 1
+
+
+def test_which_is_played_first_is_left_to_chance(people: Any) -> None:
+    run = RunFactory(owner=people.tom)
+    speak(run, 8)
+    judge_all(run, people.tom, lambda earlier, later: None)
+    first = Counter(Preference.objects.values_list("later_first", flat=True))
+    assert first.total() == 72
+    # Fewer than 18 of 72 would be chance once in 80 000 times.
+    assert min(first[True], first[False]) >= 18
+
+
+def test_pairs_with_the_fewest_votes_come_first(people: Any, run: TrainingRun) -> None:
+    judge_all(run, people.anna, lambda earlier, later: later, among=(0, 1))
+    turn = comparison_next(run=run, voter=people.ben)
+    assert turn.preference is not None
+    assert (turn.preference.earlier.epoch, turn.preference.later.epoch) != (0, 1)
+
+
+def test_only_the_epochs_that_are_asked_for_are_compared(people: Any, run: TrainingRun) -> None:
+    comparison_next(run=run, voter=people.anna)
+    assert judge_all(run, people.anna, lambda earlier, later: None, among=(0, 2)) == 2
+    rows = Preference.objects.filter(voter=people.anna).given()
+    assert {(row.earlier.epoch, row.later.epoch) for row in rows} == {(0, 2)}
+    turn = comparison_next(run=run, voter=people.anna)
+    assert (turn.done, turn.total) == (2, 6)
+
+
+@pytest.mark.parametrize(("among", "code"), [((0, 9), "epochs_unknown"), ((1,), "nothing_to_compare")])
+def test_epochs_that_cannot_be_compared_are_refused(people: Any, run: TrainingRun, among: Any, code: str) -> None:
+    with pytest.raises(DomainError) as caught:
+        comparison_next(run=run, voter=people.anna, among=among)
+    assert caught.value.code == code
+
+
+def test_samples_of_other_seeds_or_sentences_are_no_pair(people: Any) -> None:
+    run = RunFactory(owner=people.tom)
+    SampleFactory(checkpoint=CheckpointFactory(run=run, epoch=1), text="One.")
+    SampleFactory(checkpoint=CheckpointFactory(run=run, epoch=2), text="Two.")
+    SampleFactory(checkpoint=CheckpointFactory(run=run, epoch=3), text="One.", seed=2)
+    with pytest.raises(DomainError, match="no two samples of the same sentence"):
+        comparison_next(run=run, voter=people.tom)
+
+
+# --- voting -------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_vote_stands(people: Any, run: TrainingRun) -> None:
+    preference = comparison_next(run=run, voter=people.anna).preference
+    assert preference is not None
+    stale = Preference.objects.get(pk=preference.pk)
+    assert comparison_vote(preference=preference, voter=people.anna, vote="1")
+    assert not comparison_vote(preference=stale, voter=people.anna, vote="2")
+    assert Preference.objects.get().vote == Vote.FIRST
+    assert stale.vote == Vote.FIRST
+
+
+def test_a_vote_that_is_none_and_somebody_elses_pair_are_refused(people: Any, run: TrainingRun) -> None:
+    preference = comparison_next(run=run, voter=people.anna).preference
+    assert preference is not None
+    for voter, vote, code in ((people.anna, "3", "vote_unknown"), (people.ben, "1", "forbidden")):
+        with pytest.raises(DomainError) as caught:
+            comparison_vote(preference=preference, voter=voter, vote=vote)
+        assert caught.value.code == code
+    assert Preference.objects.get().is_open
+
+
+def test_the_winner_is_what_was_played_in_that_place(people: Any, run: TrainingRun) -> None:
+    preference = comparison_next(run=run, voter=people.anna).preference
+    assert preference is not None
+    for later_first, vote, winner in itertools.product((True, False), "12", ("later", "earlier")):
+        preference.later_first, preference.vote = later_first, vote
+        assert (preference.winner == getattr(preference, winner)) == (
+            (winner == "later") == (later_first == (vote == "1"))
+        )
+    preference.vote = "0"
+    assert preference.winner is None
+
+
+# --- what they come to --------------------------------------------------------------------------------------------
+
+
+def test_the_votes_of_several_people_make_rates_and_an_order(people: Any, run: TrainingRun) -> None:
+    # Epoch 1 is liked best; anna finds it equal to epoch 2.
+    def likes(earlier: int, later: int) -> int:
+        return 1 if 1 in (earlier, later) else later
+
+    judge_all(run, people.anna, lambda a, b: None if (a, b) == (1, 2) else likes(a, b))
+    judge_all(run, people.ben, likes)
+    judge_all(run, people.tom, likes)
+    outcome = comparison_outcome(run=run)
+    assert (outcome.votes, outcome.voters) == (18, 3)
+    told = {(pair.earlier, pair.later): pair for pair in outcome.pairs}
+    assert (told[0, 1].later_wins, told[0, 1].ties, told[0, 1].earlier_wins) == (6, 0, 0)
+    assert told[0, 1].verdict == "later"
+    assert (told[1, 2].later_wins, told[1, 2].ties, told[1, 2].earlier_wins) == (0, 2, 4)
+    assert told[1, 2].rate == pytest.approx(1 / 6)
+    # Wilson's interval of 1 in 6: 0.0301 to 0.5635, so no difference is shown yet.
+    assert [told[1, 2].low, told[1, 2].high] == pytest.approx([0.0301, 0.5635], abs=1e-4)
+    assert told[1, 2].verdict == ""
+    assert [standing.epoch for standing in outcome.standings] == [1, 2, 0]
+    assert [standing.votes for standing in outcome.standings] == [12, 12, 12]
+
+
+def test_open_pairs_do_not_count(people: Any, run: TrainingRun) -> None:
+    comparison_next(run=run, voter=people.anna)
+    outcome = comparison_outcome(run=run)
+    assert (outcome.votes, outcome.pairs, outcome.standings) == (0, (), ())
+
+
+# --- the sound ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gain", [0.01, 0.3])
+def test_samples_are_played_at_one_level(gain: float) -> None:
+    time = np.arange(48_000) / 24_000
+    sound = np.where(time < 1, np.sin(2 * np.pi * 300 * time), 0.0)
+    levels = frame_levels(levelled(Audio((gain * sound).astype(np.float32), 24_000)))
+    assert levels[:49].mean() == pytest.approx(LEVEL_DBFS, abs=0.1)
+
+
+def test_levelling_clips_nothing_and_leaves_silence_alone() -> None:
+    clicks = np.full(24_000, 1e-3, dtype=np.float32)
+    clicks[100] = 0.9
+    assert np.abs(levelled(Audio(clicks, 24_000)).samples).max() < 1
+    silence = Audio(np.zeros(2400, dtype=np.float32), 24_000)
+    assert not levelled(silence).samples.any()
+
+
+def sound_of(run: TrainingRun) -> None:
+    """A different length for every sample, so that the tests can tell which one is played."""
+    for number, sample in enumerate(EpochSample.objects.filter(run=run)):
+        write_sample(sample, 0.5 + 0.1 * number)
+
+
+# --- pages --------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_plays_a_pair_without_telling_which_is_which(people: Any, run: TrainingRun, page_for: Any) -> None:
+    sound_of(run)
+    page = page_for(people.anna)
+    response = page.get(f"/runs/{run.pk}/compare/")
+    html = response.content.decode()
+    preference = Preference.objects.get()
+    assert f"/runs/comparisons/{preference.pk}/1/" in html
+    card = html.partition('id="compare"')[2].partition("</section>")[0]
+    for word in ("epoch", "base", "sample/", "samples/", "best"):
+        assert word not in card.lower()
+    assert "no-store" in response.headers["Cache-Control"]
+    for place in ("1", "2"):
+        heard = page.get(f"/runs/comparisons/{preference.pk}/{place}/")
+        sample = preference.sample(place)
+        assert read_wav(BytesIO(heard.content)).seconds == read_wav(sample.audio_path).seconds
+        assert heard.headers["Content-Disposition"] == f'inline; filename="{place}.wav"'
+        assert not {"ETag", "Last-Modified", "X-Accel-Redirect", "Link"} & set(heard.headers)
+    assert page.get(f"/runs/comparisons/{preference.pk}/3/").status_code == 404
+
+
+def test_a_vote_leads_to_the_next_pair_and_a_second_sending_changes_nothing(
+    people: Any, run: TrainingRun, page_for: Any
+) -> None:
+    page = page_for(people.anna)
+    page.get(f"/runs/{run.pk}/compare/")
+    first = Preference.objects.get()
+    answer = page.post(f"/runs/comparisons/{first.pk}/vote/", {"vote": "1"})
+    assert answer.headers["Location"] == f"/runs/{run.pk}/compare/"
+    html = page.get(answer.headers["Location"]).content.decode()
+    assert "1 of 6 pairs judged" in html
+    assert str(first.pk) not in html
+    # The button pressed twice, or the page gone back to.
+    again = page.post(f"/runs/comparisons/{first.pk}/vote/", {"vote": "2"}, follow=True)
+    assert "your first vote stands" in again.content.decode()
+    first.refresh_from_db()
+    assert first.vote == "1"
+    assert Preference.objects.given().count() == 1
+
+
+def test_a_choice_of_epochs_goes_along(people: Any, run: TrainingRun, page_for: Any) -> None:
+    page = page_for(people.anna)
+    html = page.get(f"/runs/{run.pk}/compare/?among=0&among=2").content.decode()
+    assert "0 of 2 pairs judged" in html
+    assert '<input type="hidden" name="among" value="2">' in html
+    answer = page.post(f"/runs/comparisons/{Preference.objects.get().pk}/vote/", {"vote": "0", "among": ["0", "2"]})
+    assert answer.headers["Location"].endswith("/compare/?among=0&among=2")
+    refused = page.get(f"/runs/{run.pk}/compare/?among=0&among=7")
+    assert refused.status_code == 400
+    assert "no samples of epoch 7" in refused.content.decode()
+    odd = page.get(f"/runs/{run.pk}/compare/?among=x&among=%00&among=-1")
+    assert odd.status_code == 200
+
+
+def test_nonsense_is_answered_with_a_sentence(people: Any, run: TrainingRun, page_for: Any) -> None:
+    page = page_for(people.anna)
+    page.get(f"/runs/{run.pk}/compare/")
+    answer = page.post(f"/runs/comparisons/{Preference.objects.get().pk}/vote/", {"vote": "best"}, follow=True)
+    assert "not “best”" in answer.content.decode()
+    assert Preference.objects.get().is_open
+
+
+def test_strangers_hear_nothing_and_vote_on_nothing(people: Any, run: TrainingRun, page_for: Any, client: Any) -> None:
+    sound_of(run)
+    page_for(people.anna).get(f"/runs/{run.pk}/compare/")
+    pk = Preference.objects.get().pk
+    ben = page_for(people.ben)
+    assert ben.get(f"/runs/comparisons/{pk}/1/").status_code == 404
+    assert ben.post(f"/runs/comparisons/{pk}/vote/", {"vote": "1"}).status_code == 404
+    # A run that is no longer shared is gone for its voters too.
+    TrainingRun.objects.update(visibility="private")
+    anna = page_for(people.anna)
+    assert anna.get(f"/runs/{run.pk}/compare/").status_code == 404
+    assert anna.get(f"/runs/{run.pk}/compare/outcome/").status_code == 404
+    assert anna.get(f"/runs/comparisons/{pk}/1/").status_code == 404
+    assert anna.post(f"/runs/comparisons/{pk}/vote/", {"vote": "1"}).status_code == 404
+    assert Preference.objects.get().is_open
+    for path in (f"/runs/{run.pk}/compare/", f"/runs/comparisons/{pk}/1/"):
+        assert client.get(path).status_code == 302
+
+
+def test_the_outcome_is_shown_to_whoever_sees_the_run(people: Any, run: TrainingRun, page_for: Any) -> None:
+    page = page_for(people.ben)
+    assert "Nobody has compared" in page.get(f"/runs/{run.pk}/compare/outcome/").content.decode()
+    judge_all(run, people.anna, lambda earlier, later: later)
+    html = " ".join(page.get(f"/runs/{run.pk}/compare/outcome/").content.decode().split())
+    assert "6 votes by 1 person" in html
+    assert "Epoch 2 against the base model" in html
+    # Two of two: Wilson's interval is 34 % to 100 %.
+    assert "34 % to 100 %" in html
+    assert "no difference shown" in html
+
+
+def test_a_sample_that_is_gone_is_not_there(people: Any, run: TrainingRun, page_for: Any, api_for: Any) -> None:
+    page_for(people.anna).get(f"/runs/{run.pk}/compare/")
+    pk = Preference.objects.get().pk
+    assert page_for(people.anna).get(f"/runs/comparisons/{pk}/1/").status_code == 404
+    answer = api_for(people.anna).get(f"/api/v1/comparisons/{pk}/audio/1/")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "sample_gone")
+
+
+def test_the_run_leads_there_once_there_is_something_to_compare(people: Any, run: TrainingRun, page_for: Any) -> None:
+    address = f"/runs/{run.pk}/compare/"
+    assert address in page_for(people.anna).get(f"/runs/{run.pk}/").content.decode()
+    empty = RunFactory(owner=people.tom)
+    page = page_for(people.tom)
+    assert "/compare/" not in page.get(f"/runs/{empty.pk}/").content.decode()
+    assert "wait for its first checkpoints" in page.get(f"/runs/{empty.pk}/compare/").content.decode()
+
+
+# --- API and admin ------------------------------------------------------------------------------------------------
+
+
+def test_comparing_over_the_api(people: Any, run: TrainingRun, api_for: Any) -> None:
+    sound_of(run)
+    api = api_for(people.anna)
+    turn = api.post(f"/api/v1/training-runs/{run.pk}/compare/", {"among": [0, 1]}).json()
+    assert (turn["done"], turn["total"]) == (0, 2)
+    pair = turn["comparison"]
+    assert set(pair) == {"id", "run", "text", "first", "second", "vote", "dealt_at", "voted_at"}
+    with wave.open(BytesIO(api.get(pair["second"]).content)) as heard:
+        assert heard.getframerate() == 24_000
+    path = f"/api/v1/comparisons/{pair['id']}/"
+    assert api.post(f"{path}vote/", {"vote": "x"}).json()["error"]["code"] == "vote_unknown"
+    for _ in range(2):
+        assert api.post(f"{path}vote/", {"vote": "2"}).json()["vote"] == "2"
+    refused = api.post(f"{path}vote/", {"vote": "1"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "vote_given")
+    api.post(f"/api/v1/training-runs/{run.pk}/compare/", {"among": [0, 1]})
+    assert api.get("/api/v1/comparisons/", {"open": "true"}).json()["count"] == 1
+    assert api.get("/api/v1/comparisons/", {"open": "false"}).json()["count"] == 1
+    told = api.get(f"/api/v1/training-runs/{run.pk}/preferences/").json()
+    assert (told["votes"], told["voters"], len(told["standings"])) == (1, 1, 2)
+    won = Preference.objects.get(pk=pair["id"]).winner
+    assert won is not None
+    assert told["standings"][0]["epoch"] == won.epoch
+
+
+def test_the_api_keeps_comparisons_apart(people: Any, run: TrainingRun, api_for: Any) -> None:
+    pair = api_for(people.anna).post(f"/api/v1/training-runs/{run.pk}/compare/").json()["comparison"]
+    for stranger in (people.ben, people.root):
+        api = api_for(stranger)
+        assert api.get(f"/api/v1/comparisons/{pair['id']}/").status_code == 404
+        assert api.post(f"/api/v1/comparisons/{pair['id']}/vote/", {"vote": "1"}).status_code == 404
+        assert api.get(f"/api/v1/comparisons/{pair['id']}/audio/1/").status_code == 404
+        assert api.get("/api/v1/comparisons/").json()["count"] == 0
+    hidden = RunFactory(owner=people.tom)
+    for action in ("compare", "preferences"):
+        path = f"/api/v1/training-runs/{hidden.pk}/{action}/"
+        call = api_for(people.anna).post if action == "compare" else api_for(people.anna).get
+        assert call(path).status_code == 404
+    refused = api_for(people.tom).post(f"/api/v1/training-runs/{hidden.pk}/compare/")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "nothing_to_compare")
+
+
+def test_the_admin_lists_ones_own_given_votes(people: Any, run: TrainingRun, page_for: Any) -> None:
+    judge_all(run, people.tom, lambda earlier, later: later, among=(0, 2))
+    comparison_next(run=run, voter=people.tom)
+    judge_all(run, people.anna, lambda earlier, later: None)
+    html = page_for(people.tom).get("/admin/training/preference/").content.decode()
+    assert html.count("epoch 2, base model") == 2
+    assert "anna" not in html
+    html = page_for(people.root).get("/admin/training/preference/").content.decode()
+    assert html.count("epoch 2, base model") == 4
+    assert html.count("epoch 1, base model") == 2
+    assert "anna" in html
