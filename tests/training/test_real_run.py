@@ -105,10 +105,10 @@ def test_what_training_wrote_is_what_page_admin_and_api_list(
             assert (sound.getframerate(), sound.getnchannels(), sound.getsampwidth()) == (24_000, 1, 2)
             assert sound.getnframes() > 0
 
-    # The page shows a row per checkpoint, the base model first, each with its own player.
+    # The page shows a row per checkpoint, after the recording and the base model, each with its own player.
     page = page_for(people.tom)
     html = page.get(f"/runs/{run.pk}/").content.decode()
-    assert re.findall(r'<tr id="row-(\w+)"', html) == ["base", "1", "2", "3"]
+    assert re.findall(r'<tr id="row-(\w+)"', html) == ["reference", "base", "1", "2", "3"]
     for row in rows:
         part = html.split(f'<tr id="row-{row.epoch}"')[1].split("</tr>")[0]
         assert f'data-checkpoint="{row.pk}"' in part
