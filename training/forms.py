@@ -65,6 +65,18 @@ class RunForm(forms.Form):
         help_text="The files of so many best ones stay, and of the last, pinned ones and those that a voice uses. "
         "Empty: all. Losses and samples always stay.",
     )
+    early_stopping_patience = forms.IntegerField(
+        required=False,
+        label="Stop early after",
+        help_text="Epochs without a better validation loss, after which the run ends. Empty: it makes all its epochs.",
+    )
+    early_stopping_min_delta = forms.FloatField(
+        required=False,
+        initial=_DEFAULTS.early_stopping_min_delta,
+        label="Better by at least",
+        help_text="How far the validation loss has to fall below its best for an epoch to count as better.",
+        widget=forms.NumberInput(attrs={"step": "any"}),
+    )
     prompt = forms.CharField(
         required=False,
         max_length=500,
@@ -106,6 +118,8 @@ class RunForm(forms.Form):
             precision=chosen["precision"],
             seed=chosen["seed"],
             keep_best=chosen["keep_best"],
+            early_stopping_patience=chosen["early_stopping_patience"],
+            early_stopping_min_delta=chosen["early_stopping_min_delta"] or 0.0,
             prompts=[chosen["prompt"]] if chosen["prompt"] else [],
             fixed_prompts=chosen["fixed_prompts"],
         )

@@ -200,6 +200,14 @@ class TrainingRunCreateSerializer(serializers.Serializer[TrainingRun]):
         allow_null=True,
         help_text="So many best ones keep their files, besides the last, pinned ones and those in use; null: all.",
     )
+    early_stopping_patience = serializers.IntegerField(
+        default=_DEFAULTS.early_stopping_patience,
+        allow_null=True,
+        help_text="Epochs without a better validation loss after which the run ends; null: it makes all its epochs.",
+    )
+    early_stopping_min_delta = serializers.FloatField(
+        default=_DEFAULTS.early_stopping_min_delta, help_text="How far below its best counts as better."
+    )
     precision = serializers.ChoiceField(choices=Precision.choices, default=_DEFAULTS.precision)
     prompts = serializers.ListField(
         child=serializers.CharField(max_length=500),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from training.engine.launch import ADAPTER_CONFIG as CONFIG
 from training.engine.launch import ADAPTER_WEIGHTS as WEIGHTS
+from xttsproject.lib.disk import room_for
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import atomic_directory, atomic_path, sha256_of, write_json
 
@@ -55,6 +56,7 @@ def write_checkpoint(
     run_dir: Path,
     save: Callable[[Path], None],
     *,
+    needed: int,
     epoch: int,
     step: int,
     train_loss: float,
@@ -62,8 +64,14 @@ def write_checkpoint(
     base_validation: Losses | None,
     seconds: float,
 ) -> CheckpointFacts:
-    """Write an epoch's folder whole or not at all; ``save`` puts the adapter's files into the folder it is given."""
-    with atomic_directory(checkpoint_folder(run_dir, epoch)) as folder:
+    """Write an epoch's folder whole or not at all; ``save`` puts the adapter's files into the folder it is given.
+
+    ``needed`` is about how many bytes that takes. DomainError ``disk_full``, before the first of them is written.
+    """
+    with (
+        room_for(run_dir, needed, f"The checkpoint of epoch {epoch}"),
+        atomic_directory(checkpoint_folder(run_dir, epoch)) as folder,
+    ):
         save(folder)
         weights = folder / WEIGHTS
         facts = CheckpointFacts(
@@ -102,7 +110,8 @@ def read_checkpoint(run_dir: Path, epoch: int) -> CheckpointFacts:
 class Position:
     """``epoch`` whole epochs and ``steps_in_epoch`` of the next are behind the run; ``step`` counts over all.
 
-    ``loss_sum`` is of that begun epoch, ``seconds`` its time so far. ``identity`` is what must be the same for the
+    ``loss_sum`` is of that begun epoch, ``seconds`` its time so far. ``pieces`` is into how many
+    every batch had to be divided for memory's sake. ``identity`` is what must be the same for the
     state to be continued.
     """
 
@@ -113,13 +122,18 @@ class Position:
     seconds: float
     identity: dict[str, Any]
     base_validation: Losses | None
+    pieces: int = 1
 
 
 def write_state(run_dir: Path, tensors: dict[str, Tensor], position: Position) -> None:
     """Replace the resume file in one step: a kill leaves either the previous one or this one."""
     from safetensors.torch import save_file
 
-    with atomic_path(run_dir / STATE / RESUME) as temporary:
+    needed = sum(value.numel() * value.element_size() for value in tensors.values())
+    with (
+        room_for(run_dir, needed, "The file from which the run goes on"),
+        atomic_path(run_dir / STATE / RESUME) as temporary,
+    ):
         save_file(tensors, temporary, metadata={"position": json.dumps(asdict(position))})
 
 

@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +20,7 @@ from training.engine.checkpoint import Losses
 from training.engine.dataset import Clip
 from training.engine.features import ClipFeatures
 from training.engine.losses import FRAME_SAMPLES, Batch, collate, forward_losses, misled
+from training.engine.memory import give_back, is_out_of_memory
 from training.engine.optimizer import build_optimizer, load_optimizer_state, optimizer_state
 from training.engine.schedule import Schedule
 from training.engine.seeds import derive, generator
@@ -72,13 +73,23 @@ class Fit:
     """One model being fitted. ``gpt`` is Coqui's GPT whose trainable parameters require gradients."""
 
     def __init__(
-        self, spec: TrainSpec, gpt: Any, train: Split, validation: Split, stop_token: int, accelerator: Accelerator
+        self,
+        spec: TrainSpec,
+        gpt: Any,
+        train: Split,
+        validation: Split,
+        stop_token: int,
+        accelerator: Accelerator,
+        on_smaller: Callable[[], None] = lambda: None,
     ):
         self.spec = spec
         self.accelerator = accelerator
         self.device: torch.device = accelerator.device
         self._train, self._validation = train, validation
         self._stop_token = stop_token
+        self._on_smaller = on_smaller
+        # Into how many pieces every batch is divided, since memory ran out: 1, 2, 4 …
+        self.pieces = 1
         self._frames = [features.frames for features in train.features]
         self._speakers = [clip.speaker for clip in train.clips]
         self._by_speaker: dict[str, list[int]] = defaultdict(list)
@@ -129,33 +140,79 @@ class Fit:
         self, epoch: int, step: int, first: int, group: list[list[int]], progress: Progress
     ) -> tuple[float, float]:
         """One optimizer step over the group's batches; the mean text and mel losses."""
-        sums = torch.zeros(2, dtype=torch.float64)
-        for number, indices in enumerate(group):
-            progress.check()
-            batch = self._batch(indices, epoch, first + number)
-            # Dropout and noise too depend on the place alone.
-            torch.manual_seed(derive(self.spec.seed, "dropout", epoch, first + number))
-            last = number == len(group) - 1
-            with nullcontext() if last else self.accelerator.no_sync(self._gpt):
-                read = misled(batch.codes, self.spec.code_noise)
-                text, mel = forward_losses(self._gpt, replace(batch, codes=read))
-                loss = self.spec.text_loss_weight * text + self.spec.mel_loss_weight * mel
-                losses = torch.stack([text.detach(), mel.detach()]).double().cpu()
-                self._check_finite(losses, epoch, step, batch)
-                self.accelerator.backward(loss / len(group))
-            sums += losses / len(group)
+        sums = None
+        while sums is None:
+            try:
+                sums, ids = self._gradients(epoch, step, first, group, progress)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+            # Not in the handler: the error holds on to the frames, and so to the tensors, of what did not fit.
+            if sums is None:
+                self._halve(max(len(batch) for batch in group))
         norm = self.accelerator.clip_grad_norm_(list(self.parameters.values()), self.spec.max_grad_norm)
         # With a loss scaler (fp16) gradients overflow now and then by design, and the scaler skips the step.
         if self.accelerator.scaler is None and norm is not None and not math.isfinite(float(norm)):
-            raise self._not_finite("the gradient", float(norm), epoch, step, batch)
+            raise self._not_finite("the gradient", float(norm), epoch, step, ids)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
         return float(sums[0]), float(sums[1])
 
-    def _batch(self, indices: list[int], epoch: int, number: int) -> Batch:
+    def _gradients(
+        self, epoch: int, step: int, first: int, group: list[list[int]], progress: Progress
+    ) -> tuple[Tensor, tuple[str, ...]]:
+        """Sum the gradients of a step up; its mean losses, and the clips of its last batch."""
+        sums = torch.zeros(2, dtype=torch.float64)
+        ids: tuple[str, ...] = ()
+        for number, indices in enumerate(group):
+            pieces = self._divided(indices)
+            for place, batch in enumerate(self._batches(indices, pieces, epoch, first + number)):
+                progress.check()
+                # Dropout and noise too depend on the place alone.
+                where = (first + number, place) if self.pieces > 1 else (first + number,)
+                torch.manual_seed(derive(self.spec.seed, "dropout", epoch, *where))
+                last = number == len(group) - 1 and place == len(pieces) - 1
+                share = len(batch.ids) / len(indices) / len(group)
+                with nullcontext() if last else self.accelerator.no_sync(self._gpt):
+                    read = misled(batch.codes, self.spec.code_noise)
+                    text, mel = forward_losses(self._gpt, replace(batch, codes=read))
+                    loss = self.spec.text_loss_weight * text + self.spec.mel_loss_weight * mel
+                    losses = torch.stack([text.detach(), mel.detach()]).double().cpu()
+                    self._check_finite(losses, epoch, step, batch.ids)
+                    self.accelerator.backward(loss * share)
+                sums += losses * share
+                ids = batch.ids
+        return sums, ids
+
+    def _divided(self, indices: list[int]) -> list[slice]:
+        size = math.ceil(len(indices) / self.pieces)
+        return [slice(start, start + size) for start in range(0, len(indices), size)]
+
+    def _halve(self, clips: int) -> None:
+        """Batches of half as many clips from now on, twice as many to a step: the step itself stays what it was.
+
+        ``clips`` is how many the batch had that did not fit. DomainError ``out_of_memory`` where one alone does not.
+        """
+        self._optimizer.zero_grad(set_to_none=True)
+        give_back()
+        if math.ceil(clips / self.pieces) <= 1:
+            raise DomainError(
+                "out_of_memory",
+                f"The memory of {self.device} does not hold one clip at a time. Leave out the longest clips, take "
+                f"another precision than {self.spec.precision}, a LoRA rank below {self.spec.lora.rank}, or a larger "
+                "device.",
+                permanent=False,
+            )
+        self.pieces *= 2
+        logger.warning("Memory ran out: batches are divided by %d from now on.", self.pieces)
+        self._on_smaller()
+
+    def _batches(self, indices: list[int], pieces: list[slice], epoch: int, number: int) -> Iterator[Batch]:
+        """A batch in its pieces. References are drawn for the whole, so they do not depend on the memory there is."""
         random = generator(self.spec.seed, "references", epoch, number)
         references = draw_references(indices, self._frames, self._speakers, self._by_speaker, FRAMES_PER_SECOND, random)
-        return self._collate(self._train, indices, references, mask=True)
+        for piece in pieces:
+            yield self._collate(self._train, indices[piece], references[piece], mask=True)
 
     def _collate(self, split: Split, indices: list[int], references: list[Reference], *, mask: bool) -> Batch:
         batch = collate(indices, references, split.clips, split.features, self._stop_token, mask_references=mask)
@@ -176,10 +233,16 @@ class Fit:
         self._gpt.eval()
         sums = torch.zeros(2, dtype=torch.float64)
         for indices in sequential_batches([clip.samples for clip in clips], self.spec.batch_size):
-            progress.check()
-            references = fixed_references(indices, frames, FRAMES_PER_SECOND)
-            batch = self._collate(self._validation, indices, references, mask=False)
-            sums += torch.stack(forward_losses(self._gpt, batch)).double().cpu() * len(indices)
+            found = None
+            while found is None:
+                try:
+                    found = self._validated(indices, frames, progress)
+                except Exception as error:
+                    if not is_out_of_memory(error):
+                        raise
+                if found is None:
+                    self._halve(len(indices))
+            sums += found
         text, mel = (float(value) / len(clips) for value in sums)
         if not (math.isfinite(text) and math.isfinite(mel)):
             raise DomainError(
@@ -187,6 +250,16 @@ class Fit:
                 f"The validation loss became {text + mel}: the weights are no longer usable. {self._advice()}",
             )
         return Losses(self.spec.text_loss_weight * text + self.spec.mel_loss_weight * mel, text, mel)
+
+    def _validated(self, indices: list[int], frames: list[int], progress: Progress) -> Tensor:
+        """The text and mel losses of a batch, each times its clips."""
+        sums = torch.zeros(2, dtype=torch.float64)
+        references = fixed_references(indices, frames, FRAMES_PER_SECOND)
+        for piece in self._divided(indices):
+            progress.check()
+            batch = self._collate(self._validation, indices[piece], references[piece], mask=False)
+            sums += torch.stack(forward_losses(self._gpt, batch)).double().cpu() * len(indices[piece])
+        return sums
 
     # -- memory ---------------------------------------------------------------------------------------------------
 
@@ -205,17 +278,27 @@ class Fit:
             scale, tracker = state[SCALER].tolist()
             scaler.load_state_dict({**scaler.state_dict(), "scale": scale, "_growth_tracker": int(tracker)})
 
+    @property
+    def batch_size(self) -> int:
+        """Clips that are in memory at once."""
+        return math.ceil(self.spec.batch_size / self.pieces)
+
+    @property
+    def accumulation(self) -> int:
+        """Batches of that size to an optimizer step."""
+        return self.spec.accumulation * self.pieces
+
     # -- what went wrong ------------------------------------------------------------------------------------------
 
-    def _check_finite(self, losses: Tensor, epoch: int, step: int, batch: Batch) -> None:
+    def _check_finite(self, losses: Tensor, epoch: int, step: int, clips: Sequence[str]) -> None:
         for value in losses.tolist():
             if not math.isfinite(value):
-                raise self._not_finite("the loss", value, epoch, step, batch)
+                raise self._not_finite("the loss", value, epoch, step, clips)
 
-    def _not_finite(self, what: str, value: float, epoch: int, step: int, batch: Batch) -> DomainError:
+    def _not_finite(self, what: str, value: float, epoch: int, step: int, clips: Sequence[str]) -> DomainError:
         return DomainError(
             "loss_not_finite",
-            f"At step {step} in epoch {epoch} {what} became {value}, on the clips {', '.join(batch.ids)}. "
+            f"At step {step} in epoch {epoch} {what} became {value}, on the clips {', '.join(clips)}. "
             + self._advice(),
         )
 

@@ -27,7 +27,10 @@ from training.engine.fit import EpochProgress, Fit, Split, StepFacts, build_acce
 from training.engine.launch import EVENTS, TENSORBOARD
 from training.engine.model import Base, BundleAnalyser, open_base
 from training.engine.sampling import BASE_EPOCH, SampleFacts, check_prompts, speak_samples
+from training.engine.sizes import adapter_bytes, state_bytes
 from training.engine.spec import TrainSpec
+from training.engine.stopping import patience_ran_out
+from xttsproject.lib.disk import require_free, room_for
 from xttsproject.lib.errors import Cancelled, DomainError
 from xttsproject.lib.progress import Progress
 
@@ -61,9 +64,14 @@ class Run:
     def __init__(self, spec: TrainSpec, events: ev.EventWriter, progress: Progress):
         self.spec, self._events, self._progress = spec, events, progress
         self._told = _already_told(spec)
+        self._at = EpochProgress(1, 0)
 
     def execute(self) -> None:
         """Train to the end. DomainError for what a person can mend, Cancelled when asked to stop."""
+        with room_for(self.spec.run_dir, 0, "The run"):
+            self._execute()
+
+    def _execute(self) -> None:
         spec = self.spec
         keep.clear_leftovers(spec.run_dir)
         base = open_base(spec.bundle)
@@ -71,6 +79,10 @@ class Run:
         dataset = read_dataset(
             spec.manifest, spec.language, base.tokenizer.encode_sentence, base.limits, self._progress
         )
+        _require_validation(spec, dataset)
+        self._checkpoint_bytes = adapter_bytes(base.config.gpt, spec.lora)
+        self._epoch_bytes = self._checkpoint_bytes + state_bytes(base.config.gpt, spec.lora)
+        require_free(spec.run_dir, self._epoch_bytes, "The run")
         accelerator = build_accelerator(spec)
         self._device = str(accelerator.device)
         self._identity = _identity(spec, base, dataset)
@@ -78,6 +90,9 @@ class Run:
         position = resumed[1] if resumed else None
         if position:
             keep.check_identity(position.identity, self._identity)
+            self._at = EpochProgress(
+                position.epoch + 1, position.step, position.steps_in_epoch, position.loss_sum, position.seconds
+            )
         self._progress.check()
 
         gpt = base.load_gpt()
@@ -96,22 +111,26 @@ class Run:
         self._fit = self._build_fit(dataset, found, base, accelerator)
         if resumed:
             self._fit.load_optimizer_state(_part(resumed[0], "optimizer/"))
+            if position and position.pieces > 1:
+                self._fit.pieces = position.pieces
+                self._tell_smaller()
         self._speak(BASE_EPOCH)
-        at = EpochProgress(1, 0)
-        if position:
-            at = EpochProgress(
-                position.epoch + 1, position.step, position.steps_in_epoch, position.loss_sum, position.seconds
-            )
+        at = self._at
         with SummaryWriter(
             str(spec.run_dir / TENSORBOARD), purge_step=at.step + 1 if position else None
         ) as self._board:
             self._base_validation = position.base_validation if position else self._measure_base()
             if position and position.epoch:
                 self._complete(keep.read_checkpoint(spec.run_dir, position.epoch))
-            for epoch in range(at.epoch, spec.epochs + 1):
+            while at.epoch <= spec.epochs and not self._stops_early(at.epoch - 1):
+                require_free(spec.run_dir, self._epoch_bytes, f"Epoch {at.epoch}")
+                self._at = at
                 self._train_epoch(at)
-                at = EpochProgress(epoch + 1, at.step)
-        self._events.write(ev.FINISHED, best_epoch=self._best_epoch())
+                at = EpochProgress(at.epoch + 1, at.step)
+        done = at.epoch - 1
+        self._events.write(
+            ev.FINISHED, best_epoch=self._best_epoch(), stopped_early_at=done if done < spec.epochs else None
+        )
 
     # -- an epoch -------------------------------------------------------------------------------------------------
 
@@ -136,6 +155,7 @@ class Run:
         facts = keep.write_checkpoint(
             self.spec.run_dir,
             lambda folder: lora.save_adapter(folder, self._gpt, self._config),
+            needed=self._checkpoint_bytes,
             epoch=at.epoch,
             step=at.step,
             train_loss=train_loss,
@@ -192,26 +212,49 @@ class Run:
         tensors = {f"adapter/{key}": value for key, value in lora.adapter_state(self._gpt).items()}
         tensors |= {f"optimizer/{key}": value for key, value in self._fit.optimizer_state().items()}
         position = Position(
-            epochs_done, at.step, at.steps, at.loss_sum, at.seconds, self._identity, self._base_validation
+            epochs_done,
+            at.step,
+            at.steps,
+            at.loss_sum,
+            at.seconds,
+            self._identity,
+            self._base_validation,
+            self._fit.pieces,
         )
         keep.write_state(self.spec.run_dir, tensors, position)
 
     def _best_epoch(self) -> int:
         """The epoch of the lowest validation loss, or of the lowest training loss without validation clips."""
-        losses = {}
-        for epoch in range(1, self.spec.epochs + 1):
+        found = self._facts(self.spec.epochs)
+        losses = {
+            epoch: facts.validation.total if facts.validation else facts.train_loss for epoch, facts in found.items()
+        }
+        return min(losses, key=lambda epoch: (losses[epoch], epoch), default=self.spec.epochs)
+
+    def _facts(self, last: int) -> dict[int, CheckpointFacts]:
+        """What the epochs up to ``last`` came to, their weights still kept or not."""
+        found = {}
+        for epoch in range(1, last + 1):
+            if not keep.checkpoint_folder(self.spec.run_dir, epoch).exists():
+                continue
             try:
-                facts = keep.read_facts(self.spec.run_dir, epoch)
+                found[epoch] = keep.read_facts(self.spec.run_dir, epoch)
             except DomainError as error:
                 logger.warning("%s", error.message)
-                continue
-            losses[epoch] = facts.validation.total if facts.validation else facts.train_loss
-        return min(losses, key=lambda epoch: (losses[epoch], epoch), default=self.spec.epochs)
+        return found
+
+    def _stops_early(self, done: int) -> bool:
+        patience = self.spec.early_stopping_patience
+        if patience is None:
+            return False
+        losses = [facts.validation.total for facts in self._facts(done).values() if facts.validation]
+        return patience_ran_out(losses, patience, self.spec.early_stopping_min_delta)
 
     def _build_fit(self, dataset: Dataset, found: list[ClipFeatures], base: Base, accelerator: Any) -> Fit:
         count = len(dataset.train)
         train, validation = Split(dataset.train, found[:count]), Split(dataset.validation, found[count:])
-        return Fit(self.spec, self._gpt, train, validation, base.config.gpt.stop_audio_token, accelerator)
+        stop_token = base.config.gpt.stop_audio_token
+        return Fit(self.spec, self._gpt, train, validation, stop_token, accelerator, self._tell_smaller)
 
     def _measure_base(self) -> Losses | None:
         """The untrained model's validation loss: where the curves begin."""
@@ -232,6 +275,17 @@ class Run:
             trainable_parameters=sum(value.numel() for value in lora.trainable(self._gpt).values()),
             resumed_from_epoch=position.epoch if position else None,
             device=self._device,
+        )
+
+    def _tell_smaller(self) -> None:
+        """Memory ran out, now or before a resume: what a step is made of since."""
+        fit = self._fit
+        self._events.write(
+            ev.MEMORY,
+            epoch=self._at.epoch,
+            step=self._at.step + 1,
+            batch_size=fit.batch_size,
+            accumulation=fit.accumulation,
         )
 
     def _tell_features(self) -> Any:
@@ -270,6 +324,16 @@ def _already_told(spec: TrainSpec) -> set[tuple[Any, ...]]:
         elif event.kind == ev.SAMPLE and (spec.run_dir / event.data["path"]).exists():
             told.add((event.kind, event.data["epoch"], event.data["prompt_index"]))
     return told
+
+
+def _require_validation(spec: TrainSpec, dataset: Dataset) -> None:
+    if spec.early_stopping_patience is not None and not dataset.validation:
+        raise DomainError(
+            "validation_missing",
+            f"Early stopping after {spec.early_stopping_patience} epochs needs validation clips, and the dataset has "
+            "none that can be used; switch it off, or freeze the dataset with a validation share.",
+            field="early_stopping_patience",
+        )
 
 
 def _identity(spec: TrainSpec, base: Base, dataset: Dataset) -> dict[str, Any]:

@@ -88,8 +88,10 @@ class TrainSpec:
     ``manifest`` is the dataset version's JSONL. ``reference_clips`` condition the epoch samples. ``features_dir``
     holds what is computed once per clip and model; runs that share it share the work (default: within the run).
     ``keep_best`` is how many checkpoints keep their weights, besides the last one, pinned ones and those in use; None
-    keeps all. ``threads`` is for the CPU, None lets torch choose. ``code_noise`` is the share of the codes read that
-    are false, so that the model forgives its own slips: a small model needs it.
+    keeps all. After ``early_stopping_patience`` epochs in which the validation loss has not fallen by more than
+    ``early_stopping_min_delta`` below its best, the run ends (None: it does not). ``threads`` is for the CPU, None lets
+    torch choose. ``code_noise`` is the share of the codes read that are false, so that the model forgives its own
+    slips: a small model needs it.
     """
 
     run_dir: Path
@@ -112,6 +114,8 @@ class TrainSpec:
     mel_loss_weight: float = 1.0
     code_noise: float = 0.0
     keep_best: int | None = 10
+    early_stopping_patience: int | None = None
+    early_stopping_min_delta: float = 0.0
     sample_prompts: tuple[Prompt, ...] = ()
     reference_clips: tuple[Path, ...] = ()
     threads: int | None = None
@@ -135,6 +139,9 @@ class TrainSpec:
         _check_number("code_noise", self.code_noise, 0, 0.9)
         if self.keep_best is not None:
             _check_number("keep_best", self.keep_best, 1, 100_000, whole=True)
+        if self.early_stopping_patience is not None:
+            _check_number("early_stopping_patience", self.early_stopping_patience, 1, 100_000, whole=True)
+        _check_number("early_stopping_min_delta", self.early_stopping_min_delta, 0, 100)
         if self.threads is not None:
             _check_number("threads", self.threads, 1, 4096, whole=True)
         _check_choice("schedule", self.schedule, SCHEDULES)

@@ -89,7 +89,10 @@ class TrainingRun(OwnedModel):
 
     def succeed(self) -> bool:
         return self._move(
-            (RunState.RUNNING,), state=RunState.SUCCEEDED, finished_at=timezone.now(), epoch=self.epochs_total
+            (RunState.RUNNING,),
+            state=RunState.SUCCEEDED,
+            finished_at=timezone.now(),
+            epoch=self.facts.get("stopped_early_at") or self.epochs_total,
         )
 
     def fail(self, code: str, message: str) -> bool:

@@ -79,7 +79,10 @@ def _apply(run: TrainingRun, event: ev.Event) -> None:
         _checkpoint(run, data)
     elif event.kind == ev.SAMPLE:
         _sample(run, data)
+    elif event.kind == ev.MEMORY:
+        run.facts["memory"] = {name: data[name] for name in ("epoch", "step", "batch_size", "accumulation")}
     elif event.kind == ev.FINISHED:
+        run.facts["stopped_early_at"] = data.get("stopped_early_at")
         _mark_best(run)
 
 

@@ -64,6 +64,8 @@ class RunValues:
     lora_dropout: float = LoraSpec.dropout
     seed: int = TrainSpec.seed
     keep_best: int | None = TrainSpec.keep_best
+    early_stopping_patience: int | None = TrainSpec.early_stopping_patience
+    early_stopping_min_delta: float = TrainSpec.early_stopping_min_delta
     precision: str = TrainSpec.precision
     prompts: Sequence[str] = ()
     fixed_prompts: bool = True
@@ -108,6 +110,13 @@ def spec_build(*, version: DatasetVersion, bundle: Bundle, values: RunValues) ->
     except DomainError as error:
         field = _FIELDS.get(error.field or "", error.field)
         raise DomainError(error.code, error.message, permanent=error.permanent, field=field) from error
+    if spec.early_stopping_patience is not None and not version.clips_validation:
+        raise DomainError(
+            "validation_missing",
+            f"Early stopping watches the validation loss, and {version} has no validation clips; leave the patience "
+            "empty, or freeze the dataset with a validation share.",
+            field="early_stopping_patience",
+        )
     speaks = read_config(bundle.path).languages
     if language not in speaks:
         raise DomainError(

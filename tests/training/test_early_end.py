@@ -1,0 +1,63 @@
+"""Early stopping and memory that ran out: how they are asked for and shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.training.events import Log
+from tests.training.factories import RunFactory, VersionFactory, frozen_version
+from tests.training.test_pages import form_of
+from training.choices import RunState
+from training.engine import events as ev
+from training.models import TrainingRun
+from training.services import run_ingest_events
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_form_and_the_api_take_patience(tiny: Path, people: Any, page_for: Any, api_for: Any) -> None:
+    version = frozen_version(people.tom, clips=6)
+    body = form_of(version, early_stopping_patience="3", early_stopping_min_delta="0.05", keep_best="4")
+    assert page_for(people.tom).post("/runs/new/", body).status_code == 302
+    spec = TrainingRun.objects.get().spec
+    assert (spec["early_stopping_patience"], spec["early_stopping_min_delta"], spec["keep_best"]) == (3, 0.05, 4)
+    asked = {"name": "Two", "version": str(version.pk), "early_stopping_patience": 2, "keep_best": None}
+    made = api_for(people.tom).post("/api/v1/training-runs/", asked).json()["spec"]
+    assert (made["early_stopping_patience"], made["early_stopping_min_delta"], made["keep_best"]) == (2, 0.0, None)
+    wrong = {**asked, "name": "Three", "early_stopping_patience": 0}
+    error = api_for(people.tom).post("/api/v1/training-runs/", wrong).json()["error"]
+    assert (error["code"], error["param"]) == ("spec_invalid", "early_stopping_patience")
+    assert "got 0" in error["message"]
+
+
+def test_patience_without_validation_clips_is_refused_beside_its_field(tiny: Path, people: Any, page_for: Any) -> None:
+    version = frozen_version(people.tom, clips=6)
+    type(version).objects.filter(pk=version.pk).update(clips_validation=0)
+    answer = page_for(people.tom).post("/runs/new/", form_of(version, early_stopping_patience="3"))
+    assert answer.status_code == 400
+    assert "has no validation clips" in answer.content.decode()
+    assert not TrainingRun.objects.exists()
+
+
+def test_the_page_tells_where_memory_ran_out_and_that_the_run_stopped_early(people: Any, page_for: Any) -> None:
+    spec = {"epochs": 9, "batch_size": 4, "early_stopping_patience": 2, "early_stopping_min_delta": 0.1}
+    run = RunFactory(
+        owner=people.tom, version=VersionFactory(owner=people.tom), spec=spec, state=RunState.RUNNING, epochs_total=9
+    )
+    log = Log(run)
+    log.started(epochs=9)
+    log.writer.write(ev.MEMORY, epoch=1, step=2, batch_size=2, accumulation=2)
+    log.epoch(1, 5.0)
+    log.epoch(2, 5.1)
+    log.epoch(3, 5.2)
+    log.writer.write(ev.FINISHED, best_epoch=1, stopped_early_at=3)
+    run_ingest_events(run=run)
+    assert run.succeed()
+    assert run.epoch == 3
+    html = page_for(people.tom).get(f"/runs/{run.pk}/").content.decode()
+    assert "It ran out at step 2: since then 2 clips at a time, 2 times a step." in html
+    assert "After epoch 3: 2 epochs had brought no better validation loss." in html
+    assert "after 2 epochs without a better validation loss (by 0.1)" in html
