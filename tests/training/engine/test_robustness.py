@@ -19,14 +19,14 @@ from training.engine import fit as fitting
 from training.engine import lora
 from training.engine.events import read_events
 from training.engine.launch import EVENTS
-from training.engine.losses import Batch
+from training.engine.losses import Batch, forward_losses
 from training.engine.memory import is_out_of_memory
 from training.engine.spec import LoraSpec, TrainSpec
 from training.engine.stopping import patience_ran_out
 from xttsproject.lib.errors import Cancelled, DomainError
 from xttsproject.lib.progress import Callback, Silent
 
-REAL = fitting.forward_losses
+REAL = forward_losses
 
 
 @pytest.fixture(autouse=True)
