@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from xttsproject.xtts.likeness import SpeakerEar
 
 MEASURE = "datasets.measure"
-FORMAT = 1
+FORMAT = 2
 """Raised when a measure is added or changed: every clip is then measured anew."""
 _BATCH = 200
 

@@ -56,4 +56,4 @@ class TextMeasurer:
             return Problem("text_unusable", general[0])
         if self._limits is None:
             return None
-        return text_tokens(normalise(text, language), language, self._tokenizer.encode, self._limits)
+        return text_tokens(normalise(text, language), language, self._tokenizer.encode_sentence, self._limits)

@@ -16,11 +16,13 @@ from datasets.pipeline.screening.likeness import likeness
 from datasets.services import clip_measures
 from datasets.services.clip_measures import dataset_measure, dataset_measure_start, is_measured
 from datasets.services.leaving_out import dataset_left_out
+from datasets.services.text_measures import TextMeasurer
 from tests.datasets.factories import DatasetFactory, SegmentFactory, SourceFactory, reviewed_source
 from xttsproject import storage
 from xttsproject.lib.audio import Audio, write_wav
 from xttsproject.lib.errors import Cancelled, DomainError
 from xttsproject.lib.progress import Callback, Silent
+from xttsproject.xtts.normaliser import normalise
 
 RATE = 24_000
 SECONDS = 3.0
@@ -69,6 +71,16 @@ def test_all_measures_of_a_clip_are_known_after_the_job(case: SimpleNamespace, w
     assert first.quality["problem"] is None
     assert first.quality["tokens"] > 5
     assert first.quality["speaker_similarity"] > 0.8
+
+
+def test_tokens_are_counted_as_training_counts_them(tiny_bundle: Path):
+    from xttsproject.xtts.networks import load_tokenizer
+
+    segment = SegmentFactory.build(text="“He went home.”", source=None)
+    counted = TextMeasurer(tiny_bundle).measure(segment, "en")["tokens"]
+    tokenizer = load_tokenizer(tiny_bundle)
+    spoken = normalise(segment.text, "en")
+    assert counted == len(tokenizer.encode_sentence(spoken, "en")) < len(tokenizer.encode(spoken, "en"))
 
 
 def test_a_clip_that_sounds_like_an_earlier_one_names_it(case: SimpleNamespace):
