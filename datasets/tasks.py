@@ -18,10 +18,11 @@ from datasets.services.preparing import source_prepare
 from datasets.services.retranscribing import KIND as RETRANSCRIBE
 from datasets.services.screening import SCREEN, screening_apply, screening_undo
 from datasets.services.sources import files_follow_row, source_ended
+from datasets.services.sweeping import leftovers_sweep
 from datasets.services.transcribing import segments_transcribe, source_transcribe
 from xttsproject.jobs.choices import Queue
 from xttsproject.jobs.context import JobContext
-from xttsproject.jobs.registry import job_kind
+from xttsproject.jobs.registry import housekeeping, job_kind
 from xttsproject.lib.errors import DomainError
 
 
@@ -133,6 +134,11 @@ def screen(context: JobContext) -> dict[str, Any]:
     if context.arguments.get("undo"):
         return {"undone": screening_undo(screening=screening, editor=context.job.owner, progress=context)}
     return {**screening_apply(screening=screening, editor=context.job.owner, progress=context)}
+
+
+@housekeeping("datasets")
+def sweep() -> int:
+    return len(leftovers_sweep())
 
 
 @job_kind("datasets.export", queue=Queue.CPU, ended=_export_ended, may_retry=_export_may_retry)

@@ -8,9 +8,14 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from datasets.services.sweeping import recordings_sweep
-from tests.datasets.factories import reviewed_source
+from django.core.management import call_command
+
+from datasets.choices import ExportForm, ImportState
+from datasets.models import DatasetExport, DatasetImport, DatasetVersion
+from datasets.services.sweeping import imports_sweep, leftovers_sweep, recordings_sweep, versions_sweep
+from tests.datasets.factories import DatasetFactory, SpeakerFactory, reviewed_source
 from xttsproject import storage
+from xttsproject.jobs import registry
 
 
 def aged(path: Path, hours: float) -> Path:
@@ -82,3 +87,75 @@ def test_half_written_prints_of_clips_go_and_whole_ones_stay(people: Any) -> Non
         aged(path, 48)
     assert recordings_sweep() == [half]
     assert whole.is_file()
+
+
+def importing(owner: Any, state: str) -> DatasetImport:
+    """An import with its zip and unpacked parts, long ago."""
+    row: DatasetImport = DatasetImport.objects.create(
+        owner=owner, title=f"Import {state}", speaker=SpeakerFactory(owner=owner), language="en", state=state
+    )
+    (row.folder / "parts-1").mkdir(parents=True)
+    (row.folder / "dataset.zip").write_bytes(b"zip")
+    aged(row.folder, 48)
+    return row
+
+
+def test_of_imports_go_parts_that_nobody_reads_and_folders_that_nobody_needs(people: Any) -> None:
+    reading, failed, ready = (
+        importing(people.anna, state) for state in (ImportState.READING, ImportState.FAILED, ImportState.READY)
+    )
+    nobodys = importing(people.anna, ImportState.WAITING)
+    forgotten = nobodys.folder
+    nobodys.delete()
+    fresh = storage.import_dir(uuid.uuid4())
+    fresh.mkdir()
+    assert set(imports_sweep()) == {failed.folder / "parts-1", ready.folder, forgotten}
+    assert (failed.folder / "dataset.zip").is_file()
+    assert (reading.folder / "parts-1").is_dir()
+    assert fresh.is_dir()
+    assert imports_sweep() == []
+
+
+def test_half_exports_go_and_zips_that_nobody_can_ask_for(people: Any) -> None:
+    version = DatasetVersion.objects.create(dataset=DatasetFactory(owner=people.anna), number=1, created_by=people.anna)
+    export = DatasetExport.objects.create(version=version, form=ExportForm.LJSPEECH)
+    export.path.parent.mkdir(parents=True)
+    half, deleted = export.path.parent / ".ljspeech-abc.zip", export.path.parent / "coqui.zip"
+    nobodys = storage.exports_dir(uuid.uuid4())
+    nobodys.mkdir()
+    frozen = storage.dataset_version_dir(uuid.uuid4())
+    half_frozen = frozen.parent / f".{frozen.name}-abc"
+    for folder in (frozen, half_frozen):
+        folder.mkdir(parents=True)
+    for path in (export.path, half, deleted, nobodys / "coqui.zip", frozen / "manifest.jsonl", half_frozen / "1.wav"):
+        path.write_bytes(b"some")
+    for folder in (export.path.parent, nobodys, frozen, half_frozen):
+        aged(folder, 48)
+    os.utime(half)
+    assert set(versions_sweep()) == {deleted, nobodys, half_frozen}
+    aged(half, 48)
+    assert versions_sweep() == [half]
+    assert export.path.is_file()
+    assert frozen.is_dir()
+
+
+def test_the_watch_over_the_workers_clears_away_what_they_left(people: Any, capsys: Any) -> None:
+    upload = aged(folder_of_nobody(), 48)
+    left = importing(people.anna, ImportState.READY).folder
+    call_command("rescue", "--once")
+    assert capsys.readouterr().out == "0 jobs rescued, 2 leftovers removed.\n"
+    assert not upload.exists()
+    assert not left.exists()
+    assert leftovers_sweep() == []
+
+
+def test_trouble_with_leftovers_does_not_keep_lost_jobs_waiting(
+    db: None, monkeypatch: Any, capsys: Any, caplog: Any
+) -> None:
+    def broken() -> int:
+        raise OSError("The disk is gone.")
+
+    monkeypatch.setitem(registry._housekeeping, "datasets", broken)
+    call_command("rescue", "--once")
+    assert capsys.readouterr().out == "0 jobs rescued, 0 leftovers removed.\n"
+    assert "leftovers of datasets could not be cleared away" in caplog.text

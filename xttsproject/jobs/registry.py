@@ -59,6 +59,26 @@ def job_kind(
     return register
 
 
+_housekeeping: dict[str, Callable[[], int]] = {}
+
+
+def housekeeping(name: str) -> Callable[[Callable[[], int]], Callable[[], int]]:
+    """Register a function that clears away what dead processes left; ``manage.py rescue`` calls it every hour.
+
+    It returns how many things it removed, may run at any time and in several processes at once.
+    """
+
+    def register(sweep: Callable[[], int]) -> Callable[[], int]:
+        _housekeeping[name] = sweep
+        return sweep
+
+    return register
+
+
+def all_housekeeping() -> tuple[tuple[str, Callable[[], int]], ...]:
+    return tuple(_housekeeping.items())
+
+
 def get_kind(name: str) -> JobKind:
     return _kinds[name]
 

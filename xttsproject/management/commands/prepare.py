@@ -11,7 +11,7 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
-from datasets.services.sweeping import recordings_sweep
+from datasets.services.sweeping import leftovers_sweep
 from xttsproject.lib.files import atomic_path
 
 
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         call_command("models", "build", verbosity=verbosity)
         self._collect_static(quiet)
         # What a process that was killed left behind: half fetches, uploads, folders without a row.
-        for path in recordings_sweep():
+        for path in leftovers_sweep():
             self.stdout.write(f"Removed the leftover {path.name}.")
         self.stdout.write("Ready.")
 
