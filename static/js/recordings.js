@@ -2,6 +2,8 @@
 // the page says how it went.
 
 const form = document.querySelector("#upload-form");
+// By its hashed address, which only the page knows.
+const { Refused, element, row, size, upload, whileBusy } = form ? await import(form.dataset.module) : {};
 const input = form?.elements.namedItem("file");
 const zone = document.querySelector("#drop-zone");
 const chosen = document.querySelector("#chosen-files");
@@ -10,23 +12,6 @@ const stopButton = document.querySelector("#upload-stop");
 
 let stopped = false;
 let current = null;
-
-function size(bytes) {
-  const units = ["bytes", "kB", "MB", "GB"];
-  let step = 0;
-  while (bytes >= 1000 && step < units.length - 1) {
-    bytes /= 1000;
-    step += 1;
-  }
-  return `${step ? bytes.toFixed(1) : bytes} ${units[step]}`;
-}
-
-function element(tag, className, text) {
-  const made = document.createElement(tag);
-  made.className = className;
-  if (text) made.textContent = text;
-  return made;
-}
 
 // --- Choosing ---------------------------------------------------------------------------------------------------
 
@@ -99,86 +84,10 @@ function watchDrops() {
 
 // --- Sending ----------------------------------------------------------------------------------------------------
 
-function row(name) {
-  const item = element("li", "mb-3");
-  const track = element("div", "progress");
-  track.setAttribute("role", "progressbar");
-  track.setAttribute("aria-label", `Upload of ${name}`);
-  track.setAttribute("aria-valuemin", "0");
-  track.setAttribute("aria-valuemax", "100");
-  const bar = element("div", "progress-bar");
-  track.append(bar);
-  const note = element("div", "form-text");
-  item.append(element("div", "chosen-name", name), track, note);
-  list.append(item);
-  const link = (text, address) => {
-    const made = element("a", "", text);
-    made.href = address;
-    return made;
-  };
-  return {
-    progress(share, text) {
-      const percent = Math.round(share * 100);
-      bar.style.width = `${percent}%`;
-      track.setAttribute("aria-valuenow", String(percent));
-      note.textContent = percent < 100 ? `${percent} %${text}` : "Looking at the file…";
-    },
-    done(text, address) {
-      note.replaceChildren(link(text, address));
-      bar.classList.add("bg-success");
-    },
-    failed(text) {
-      note.textContent = text;
-      note.className = "invalid-feedback d-block";
-      bar.classList.add("bg-danger");
-    },
-    // Nothing went wrong: what was to be uploaded is here.
-    there(text, address) {
-      note.replaceChildren(text, " ", link("Open it.", address));
-      bar.classList.add("bg-success");
-    },
-  };
-}
-
-class Refused extends Error {
-  constructor(error) {
-    super(error.message);
-    this.recording = error.about?.recording;
-  }
-}
-
-// XMLHttpRequest, because fetch does not tell how much of a body has been sent.
-function send(address, token, data, onProgress) {
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    const began = performance.now();
-    current = request;
-    request.open("POST", address);
-    request.setRequestHeader("X-CSRFToken", token);
-    request.setRequestHeader("Accept", "application/json");
-    request.responseType = "json";
-    request.upload.addEventListener("progress", (event) => {
-      if (!event.lengthComputable) return;
-      const left = ((performance.now() - began) / 1000) * (event.total / event.loaded - 1);
-      const text = left > 5 ? ` of ${size(event.total)}, about ${left < 90 ? `${Math.round(left)} s` : `${Math.round(left / 60)} min`} left` : "";
-      onProgress(event.loaded / event.total, text);
-    });
-    request.addEventListener("load", () => {
-      const said = request.response?.error;
-      if (request.status === 201) resolve(request.response);
-      else if (said && request.status < 500) reject(new Refused(said));
-      else reject(new Error(said?.message ?? `The server answered ${request.status}; try again.`));
-    });
-    request.addEventListener("error", () => reject(new Error("The connection broke off; try again.")));
-    request.addEventListener("abort", () => reject(new Error("The upload was stopped.")));
-    request.send(data);
-  });
-}
-
 async function uploadOne(file, fields, title) {
-  const line = row(file.name);
+  const line = row(list, file.name);
   const data = new FormData();
-  for (const name of ["speaker", "language", "visibility"]) data.set(name, fields.get(name));
+  for (const name of ["csrfmiddlewaretoken", "speaker", "language", "visibility"]) data.set(name, fields.get(name));
   data.set("title", title);
   data.set("file", file);
   try {
@@ -186,44 +95,39 @@ async function uploadOne(file, fields, title) {
     if (file.size > Number(form.dataset.limit)) {
       throw new Refused({ message: `It has ${size(file.size)}, and the limit is ${form.dataset.limitText}.` });
     }
-    const made = await send(form.dataset.api, fields.get("csrfmiddlewaretoken"), data, line.progress);
+    current = upload(form.dataset.api, data, line.progress);
+    const made = await current.made;
     line.done(`Uploaded as “${made.title}”`, `${form.dataset.list}${made.id}/`);
     return { made };
   } catch (error) {
-    if (error.recording) line.there(error.message, `${form.dataset.list}${error.recording}/`);
+    if (error.about?.recording) line.there(error.message, `${form.dataset.list}${error.about.recording}/`);
     else line.failed(error.message);
     // What the server refused is refused again; what broke off can be sent once more.
     return { again: !(error instanceof Refused) };
+  } finally {
+    current = null;
   }
 }
 
-async function upload(event) {
+async function send(event) {
   const files = [...input.files];
   if (!files.length) return;
   event.preventDefault();
   if (form.dataset.busy) return;
-  const button = form.querySelector("button[type=submit]");
   const fields = new FormData(form);
-  form.dataset.busy = "yes";
   stopped = false;
   list.replaceChildren();
   chosen.replaceChildren();
-  button.disabled = true;
-  stopButton.hidden = false;
-  window.addEventListener("beforeunload", ask);
   const made = [];
   const left = [];
-  // One after the other: together they would only share the line.
-  for (const file of files) {
-    const outcome = await uploadOne(file, fields, files.length === 1 ? fields.get("title") : "");
-    if (outcome.made) made.push(outcome.made);
-    if (outcome.again) left.push(file);
-  }
-  window.removeEventListener("beforeunload", ask);
-  current = null;
-  stopButton.hidden = true;
-  button.disabled = false;
-  delete form.dataset.busy;
+  await whileBusy(form, stopButton, async () => {
+    // One after the other: together they would only share the line.
+    for (const file of files) {
+      const outcome = await uploadOne(file, fields, files.length === 1 ? fields.get("title") : "");
+      if (outcome.made) made.push(outcome.made);
+      if (outcome.again) left.push(file);
+    }
+  });
   // What is done is not sent a second time.
   choose(left);
   if (made.length === files.length) {
@@ -231,16 +135,12 @@ async function upload(event) {
   }
 }
 
-function ask(event) {
-  event.preventDefault();
-}
-
 if (form) {
-  form.addEventListener("submit", upload);
+  form.addEventListener("submit", send);
   input.addEventListener("change", show);
   stopButton.addEventListener("click", () => {
     stopped = true;
-    current?.abort();
+    current?.stop();
   });
   watchDrops();
   show();

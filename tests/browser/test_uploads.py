@@ -3,6 +3,7 @@
 import base64
 import re
 import wave
+import zipfile
 
 import numpy as np
 import pytest
@@ -123,6 +124,27 @@ def test_an_upload_can_be_stopped_and_what_was_not_sent_stays_chosen(maker, tmp_
     page.get_by_text("Not sent.").wait_for()
     assert page.locator("#chosen-files .chosen-name").all_inner_texts() == ["stop 4.wav", "stop 6.wav"]
     assert page.get_by_role("button", name="Upload", exact=True).is_enabled()
+
+
+def test_a_dataset_is_imported_with_a_bar_that_can_be_stopped(maker, tmp_path):
+    page = maker.page
+    archive = tmp_path / "browser set.zip"
+    with zipfile.ZipFile(archive, "w") as out:
+        out.write(recording(tmp_path / "one.wav", 11, seconds=8), "wavs/one.wav")
+        out.writestr("metadata.csv", "one|This is the only clip.|This is the only clip.\n")
+    page.goto("/datasets/import/")
+    page.locator("#import-form [type=file]").set_input_files(str(archive))
+    slow_line(page, 40_000)
+    page.get_by_role("button", name="Import", exact=True).click()
+    page.get_by_role("progressbar", name="Upload of browser set.zip").wait_for()
+    assert page.get_by_role("button", name="Import", exact=True).is_disabled()
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.get_by_text("The upload was stopped.").wait_for()
+    slow_line(page, -1)
+    page.get_by_role("button", name="Import", exact=True).click()
+    page.wait_for_url(re.compile(r"/datasets/imports/[0-9a-f-]{36}/$"))
+    page.get_by_role("heading", name="browser set").wait_for()
+    assert maker.complaints == []
 
 
 def test_without_scripts_the_form_takes_several_files_too(maker, chromium, running_portal, tmp_path):
