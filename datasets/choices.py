@@ -5,6 +5,12 @@ from django.db import models
 from xttsproject.xtts.languages import LANGUAGES
 
 LANGUAGE_CHOICES = [(language.code, language.name) for language in LANGUAGES.values()]
+UNDETERMINED = "und"
+"""The code of ISO 639-2 for a language that nobody has named yet; the first transcription listens for it."""
+RECORDING_LANGUAGES = [*LANGUAGE_CHOICES, (UNDETERMINED, "Not known yet")]
+DETECT = "detect"
+LANGUAGE_OR_DETECT = [*LANGUAGE_CHOICES, (DETECT, "Detect it")]
+"""What people and programs may ask for."""
 
 
 class ConsentKind(models.TextChoices):
@@ -28,6 +34,7 @@ class SourceState(models.TextChoices):
     PREPARING = "preparing", "Decoding and cutting"
     SEGMENTED = "segmented", "Cut, waiting for transcription"
     TRANSCRIBING = "transcribing", "Transcribing"
+    ASKING = "asking", "Waiting for its language"
     READY = "ready", "Ready for review"
     FAILED = "failed", "Failed"
     CANCELLED = "cancelled", "Cancelled"

@@ -14,7 +14,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.timezone import localtime
 
-from datasets.choices import LANGUAGE_CHOICES, ChangeKind, ConsentKind
+from datasets.choices import LANGUAGE_CHOICES, LANGUAGE_OR_DETECT, ChangeKind, ConsentKind
 from datasets.models import Dataset, DatasetVersion, SourceVideo, Speaker
 from datasets.pipeline.screening.catalogue import RULES, Rule
 from datasets.pipeline.screening.policy import Policy, Thresholds
@@ -99,7 +99,11 @@ class RecordingForm(ServiceForm):
     """What an upload and a URL have in common; speakers are those that the person sees."""
 
     speaker = forms.ModelChoiceField(queryset=Speaker.objects.none(), empty_label=None)
-    language = forms.ChoiceField(choices=LANGUAGE_CHOICES, initial="en", help_text="The language that is spoken.")
+    language = forms.ChoiceField(
+        choices=LANGUAGE_OR_DETECT,
+        initial="en",
+        help_text="The language that is spoken. “Detect it”: the first transcription listens for it.",
+    )
     title = forms.CharField(
         max_length=200, required=False, help_text="Left empty, the file's or the page's own name is taken."
     )
@@ -127,8 +131,9 @@ class UrlForm(RecordingForm):
 
 
 class DatasetImportForm(RecordingForm):
-    """A dataset that was made elsewhere."""
+    """A dataset that was made elsewhere; nothing listens to it, so its language is named."""
 
+    language = forms.ChoiceField(choices=LANGUAGE_CHOICES, initial="en", help_text="The language that is spoken.")
     file = forms.FileField(
         label="Zip of the dataset",
         allow_empty_file=True,
@@ -154,6 +159,10 @@ class DatasetImportForm(RecordingForm):
         title.max_length = title.widget.attrs["maxlength"] = 120
         self.fields["visibility"].label = "Who sees the dataset"
         title.help_text = "Of the dataset. Left empty, the zip's own name is taken."
+
+
+class LanguageForm(ServiceForm):
+    language = forms.ChoiceField(choices=LANGUAGE_OR_DETECT)
 
 
 class RecordingEditForm(ServiceForm):

@@ -31,6 +31,7 @@ urlpatterns = [
     path("recordings/<uuid:pk>/edit/", sources.source_edit, name="source-edit"),
     path("recordings/<uuid:pk>/delete/", sources.delete_source, name="source-delete"),
     path("recordings/<uuid:pk>/transcribe/", sources.retranscribe, name="source-transcribe"),
+    path("recordings/<uuid:pk>/language/", sources.set_language, name="source-language"),
     path("recordings/<uuid:pk>/review/", sources.review_all, name="source-review"),
     path("segments/<int:pk>/", segments.segment_place, name="segment-place"),
     path("segments/transcribe/", segments.transcribe, name="segments-transcribe"),

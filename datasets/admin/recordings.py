@@ -10,7 +10,9 @@ from django.http import HttpRequest
 from unfold.decorators import display
 
 from datasets.admin.access import OwnedAdmin
+from datasets.choices import DETECT
 from datasets.models import Segment, SourceVideo, Speaker
+from datasets.services.language_choice import source_language_set
 from datasets.services.retranscribing import segments_retranscribe
 from datasets.services.sources import source_delete
 from xttsproject.lib.errors import DomainError
@@ -42,13 +44,14 @@ class SourceVideoAdmin(OwnedAdmin):
     search_fields = ("title", "original_name", "url", "owner__username")
     list_select_related = ("speaker", "owner")
     date_hierarchy = "created_at"
-    actions = ("transcribe",)
+    actions = ("transcribe", "detect_language")
     fields = (
         "title",
         "visibility",
         "owner",
         "speaker",
         "language",
+        "heard_language",
         "transcriber",
         "state",
         "error",
@@ -90,6 +93,17 @@ class SourceVideoAdmin(OwnedAdmin):
                 self.message_user(request, error.message, messages.ERROR)
             else:
                 self.message_user(request, f"“{source.title}”: {count} segments will be transcribed anew.")
+
+    @admin.action(description="Detect the language and transcribe anew", permissions=["change"])
+    def detect_language(self, request: HttpRequest, queryset: QuerySet[SourceVideo]) -> None:
+        rows: Any = self.editable(request).filter(pk__in=list(queryset.values_list("pk", flat=True)))
+        for source in rows:
+            try:
+                source_language_set(source=source, language=DETECT, owner=request.user)
+            except DomainError as error:
+                self.message_user(request, error.message, messages.ERROR)
+            else:
+                self.message_user(request, f"“{source.title}”: its language will be listened for.")
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Segments are not deleted by themselves, but they do go with their recording."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import django_filters
 
-from datasets.choices import LANGUAGE_CHOICES, Flag, ReviewStatus
+from datasets.choices import RECORDING_LANGUAGES, Flag, ReviewStatus
 from datasets.models import Dataset, DatasetVersion, Segment, SourceVideo, Speaker
 from datasets.querysets import SegmentQuerySet
 from xttsproject.accounts.api.filters import VisibleFilter
@@ -37,7 +37,7 @@ class VersionFilter(django_filters.FilterSet):
 class SegmentFilter(django_filters.FilterSet):
     source = VisibleFilter(SourceVideo)
     speaker = VisibleFilter(Speaker, field_name="source__speaker")
-    language = django_filters.ChoiceFilter(choices=LANGUAGE_CHOICES, field_name="source__language")
+    language = django_filters.ChoiceFilter(choices=RECORDING_LANGUAGES, field_name="source__language")
     status = django_filters.MultipleChoiceFilter(choices=ReviewStatus.choices)
     flags = django_filters.MultipleChoiceFilter(choices=Flag.choices, method="with_flags")
     edited = django_filters.BooleanFilter()

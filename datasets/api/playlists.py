@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from datasets.api.access import WithJobsMixin
 from datasets.api.serializers import UsernameField, VisiblePrimaryKeyField
-from datasets.choices import LANGUAGE_CHOICES
+from datasets.choices import LANGUAGE_OR_DETECT
 from datasets.models import Playlist, Speaker
 from datasets.querysets import PlaylistQuerySet
 from datasets.services.playlists import Entry, playlist_delete, playlist_entries, playlist_fetch, playlist_from_url
@@ -79,7 +79,7 @@ class PlaylistDetailSerializer(PlaylistSerializer):
 class PlaylistCreateSerializer(serializers.Serializer[Any]):
     url = serializers.CharField(max_length=2000)
     speaker = VisiblePrimaryKeyField(queryset=Speaker.objects.all())
-    language = serializers.ChoiceField(choices=LANGUAGE_CHOICES)
+    language = serializers.ChoiceField(choices=LANGUAGE_OR_DETECT)
     visibility = serializers.ChoiceField(choices=Visibility.choices, default=Visibility.PRIVATE)
 
 

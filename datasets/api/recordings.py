@@ -18,6 +18,7 @@ from datasets.api.access import OwnedViewMixin, WavRenderer, WithJobsMixin
 from datasets.api.filters import RecordingFilter
 from datasets.api.serializers import (
     CaptionTrackSerializer,
+    LanguageSerializer,
     RecordingCreateSerializer,
     RecordingSerializer,
     RecordingUpdateSerializer,
@@ -30,6 +31,7 @@ from datasets.models import SourceVideo, Speaker
 from datasets.querysets import SourceVideoQuerySet, SpeakerQuerySet
 from datasets.services.captions import captions_of
 from datasets.services.fetching import source_from_url
+from datasets.services.language_choice import source_language_set
 from datasets.services.retranscribing import segments_retranscribe
 from datasets.services.sources import source_delete, source_update
 from datasets.services.speakers import speaker_create, speaker_delete, speaker_update
@@ -129,6 +131,16 @@ class RecordingViewSet(
         job, count = segments_retranscribe(source=source, owner=request.user, **serializer.validated_data)
         data = TranscribeSerializer({"job": job, "segments": count}).data
         return Response(data, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=LanguageSerializer, responses=RecordingSerializer)
+    @action(detail=True, methods=["post"])
+    def language(self, request: Request, pk: Any = None) -> Response:
+        """Name the language, or have it detected anew; what nobody has touched is then transcribed in it."""
+        serializer = LanguageSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        source = self.get_editable()
+        source_language_set(source=source, owner=request.user, **serializer.validated_data)
+        return Response(self.get_serializer(self.get_object()).data)
 
     @extend_schema(responses=CaptionTrackSerializer(many=True))
     @action(detail=True, methods=["get"], pagination_class=None, filter_backends=[])

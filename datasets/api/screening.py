@@ -101,6 +101,7 @@ class PreviewSerializer(serializers.Serializer[Any]):
     rules = RuleCountSerializer(many=True)
     changes = ChangeSerializer(many=True)
     kept = serializers.IntegerField(help_text="Decided by people and left alone.")
+    imported = serializers.IntegerField(help_text="Of the kept: came in approved with an imported dataset.")
     unmeasured = serializers.IntegerField(help_text="Not judged: not measured since they last changed.")
 
 

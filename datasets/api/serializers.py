@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from datasets.choices import LANGUAGE_CHOICES, ReviewStatus
+from datasets.choices import LANGUAGE_OR_DETECT, ReviewStatus
 from datasets.models import Dataset, DatasetVersion, Segment, SourceVideo, Speaker
 from datasets.services.beside import segment_caption
 from xttsproject.accounts.models import User, Visibility
@@ -98,6 +98,9 @@ class RecordingSerializer(serializers.ModelSerializer[SourceVideo]):
     owner = UsernameField()
     notices = NoticeSerializer(many=True, read_only=True)
     captions = CaptionsSerializer(many=True, read_only=True)
+    heard_language = serializers.DictField(
+        read_only=True, help_text="What detection heard: {language, probability, clips}; empty if it was chosen."
+    )
     segment_count = serializers.IntegerField(read_only=True)
     approved_count = serializers.IntegerField(read_only=True)
     pending_count = serializers.IntegerField(read_only=True)
@@ -110,6 +113,7 @@ class RecordingSerializer(serializers.ModelSerializer[SourceVideo]):
             "title",
             "speaker",
             "language",
+            "heard_language",
             "transcriber",
             "visibility",
             "owner",
@@ -147,7 +151,9 @@ class RecordingCreateSerializer(serializers.Serializer[Any]):
     file = serializers.FileField(required=False, allow_empty_file=True)
     url = serializers.CharField(required=False, max_length=2000)
     speaker = VisiblePrimaryKeyField(queryset=Speaker.objects.all())
-    language = serializers.ChoiceField(choices=LANGUAGE_CHOICES)
+    language = serializers.ChoiceField(
+        choices=LANGUAGE_OR_DETECT, help_text="detect: the first transcription listens for it; until then it is und"
+    )
     title = serializers.CharField(required=False, allow_blank=True, max_length=200, default="")
     visibility = serializers.ChoiceField(choices=Visibility.choices, default=Visibility.PRIVATE)
 
@@ -155,6 +161,10 @@ class RecordingCreateSerializer(serializers.Serializer[Any]):
         if ("file" in attrs) == ("url" in attrs):
             raise serializers.ValidationError("Give either a file or a url, and not both.")
         return attrs
+
+
+class LanguageSerializer(serializers.Serializer[Any]):
+    language = serializers.ChoiceField(choices=LANGUAGE_OR_DETECT)
 
 
 class RecordingUpdateSerializer(serializers.Serializer[Any]):

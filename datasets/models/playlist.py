@@ -6,7 +6,7 @@ import uuid
 
 from django.db import models
 
-from datasets.choices import LANGUAGE_CHOICES, PlaylistState
+from datasets.choices import RECORDING_LANGUAGES, PlaylistState
 from datasets.models.speaker import Speaker
 from datasets.querysets import PlaylistQuerySet
 from xttsproject.accounts.models import OwnedModel
@@ -20,7 +20,7 @@ class Playlist(OwnedModel):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     speaker = models.ForeignKey(Speaker, on_delete=models.CASCADE, related_name="playlists")
-    language = models.CharField(max_length=5, choices=LANGUAGE_CHOICES)
+    language = models.CharField(max_length=5, choices=RECORDING_LANGUAGES)
     url = models.URLField(max_length=2000)
     title = models.CharField(max_length=300)
     channel = models.CharField(max_length=300, blank=True)

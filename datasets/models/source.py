@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
+from typing import Any
 
 from django.db import models
 
-from datasets.choices import LANGUAGE_CHOICES, Origin, SourceState
+from datasets.choices import RECORDING_LANGUAGES, UNDETERMINED, Origin, SourceState
 from datasets.models.speaker import Speaker
 from datasets.querysets import SourceVideoQuerySet
 from xttsproject import storage
@@ -20,7 +21,10 @@ class SourceVideo(OwnedModel):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     speaker = models.ForeignKey(Speaker, on_delete=models.PROTECT, related_name="sources")
     title = models.CharField(max_length=200)
-    language = models.CharField(max_length=5, choices=LANGUAGE_CHOICES)
+    language = models.CharField(max_length=5, choices=RECORDING_LANGUAGES)
+    heard_language = models.JSONField(
+        default=dict, blank=True, help_text="What detection heard: {language, probability, clips}; empty if chosen."
+    )
     transcriber = models.CharField(
         max_length=120, blank=True, help_text="The Whisper bundle that listens to it; empty for WHISPER_BUNDLE."
     )
@@ -102,6 +106,30 @@ class SourceVideo(OwnedModel):
         """Move to the next stage; False if the recording is not in one of the states before it."""
         moved = SourceVideo.objects.filter(pk=self.pk, state__in=since).update(state=to, error="", error_code="")
         self.refresh_from_db(fields=["state", "error", "error_code"])
+        return bool(moved)
+
+    @property
+    def language_known(self) -> bool:
+        return self.language != UNDETERMINED
+
+    @property
+    def heard_percent(self) -> int | None:
+        """How probable the language was found, in percent; None where a person chose it."""
+        return round(100 * self.heard_language["probability"]) if self.heard_language else None
+
+    def determine(self, language: str, heard: dict[str, Any]) -> bool:
+        """Take a detected language; False if a person has named one meanwhile."""
+        rows = SourceVideo.objects.filter(pk=self.pk, language=UNDETERMINED)
+        moved = bool(rows.update(language=language, heard_language=heard))
+        self.refresh_from_db(fields=["language", "heard_language"])
+        return moved
+
+    def ask_language(self, message: str, heard: dict[str, Any]) -> bool:
+        """Wait for a person to name the language; False if one has done so meanwhile."""
+        moved = SourceVideo.objects.filter(pk=self.pk, language=UNDETERMINED).update(
+            state=SourceState.ASKING, error_code="language_undetermined", error=message, heard_language=heard
+        )
+        self.refresh_from_db(fields=["language", "heard_language", "state", "error", "error_code"])
         return bool(moved)
 
     def stop(self, to: SourceState, *, code: str = "", message: str = "") -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from datasets.pipeline.captions import MAX_BYTES, keep_as_vtt, language_tag, same_language
+from datasets.pipeline.captions import MAX_BYTES, UNKNOWN, keep_as_vtt, language_tag, same_language
 from datasets.pipeline.fetch_guard import Guard
 from datasets.pipeline.fetch_reasons import explained
 from datasets.pipeline.wording import bytes_words
@@ -45,7 +45,7 @@ def choose_tracks(
     language: str,
 ) -> list[Track]:
     """What to keep of a site's captions: those that people wrote, and one that a machine heard where none is in
-    ``language``. Machine translations of either are left where they are.
+    ``language`` (of an unknown language, in the one that was heard). Machine translations are left where they are.
     """
     tracks = [
         track
@@ -57,7 +57,12 @@ def choose_tracks(
     if not any(same_language(track.language, language) for track in tracks):
         # Of "en", "en-GB" and "en-orig", the last is what was heard and not made of something else.
         keys = sorted(
-            (key for key in heard if same_language(language_tag(key.removesuffix("-orig")), language)),
+            (
+                key
+                for key in heard
+                if same_language(language_tag(key.removesuffix("-orig")), language)
+                or (language == UNKNOWN and key.endswith("-orig"))
+            ),
             key=lambda key: (not key.endswith("-orig"), len(key), key),
         )
         found = (_readable(key, heard[key], automatic=True) for key in keys)

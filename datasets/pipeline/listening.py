@@ -188,14 +188,19 @@ class BatchListener:
         rows = self._model.model.detect_language(encoded)
         return [probability(dict(row).get(f"<|{language}|>", 0.0)) for row in rows]
 
-    def heard_languages(self, clips: Sequence[Samples]) -> dict[str, float]:
-        """The mean probability of each language over the clips, each alone in its window."""
-        windows = [window for clip in range(len(clips)) for window in _single(clip, clips)]
-        encoded = self._model.encode(np.stack([self._features(_sound(window, clips)) for window in windows]))
+    def heard_languages(self, clips: Sequence[Samples], batch: int, progress: Progress) -> dict[str, float]:
+        """The mean probability of each language over the clips, each alone in its window.
+
+        Raises ``Cancelled`` between batches of ``batch`` clips.
+        """
         total: dict[str, float] = {}
-        for row in self._model.model.detect_language(encoded):
-            for token, share in row:
-                total[token[2:-2]] = total.get(token[2:-2], 0.0) + probability(share) / len(windows)
+        for first in range(0, len(clips), batch):
+            progress.check()
+            sounds = [clip[: self.room] for clip in clips[first : first + batch]]
+            encoded = self._model.encode(np.stack([self._features(sound) for sound in sounds]))
+            for row in self._model.model.detect_language(encoded):
+                for token, share in row:
+                    total[token[2:-2]] = total.get(token[2:-2], 0.0) + probability(share) / len(clips)
         return total
 
 

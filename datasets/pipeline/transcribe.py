@@ -149,11 +149,17 @@ class Transcriber:
         )
         return _transcript(list(parts), info.language, info.language_probability, audio.seconds)
 
-    def heard_languages(self, clips: Sequence[Audio]) -> dict[str, float]:
-        """The mean probability of each language code over the clips; English alone for an English-only model."""
-        if self.languages == ("en",):
-            return {"en": 1.0}
-        return BatchListener(self._model).heard_languages([_sixteen(clip) for clip in clips])
+    def heard_languages(
+        self, clips: Sequence[Audio], batch: int = 8, progress: Progress | None = None
+    ) -> dict[str, float]:
+        """The mean probability of each language code over the clips; ``batch`` of them go through the model together.
+
+        Raises ``Cancelled``, and DomainError ``language_unheard`` for a model that knows one language only.
+        """
+        if len(self.languages) == 1:
+            raise DomainError("language_unheard", "The transcription model knows one language only.", field="language")
+        sounds = [_sixteen(clip) for clip in clips]
+        return BatchListener(self._model).heard_languages(sounds, batch, progress or Silent())
 
     def _check(self, language: str) -> None:
         if language not in self.languages:

@@ -29,11 +29,12 @@ def dataset_create(
     """Choose recordings of one speaker in one language.
 
     DomainErrors: ``name_empty``, ``duplicate``, ``sources_empty``, ``speaker_mismatch``, ``language_mismatch``,
-    ``language_unsupported``, ``validation_share``.
+    ``language_undetermined``, ``language_unsupported``, ``validation_share``.
     """
     name = " ".join(name.split())
     if not name:
         raise DomainError("name_empty", "Give the dataset a name.", field="name")
+    _check_languages(sources)
     language = validate_language(language)
     _check_share(validation_share)
     _check_sources(sources, speaker, language)
@@ -113,9 +114,20 @@ def _check_share(share: float) -> None:
         )
 
 
+def _check_languages(sources: Sequence[SourceVideo]) -> None:
+    for source in sources:
+        if not source.language_known:
+            raise DomainError(
+                "language_undetermined",
+                f"The language of “{source.title}” is not known yet; choose it on the recording's page first.",
+                field="sources",
+            )
+
+
 def _check_sources(sources: Sequence[SourceVideo], speaker: Speaker, language: str) -> None:
     if not sources:
         raise DomainError("sources_empty", "Choose at least one recording.", field="sources")
+    _check_languages(sources)
     for source in sources:
         if source.speaker_id != speaker.pk:
             raise DomainError(

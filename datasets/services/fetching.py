@@ -17,6 +17,7 @@ from datasets.pipeline.fetch import Fetched, check_url, fetch_url
 from datasets.pipeline.fetch_guard import is_public
 from datasets.pipeline.fetch_process import FetchLimits
 from datasets.pipeline.media import probe
+from datasets.services.languages import recording_language
 from datasets.services.names import TITLE_LENGTH, file_name, renamed, safe_suffix
 from datasets.services.uploads import facts_fields, refuse_duplicate
 from xttsproject import storage
@@ -26,7 +27,6 @@ from xttsproject.jobs.services import job_start
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import sha256_of
 from xttsproject.lib.progress import Progress
-from xttsproject.xtts.languages import validate_language
 
 _BEFORE = (SourceState.WAITING, SourceState.FETCHING, SourceState.FAILED, SourceState.CANCELLED)
 
@@ -48,7 +48,7 @@ def source_from_url(
     DomainErrors with ``field="url"``: ``url_scheme``, ``url_private_address``, ``url_unresolved``; also
     ``language_unsupported``. The fetching process checks every connection again, redirects included.
     """
-    language = validate_language(language)
+    language = recording_language(language)
     url = checked_url(url)
     title = " ".join(title.split())[:TITLE_LENGTH]
     with transaction.atomic():

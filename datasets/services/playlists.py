@@ -16,6 +16,7 @@ from datasets.pipeline.listing import list_url
 from datasets.pipeline.wording import duration_words
 from datasets.services.fetching import checked_url, source_from_url
 from datasets.services.following import failure_code, stop_jobs
+from datasets.services.languages import recording_language
 from datasets.services.sources import source_delete
 from xttsproject.accounts.models import Visibility
 from xttsproject.jobs.choices import JobState
@@ -23,7 +24,6 @@ from xttsproject.jobs.models import Job
 from xttsproject.jobs.services import job_start
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.progress import Progress
-from xttsproject.xtts.languages import validate_language
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def playlist_from_url(
     *, owner: Any, speaker: Speaker, language: str, url: str, visibility: str = Visibility.PRIVATE
 ) -> tuple[Playlist, Job]:
     """Take the address of a playlist, whose recordings a job then lists; DomainErrors as for ``source_from_url``."""
-    language = validate_language(language)
+    language = recording_language(language)
     url = checked_url(url)
     with transaction.atomic():
         playlist = Playlist.objects.create(

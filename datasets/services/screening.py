@@ -58,14 +58,16 @@ class RuleCount:
 
 @dataclass(frozen=True)
 class Preview:
-    """``counts`` by verdict, of the judged clips. ``kept``: decided by people and left alone. ``unmeasured``: not
-    judged, because they have not been measured since they last changed.
+    """``counts`` by verdict, of the judged clips. ``kept``: decided by people and left alone; among them ``imported``
+    that came in approved with a dataset. ``unmeasured``: not judged, because they have not been measured since they last
+    changed.
     """
 
     counts: dict[str, int]
     rules: tuple[RuleCount, ...]
     changes: tuple[Change, ...]
     kept: int
+    imported: int
     unmeasured: int
 
 
@@ -108,6 +110,7 @@ def screening_preview(*, dataset: Dataset, policy: Policy, editor: Any) -> Previ
         rules=tuple(sorted(rules, key=lambda rule: -(rule.review + rule.reject))),
         changes=tuple(changes),
         kept=every.count() - judged - unmeasured,
+        imported=every.approved().filter(edited=False, decided_by_person=True, source__imported__approve=True).count(),
         unmeasured=unmeasured,
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 from simple_history.utils import bulk_update_with_history
 
-from datasets.choices import TRANSCRIPT_FLAGS, Flag, ReviewStatus
+from datasets.choices import TRANSCRIPT_FLAGS, UNDETERMINED, Flag, ReviewStatus
 from datasets.models import Segment
 from datasets.pipeline.text import check_text
 from datasets.pipeline.transcript import clean_text
@@ -43,7 +43,11 @@ class ReviewOutcome:
 
 def text_problems(*, text: str, language: str) -> list[str]:
     """Why a text cannot be trained on, each in one sentence; empty when it can."""
-    return check_text(text, language) if text.strip() else ["The text is empty."]
+    if not text.strip():
+        return ["The text is empty."]
+    if language == UNDETERMINED:
+        return ["The language of the recording is not known yet; choose it on the recording's page."]
+    return check_text(text, language)
 
 
 def segment_edit(*, segment: Segment, text: str) -> Segment:
@@ -65,7 +69,8 @@ def segment_edit(*, segment: Segment, text: str) -> Segment:
     with transaction.atomic():
         # What the machine was unsure of, a person has now looked at.
         kept = [flag for flag in segment.flags if flag not in TRANSCRIPT_FLAGS]
-        found = [] if not problems else [(Flag.UNSPEAKABLE if cleaned else Flag.NO_TEXT).value]
+        judged = segment.source.language_known or not cleaned
+        found = [(Flag.UNSPEAKABLE if cleaned else Flag.NO_TEXT).value] if problems and judged else []
         if kept + found != segment.flags:
             segment.flags = kept + found
             Segment.objects.filter(pk=segment.pk).update(flags=segment.flags)

@@ -9,13 +9,14 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from datasets.choices import TRANSCRIPT_FLAGS, Flag, SourceState
+from datasets.choices import TRANSCRIPT_FLAGS, UNDETERMINED, Flag, SourceState
 from datasets.models import Segment, SourceVideo
 from datasets.pipeline.doubt import better, doubts
 from datasets.pipeline.text import check_text
 from datasets.pipeline.transcribe import Listening, Transcriber
 from datasets.pipeline.transcript import Transcript, Word
 from datasets.querysets import SegmentQuerySet
+from datasets.services.languages import language_detect
 from datasets.services.recutting import source_recut
 from datasets.services.transcribers import (
     listening_options,
@@ -27,7 +28,13 @@ from xttsproject.lib.audio import Audio, read_wav
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.progress import Part, Progress
 
-_BEFORE = (SourceState.SEGMENTED, SourceState.TRANSCRIBING, SourceState.FAILED, SourceState.CANCELLED)
+_BEFORE = (
+    SourceState.SEGMENTED,
+    SourceState.TRANSCRIBING,
+    SourceState.ASKING,
+    SourceState.FAILED,
+    SourceState.CANCELLED,
+)
 # What is read from the database to fill one batch from; several times what a batch of any sensible size holds.
 _AHEAD = 400
 # Of the progress bar: most is done once the first model is.
@@ -39,8 +46,9 @@ Record = Callable[[Segment, Transcript, str], bool]
 def source_transcribe(*, source: SourceVideo, progress: Progress) -> int:
     """Transcribe every segment that nobody has listened to yet; returns how many were written.
 
-    A recording that was ready stays ready while some of its segments are done again. DomainErrors: ``not_segmented``,
-    and those of :func:`segments_transcribe`.
+    A recording that was ready stays ready while some of its segments are done again; one whose language nobody named
+    and nobody could hear waits for a person's choice. DomainErrors: ``not_segmented``, and those of
+    :func:`segments_transcribe`.
     """
     if not source.segments.exists():
         raise DomainError(
@@ -49,6 +57,9 @@ def source_transcribe(*, source: SourceVideo, progress: Progress) -> int:
     source.advance(SourceState.TRANSCRIBING, since=_BEFORE)
     own = Segment.objects.filter(source=source)
     done = segments_transcribe(segments=own, progress=Part(progress, 0.0, 0.85))
+    source.refresh_from_db(fields=["language", "heard_language", "state", "error", "error_code"])
+    if not source.language_known:
+        return done
     if source_recut(source=source, progress=Part(progress, 0.85, 0.9)).waiting:
         done += segments_transcribe(segments=own, progress=Part(progress, 0.9, 1.0))
     source.advance(SourceState.READY, since=(SourceState.TRANSCRIBING,))
@@ -58,7 +69,8 @@ def source_transcribe(*, source: SourceVideo, progress: Progress) -> int:
 def segments_transcribe(*, segments: SegmentQuerySet, progress: Progress) -> int:
     """Transcribe those of ``segments`` that wait for it, in batches shared by recordings of one speaker and language.
 
-    Each batch is saved by itself, so an interrupted job goes on where it was. Returns how many texts were written.
+    Each batch is saved by itself, so an interrupted job goes on where it was. Recordings of unknown language are heard
+    for it first; what cannot be told is left as it is. Returns how many texts were written.
     DomainErrors: ``model_missing``, ``model_damaged``, ``precision_unsupported``, ``language_unsupported``,
     ``master_missing``.
     """
@@ -66,6 +78,10 @@ def segments_transcribe(*, segments: SegmentQuerySet, progress: Progress) -> int
     if second:
         # Said before hours of work, not after.
         transcriber_bundle(second, variable="WHISPER_SECOND_BUNDLE")
+    unknown = SourceVideo.objects.filter(language=UNDETERMINED, pk__in=segments.untranscribed().values("source"))
+    for source in unknown:
+        language_detect(source=source, progress=Part(progress, 0.0, 0.0))
+    segments = segments.exclude(source__language=UNDETERMINED)
     part = Part(progress, 0.0, _FIRST_PASS if second else 1.0)
     written = _pass(segments.untranscribed(), part, lambda segment: transcriber_of(segment.source), _record_first)
     if second:

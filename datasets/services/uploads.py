@@ -19,6 +19,7 @@ from datasets.choices import Origin
 from datasets.models import SourceVideo, Speaker
 from datasets.pipeline.media import MediaFacts, probe
 from datasets.pipeline.wording import bytes_words, duration_words
+from datasets.services.languages import recording_language
 from datasets.services.names import TITLE_LENGTH, file_name, renamed, safe_suffix, title_from
 from xttsproject import storage
 from xttsproject.accounts.models import Visibility
@@ -26,7 +27,6 @@ from xttsproject.jobs.models import Job
 from xttsproject.jobs.services import job_start
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import CHUNK, sha256_of
-from xttsproject.xtts.languages import validate_language
 
 
 def source_upload(
@@ -43,7 +43,7 @@ def source_upload(
     DomainErrors, all with ``field="file"``: ``upload_empty``, ``too_large``, ``duplicate``, ``media_too_long``
     and those of :func:`datasets.pipeline.media.probe`; also ``language_unsupported``.
     """
-    language = validate_language(language)
+    language = recording_language(language)
     name = file_name(file.name or "")
     _check_size(name, file.size or 0)
     with upload_on_disk(file) as path:
@@ -63,7 +63,7 @@ def source_from_path(
 
     What is already here is known before anything is copied.
     """
-    language = validate_language(language)
+    language = recording_language(language)
     name = file_name(path.name)
     _check_size(name, path.stat().st_size)
     refuse_duplicate(owner=owner, sha256=sha256_of(path), name=name)

@@ -12,12 +12,13 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from datasets.choices import ReviewStatus, SourceState
-from datasets.forms import RecordingEditForm
+from datasets.choices import LANGUAGE_OR_DETECT, ReviewStatus, SourceState
+from datasets.forms import LanguageForm, RecordingEditForm
 from datasets.models import SourceVideo
 from datasets.services.beside import segment_caption
 from datasets.services.captions import captions_of
 from datasets.services.following import latest_job, latest_jobs
+from datasets.services.language_choice import source_language_set
 from datasets.services.retranscribing import segments_retranscribe
 from datasets.services.segments import ReviewOutcome, segments_review
 from datasets.services.sources import source_delete, source_update
@@ -64,6 +65,7 @@ def source_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "job": job if job is not None and (job.is_active or job.can_retry) else None,
         "may_edit": may_edit(SourceVideo.objects.all(), request.user, source),
         "is_owner": owns(source, request.user),
+        "languages": LANGUAGE_OR_DETECT,
         "transcribers": transcriber_choices(),
         "has_master": source.state in (SourceState.SEGMENTED, SourceState.TRANSCRIBING, SourceState.READY)
         or bool(page.paginator.count),
@@ -134,6 +136,24 @@ def retranscribe(request: HttpRequest, pk: UUID) -> HttpResponse:
         messages.error(request, error.message)
     else:
         messages.info(request, f"{counted(count)} will be transcribed anew; what people corrected or reviewed stays.")
+    return redirect("datasets:source-detail", pk)
+
+
+@login_required
+@require_POST
+def set_language(request: HttpRequest, pk: UUID) -> HttpResponse:
+    source = editable_or_forbidden(SourceVideo.objects.all(), request.user, pk)
+    form = LanguageForm(request.POST)
+    try:
+        if not form.is_valid():
+            raise DomainError("language_unsupported", str(form.errors["language"][0]))
+        job = source_language_set(source=source, owner=request.user, language=form.cleaned_data["language"])
+    except DomainError as error:
+        messages.error(request, error.message)
+    else:
+        known = f"The language is {source.get_language_display()}" if source.language_known else "The language is open"
+        then = "what people corrected or reviewed stays, all else is transcribed anew" if job else "no text changes"
+        messages.info(request, f"{known}; {then}.")
     return redirect("datasets:source-detail", pk)
 
 

@@ -28,7 +28,10 @@ class FileFact:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A model in its folder. ``notice`` is what the portal shows wherever this model speaks or listens."""
+    """A model in its folder. ``notice`` is what the portal shows wherever this model speaks or listens.
+
+    ``languages``: the codes of those that it was trained on; empty where that is all that its network has a place for.
+    """
 
     name: str
     kind: Kind
@@ -38,6 +41,7 @@ class Bundle:
     notice: str
     source: str
     files: Mapping[str, FileFact]
+    languages: tuple[str, ...] = ()
 
     @property
     def bytes(self) -> int:
@@ -84,14 +88,24 @@ def verify(bundle: Bundle, progress: Progress | None = None) -> None:
 
 
 def write_manifest(
-    path: Path, *, name: str, kind: Kind, licence: str, licence_url: str, notice: str, source: str
+    path: Path,
+    *,
+    name: str,
+    kind: Kind,
+    licence: str,
+    licence_url: str,
+    notice: str,
+    source: str,
+    languages: tuple[str, ...] = (),
 ) -> Bundle:
     """Hash every file in a folder and write the manifest beside them."""
     files = {file.name: FileFact(sha256_of(file), file.stat().st_size) for file in _files(path)}
     facts = {file: {"sha256": fact.sha256, "bytes": fact.bytes} for file, fact in files.items()}
-    about = {"licence": licence, "licence_url": licence_url, "notice": notice, "source": source}
+    about: dict[str, Any] = {"licence": licence, "licence_url": licence_url, "notice": notice, "source": source}
+    if languages:
+        about["languages"] = list(languages)
     write_json(path / MANIFEST_FILE, {"format": FORMAT, "name": name, "kind": kind, **about, "files": facts})
-    return Bundle(name, kind, path, licence, licence_url, notice, source, files)
+    return Bundle(name, kind, path, licence, licence_url, notice, source, files, languages)
 
 
 def list_bundles(models_dir: Path) -> list[Bundle]:
@@ -121,4 +135,5 @@ def _parse(raw: Mapping[str, Any], path: Path) -> Bundle:
         if Path(name).name != name:
             raise ValueError(f"file name {name!r} is not a plain name")
     text = {key: str(raw[key]) for key in ("name", "licence", "licence_url", "notice", "source")}
-    return Bundle(kind=raw["kind"], path=path, files=files, **text)
+    languages = tuple(str(code) for code in raw.get("languages", ()))
+    return Bundle(kind=raw["kind"], path=path, files=files, languages=languages, **text)

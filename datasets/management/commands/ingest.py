@@ -11,9 +11,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from datasets.models import Speaker
 from datasets.services.ingesting import Ingested, paths_ingest
+from datasets.services.languages import recording_language
 from xttsproject.accounts.models import Visibility
 from xttsproject.lib.errors import DomainError
-from xttsproject.xtts.languages import validate_language
 
 
 class Command(BaseCommand):
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a file or a folder")
         parser.add_argument("--owner", required=True, help="the user name of whom the recordings will belong to")
         parser.add_argument("--speaker", required=True, help="who is recorded: the name, or the number in the API")
-        parser.add_argument("--language", required=True, help="the language that is spoken: en, pt, …")
+        parser.add_argument("--language", required=True, help="the language that is spoken: en, pt, …; or detect")
         parser.add_argument("--visibility", choices=Visibility.values, default=Visibility.PRIVATE)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -37,7 +37,7 @@ class Command(BaseCommand):
             if not path.exists():
                 raise CommandError(f"There is no file or folder {path}; check its name.")
         try:
-            language = validate_language(options["language"])
+            language = recording_language(options["language"])
         except DomainError as error:
             raise CommandError(error.message) from None
         counts: Counter[str] = Counter()

@@ -38,11 +38,13 @@ def build(path: Path, weights: Path | None = None) -> Bundle:
 
     state = load_file(weights or open_shipped().path(WHISPER_FILE))
     spec = state_to_spec(state, tokens())
-    return write_bundle(path, spec, notice=NOTICE, source="trained by this project on synthetic speech")
+    return write_bundle(
+        path, spec, notice=NOTICE, source="trained by this project on synthetic speech", languages=("en",)
+    )
 
 
-def write_bundle(path: Path, spec: WhisperSpec, *, notice: str, source: str) -> Bundle:
-    """Write a network of this vocabulary as a bundle."""
+def write_bundle(path: Path, spec: WhisperSpec, *, notice: str, source: str, languages: tuple[str, ...] = ()) -> Bundle:
+    """Write a network of this vocabulary as a bundle; ``languages`` are those that it was trained on."""
     with atomic_directory(path) as folder:
         write_json(folder / "tokenizer.json", tokens().tokenizer)
         write_json(folder / "preprocessor_config.json", _FEATURES)
@@ -50,6 +52,13 @@ def write_bundle(path: Path, spec: WhisperSpec, *, notice: str, source: str) -> 
         spec.optimize()
         spec.save(str(folder))
         write_manifest(
-            folder, name=TINY_WHISPER, kind="whisper", licence="MIT", licence_url="", notice=notice, source=source
+            folder,
+            name=TINY_WHISPER,
+            kind="whisper",
+            licence="MIT",
+            licence_url="",
+            notice=notice,
+            source=source,
+            languages=languages,
         )
     return open_bundle(path)
