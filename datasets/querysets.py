@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from django.db import models
 from django.db.models.functions import Cast
 
-from datasets.choices import ReviewStatus, VersionState
+from datasets.choices import Origin, ReviewStatus, VersionState
 from xttsproject.accounts.groups import CURATOR
 from xttsproject.accounts.querysets import OwnedQuerySet
 from xttsproject.lib.errors import DomainError
@@ -57,8 +57,9 @@ class SegmentQuerySet(OwnedQuerySet["Segment"]):
         return self.filter(status=ReviewStatus.APPROVED)
 
     def untouched(self) -> SegmentQuerySet:
-        """Those that nobody has corrected or reviewed: their text is still the machine's to write."""
-        return self.filter(edited=False, status=ReviewStatus.PENDING)
+        """Those that nobody has corrected or reviewed: their text is still the machine's to write. One that came with
+        its dataset never is."""
+        return self.filter(edited=False, status=ReviewStatus.PENDING).exclude(source__origin=Origin.DATASET)
 
     def untranscribed(self) -> SegmentQuerySet:
         """Those that the machine has yet to listen to."""

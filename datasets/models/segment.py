@@ -9,7 +9,7 @@ from django.db import models
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
-from datasets.choices import Flag, ReviewStatus
+from datasets.choices import Flag, Origin, ReviewStatus
 from datasets.models.source import SourceVideo
 from datasets.pipeline.screening.catalogue import Measure, told
 from datasets.querysets import SegmentQuerySet
@@ -122,8 +122,8 @@ class Segment(models.Model):
 
     @property
     def untouched(self) -> bool:
-        """Nobody has corrected or reviewed it, so a machine may still write its text."""
-        return not self.edited and self.status == ReviewStatus.PENDING
+        """Nobody has corrected or reviewed it, nor did its text come with a dataset: a machine may still write it."""
+        return not self.edited and self.status == ReviewStatus.PENDING and self.source.origin != Origin.DATASET
 
     def set_text(self, text: str) -> None:
         """Take a person's correction. Saved, so that the history has it; an unchanged text is no edit."""

@@ -369,14 +369,13 @@ def _segments(importing: DatasetImport, parts: Sequence[PartFile], progress: Pro
 
 
 def _segment(importing: DatasetImport, index: int, clip: Clip, measured: SpanMeasures) -> Segment:
-    """A clip as if a person had cut and written it: no machine writes over a transcript that came with its sound."""
+    """A clip whose text is what came in; nobody here has corrected it, so a policy may judge it."""
     segment = Segment(
         index=index,
         start=clip.start,
         end=clip.end,
         original_name=clip.name[:200],
         text=clip.text,
-        edited=True,
         quality=measured.quality,
         flags=measured.flags,
     )

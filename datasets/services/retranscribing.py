@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
+from datasets.choices import Origin
 from datasets.models import Segment, SourceVideo
 from datasets.querysets import SegmentQuerySet
 from datasets.services.preparing import transcription_start
@@ -28,6 +29,12 @@ def segments_retranscribe(*, source: SourceVideo, owner: Any, transcriber: str |
         raise DomainError(
             "not_segmented", f"“{source.title}” has not been cut into segments yet, so nothing can be transcribed."
         )
+    if source.origin == Origin.DATASET:
+        raise DomainError(
+            "nothing_to_transcribe",
+            f"The transcripts of “{source.title}” came with its dataset, and no machine writes over them; correct them "
+            "by hand.",
+        )
     with transaction.atomic():
         if transcriber is not None:
             source.transcriber = transcriber_named(transcriber)
@@ -36,8 +43,8 @@ def segments_retranscribe(*, source: SourceVideo, owner: Any, transcriber: str |
         if not count:
             raise DomainError(
                 "nothing_to_transcribe",
-                f"Every segment of “{source.title}” has been corrected or reviewed by a person; reopen those that the "
-                "machine shall write anew.",
+                f"Every segment of “{source.title}” has been corrected or reviewed; reopen those that the machine "
+                "shall write anew.",
             )
         # New words, new cuts.
         SourceVideo.objects.filter(pk=source.pk).update(cut_by_words_at=None)
@@ -56,8 +63,8 @@ def selection_retranscribe(*, segments: SegmentQuerySet, owner: Any) -> tuple[Jo
         if not chosen:
             raise DomainError(
                 "nothing_to_transcribe",
-                "Each of these segments has been corrected or reviewed by a person, or is not yours to change; reopen "
-                "those that the machine shall write anew.",
+                "Each of these segments has been corrected or reviewed, came with its dataset, or is not yours to "
+                "change; reopen those that the machine shall write anew.",
             )
         if len(chosen) > LARGEST_SELECTION:
             raise DomainError(

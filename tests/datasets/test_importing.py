@@ -14,10 +14,13 @@ from django.urls import reverse
 from datasets.choices import ImportState, Origin, ReviewStatus, SourceState
 from datasets.models import Dataset, DatasetImport, Segment, SourceVideo
 from datasets.pipeline.importing import read_dataset
+from datasets.pipeline.screening.policy import Policy
 from datasets.services import importing as service
+from datasets.services.clip_measures import dataset_measure
 from datasets.services.freezing import version_freeze
 from datasets.services.importing import import_delete, import_run, import_upload
-from datasets.services.retranscribing import segments_retranscribe
+from datasets.services.retranscribing import segments_retranscribe, selection_retranscribe
+from datasets.services.screening import screening_preview
 from datasets.services.segments import segment_edit
 from datasets.services.speakers import speaker_delete
 from tests.datasets.factories import DatasetFactory, SpeakerFactory
@@ -140,6 +143,29 @@ def test_no_machine_writes_over_the_transcripts_that_came_with_the_sound(
     with pytest.raises(DomainError) as caught:
         segments_retranscribe(source=SourceVideo.objects.get(), owner=people.anna)
     assert caught.value.code == "nothing_to_transcribe"
+    assert "came with its dataset" in caught.value.message
+    segments: Any = Segment.objects.all()
+    with pytest.raises(DomainError):
+        selection_retranscribe(segments=segments, owner=people.anna)
+    assert not segments.untranscribed().exists()
+    assert not any(segment.untouched for segment in segments)
+
+
+def test_a_policy_judges_clips_that_came_with_their_text_until_a_person_corrects_them(
+    people: Any, page_for: Any, speaker: Any, archive: Path, work: Any
+) -> None:
+    given_in(people.anna, speaker, archive)
+    work()
+    dataset = Dataset.objects.get()
+    dataset_measure(dataset=dataset, editor=people.anna, progress=Silent())
+    segment_edit(segment=Segment.objects.get(index=2), text="It was a cold day.")
+    dataset_measure(dataset=dataset, editor=people.anna, progress=Silent())
+    preview = screening_preview(dataset=dataset, policy=Policy(), editor=people.anna)
+    assert (sum(preview.counts.values()), preview.kept, preview.unmeasured) == (2, 1, 0)
+    address = reverse("datasets:source-detail", args=[SourceVideo.objects.get().pk])
+    page = page_for(people.anna).get(address).content.decode()
+    assert page.count("came with its dataset") == 2
+    assert "Transcribe" not in page
 
 
 def test_the_text_that_came_in_is_known_after_it_was_corrected(
