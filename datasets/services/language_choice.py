@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
-from datasets.choices import UNDETERMINED, ReviewStatus, SourceState
+from datasets.choices import UNDETERMINED, Origin, ReviewStatus, SourceState
 from datasets.models import SourceVideo
 from datasets.services.languages import recording_language
 from datasets.services.preparing import transcription_start
@@ -19,7 +19,7 @@ def source_language_set(*, source: SourceVideo, language: str, owner: Any) -> Jo
 
     None where nothing is to be transcribed: before the recording is cut, or where people have decided on everything.
     DomainErrors: ``language_unsupported``, ``language_busy`` while it is being transcribed, ``language_in_use`` in a
-    dataset of another language, ``language_settled`` for detection where segments are approved.
+    dataset of another language, ``language_settled`` for detection where segments are approved or came with a dataset.
     """
     wanted = recording_language(language)
     if wanted == source.language and wanted != UNDETERMINED:
@@ -53,6 +53,12 @@ def _check(source: SourceVideo, wanted: str) -> None:
             "language_in_use",
             f"“{source.title}” belongs to a dataset in {other.get_language_display()}; take it out of its datasets "
             "before you change its language.",
+            field="language",
+        )
+    if wanted == UNDETERMINED and source.origin == Origin.DATASET:
+        raise DomainError(
+            "language_settled",
+            f"The transcripts of “{source.title}” came with its dataset, so nothing listens to it; choose a language.",
             field="language",
         )
     if wanted == UNDETERMINED and source.segments.filter(status=ReviewStatus.APPROVED).exists():

@@ -59,8 +59,8 @@ class RuleCount:
 @dataclass(frozen=True)
 class Preview:
     """``counts`` by verdict, of the judged clips. ``kept``: decided by people and left alone; among them ``imported``
-    that came in approved with a dataset. ``unmeasured``: not judged, because they have not been measured since they last
-    changed.
+    that came in approved with a dataset. ``unmeasured``: not judged, because they have not been measured since they
+    last changed.
     """
 
     counts: dict[str, int]

@@ -475,3 +475,20 @@ def test_clips_that_are_too_long_for_xtts_come_in_to_be_seen(
     assert Segment.objects.get().seconds == pytest.approx(20, abs=0.01)
     importing.refresh_from_db()
     assert importing.clips == 1
+
+
+def test_screening_says_which_clips_it_leaves_because_they_came_in_approved(
+    people: Any, speaker: Any, archive: Path, work: Any, page_for: Any, api_for: Any
+) -> None:
+    given_in(people.anna, speaker, archive, approve=True)
+    work()
+    dataset = Dataset.objects.get()
+    address = reverse("datasets:dataset-screening", args=[dataset.pk])
+    page = page_for(people.anna)
+    assert "3 of these came in approved with an imported dataset" in page.get(address).content.decode()
+    segment_edit(segment=Segment.objects.get(index=1), text="It was somebody else who said so.")
+    preview = api_for(people.anna).post(f"/api/v1/datasets/{dataset.pk}/preview/", {}).json()
+    assert (preview["kept"], preview["imported"]) == (3, 2)
+    for segment in Segment.objects.filter(index__gt=1):
+        segment.review(ReviewStatus.PENDING, people.anna)
+    assert "came in approved" not in page.get(address).content.decode()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from datasets.choices import UNDETERMINED, ReviewStatus, SourceState
+from datasets.choices import UNDETERMINED, Origin, ReviewStatus, SourceState
 from datasets.models import Playlist, SourceVideo
 from datasets.pipeline.fetch_captions import choose_tracks
 from datasets.pipeline.heard_language import clips_to_hear, majority
@@ -213,6 +213,9 @@ def test_a_language_is_not_changed_under_a_dataset_a_job_or_an_approval(cut: Sou
     assert refused("pt") == "language_in_use"
     dataset.delete()
     cut.segments.filter(index=1).update(status=ReviewStatus.APPROVED)
+    assert refused("detect") == "language_settled"
+    cut.segments.update(status=ReviewStatus.PENDING)
+    SourceVideo.objects.filter(pk=cut.pk).update(origin=Origin.DATASET)
     assert refused("detect") == "language_settled"
 
 
