@@ -46,8 +46,10 @@ _LISTENING_SPEEDS, _DEFAULT_PITCHES = (135, 200), (35, 65)
 FACTS = "facts.json"
 """How long a set took to render, in seconds."""
 _ROOT = Path(__file__).resolve().parents[3]
-_PART = 6_000
+_PART = 1_000
 """Lines that one process says."""
+_MOST_SPEECH = 2.5
+"""With a larger ``scale`` there is more speech to learn from, up to so many times the usual."""
 _FINETUNE_CLIPS = 86
 """About three minutes."""
 
@@ -101,24 +103,29 @@ class Line:
     words_per_minute: int = 170
 
 
-def planned(name: str) -> list[Line]:
-    """What a set says. No sentence of a set that is measured occurs in ``train`` or ``listening``."""
+def planned(name: str, scale: float = 1.0) -> list[Line]:
+    """What a set says; ``scale`` above 1 makes ``train`` and ``listening`` larger.
+
+    No sentence of a set that is measured occurs in those two.
+    """
+    more = min(max(scale, 1.0), _MOST_SPEECH)
     kept = {line.text for other in SETS if other != "train" for line in _measured(other)}
     if name == LISTENING:
-        return _listening(kept)
+        return _listening(kept, round(_LISTENING_CLIPS * more))
     if name != "train":
         return _measured(name)
     wanted = (text for text in texts.sentences("train") if text not in kept)
     return [
-        Line(text, TRAIN_VOICES[number % len(TRAIN_VOICES)]) for number, text in enumerate(islice(wanted, _TRAIN_CLIPS))
+        Line(text, TRAIN_VOICES[number % len(TRAIN_VOICES)])
+        for number, text in enumerate(islice(wanted, round(_TRAIN_CLIPS * more)))
     ]
 
 
-def _listening(kept: Collection[str]) -> list[Line]:
+def _listening(kept: Collection[str], count: int) -> list[Line]:
     random = Random(LISTENING)  # noqa: S311 - variation that must repeat
     wanted = (text for text in texts.heard(LISTENING) if text not in kept)
     lines = []
-    for number, text in enumerate(islice(wanted, _LISTENING_CLIPS)):
+    for number, text in enumerate(islice(wanted, count)):
         voice = TRAIN_VOICES[number % len(TRAIN_VOICES)]
         if number % 4 == 0:
             # Nothing measured here speaks with it, but recordings that people make with espeak-ng do.

@@ -29,7 +29,7 @@ WEIGHTS = "decoder.safetensors"
 MEL_STEPS, LATENT_STEPS = 2_400, 3_600
 _PEAK_RATE = 1.5e-3
 _ROWS, _CODES = 8, 32
-"""A batch: so many stretches of so many codes."""
+"""A batch: so many stretches of so many codes; on a GPU, more stretches."""
 _FRAMES_PER_CODE = 4
 _MELS = 80
 _CHECKED = 60
@@ -101,8 +101,8 @@ def run_mel(workshop: Workshop) -> None:
     train = Truth(workshop, "train")
     usable = [index for index in range(len(train)) if train.codes(index) >= _CODES]
 
-    def draw(random: Random) -> Sounds:
-        indices = [random.choice(usable) for _ in range(_ROWS)]
+    def draw(_step: int, random: Random) -> Sounds:
+        indices = [random.choice(usable) for _ in range(workshop.rows(_ROWS))]
         places = [(index, random.randint(0, train.codes(index) - _CODES)) for index in indices]
         return Sounds(
             inputs=torch.stack([train.mel(index, start, _CODES) for index, start in places]),
@@ -136,9 +136,9 @@ def run(workshop: Workshop) -> None:
     truth = Truth(workshop, "train")
     usable = [row for row, index in enumerate(train.clips) if truth.codes(index) + 1 >= _CODES]
 
-    def draw(random: Random) -> Sounds:
+    def draw(_step: int, random: Random) -> Sounds:
         inputs, voices, pitch, waves = [], [], [], []
-        for _ in range(_ROWS):
+        for _ in range(workshop.rows(_ROWS)):
             row = random.choice(usable)
             latents = train.latents(row)
             start = random.randint(0, len(latents) - _CODES)
@@ -147,7 +147,8 @@ def run(workshop: Workshop) -> None:
             pitch.append(truth.pitch(train.clips[row], start, _CODES))
             waves.append(truth.wave(train.clips[row], start, _CODES))
         noisy = torch.stack(inputs)
-        noisy = noisy + torch.randn_like(noisy) * noisy.std() * random.uniform(0.0, _LATENT_NOISE)
+        noise = torch.randn(noisy.shape, generator=torch.Generator().manual_seed(random.getrandbits(48)))
+        noisy = noisy + noise * noisy.std() * random.uniform(0.0, _LATENT_NOISE)
         return Sounds(noisy, torch.stack(voices), torch.stack(pitch), output_waves(decoder, waves))
 
     def clips(bank: Bank, known: bool) -> Iterator[tuple[Truth, int, Tensor, Tensor | None]]:
@@ -189,16 +190,16 @@ def output_waves(decoder: SourceFilterDecoder, waves: Sequence[Tensor]) -> Tenso
 
 
 def fit(
-    workshop: Workshop, stage: str, decoder: SourceFilterDecoder, total: int, draw: Callable[[Random], Sounds]
+    workshop: Workshop, stage: str, decoder: SourceFilterDecoder, total: int, draw: Callable[[int, Random], Sounds]
 ) -> Steps:
     """Train ``decoder`` on what ``draw`` gives; returns the loop, which knows its steps and seconds."""
     optimizer = torch.optim.AdamW(decoder.parameters(), lr=_PEAK_RATE, betas=(0.9, 0.98), weight_decay=1e-4)
     steps = Steps(workshop, stage, total, {"decoder": decoder, "optimizer": optimizer})
     decoder.train()
-    for step in steps:
+    for step, _random, drawn in steps.drawn(draw):
         for group in optimizer.param_groups:
             group["lr"] = steps.cosine(step, _PEAK_RATE, warmup=50, floor=0.01)
-        batch = draw(steps.random(step)).to(workshop.device)
+        batch = drawn.to(workshop.device)
         with workshop.autocast():
             controls = decoder.controls(batch.inputs, batch.voices)
         lost = losses(decoder, controls, batch.pitch, batch.wave)
@@ -206,7 +207,7 @@ def fit(
         torch.nn.utils.clip_grad_norm_(decoder.parameters(), 2.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        steps.report(spectral=lost.spectral.item(), semitones=12 * lost.octaves.item(), voicing=lost.voicing.item())
+        steps.report(spectral=lost.spectral, semitones=12 * lost.octaves, voicing=lost.voicing)
     decoder.eval()
     return steps
 

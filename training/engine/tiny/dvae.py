@@ -159,7 +159,7 @@ def train(workshop: Workshop) -> dict[str, Any]:
         loss.backward()
         nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
-        steps.report(error=error.item(), commitment=commitment.item(), semitones=12 * octaves.item())
+        steps.report(error=error, commitment=commitment, semitones=12 * octaves)
     folder = workshop.folder(STAGE)
     save(dvae, folder / WEIGHTS)
     with atomic_path(folder / "pitch_head.safetensors") as temporary:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from training.engine.tiny.corpus import SETS, Corpus
 from training.engine.tiny.pitch import HOP, contour, voice_pitch
-from training.engine.tiny.recipe import Workshop
+from training.engine.tiny.recipe import Workshop, as_drawn
 from training.engine.tiny.sizes import mel_stats
 from xttsproject.lib.files import atomic_directory, write_json
 from xttsproject.xtts.mel import dvae_mel
@@ -100,13 +100,14 @@ def compute(corpus: Corpus, folder: Path, workshop: Workshop, medians: Mapping[s
     pitch = np.zeros(int(offsets[-1]), np.float16)
     stats = mel_stats()
 
-    def one(index: int) -> None:
+    def one(index: int) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.float16]]:
         wave = torch.from_numpy(corpus.wave(index))
-        stretch = slice(int(offsets[index]), int(offsets[index + 1]))
-        mels[stretch] = dvae_mel(wave[None], stats)[0, :, : counts[index]].T.numpy()
-        pitch[stretch] = contour(wave, medians[corpus.utterances[index].voice]).numpy()
+        mel = dvae_mel(wave[None], stats)[0, :, : counts[index]].T
+        return mel.half().numpy(), contour(wave, medians[corpus.utterances[index].voice]).half().numpy()
 
-    each(one, range(len(corpus)), workshop, f"features of {folder.name}")
+    for index, found in enumerate(each(one, range(len(corpus)), workshop, f"features of {folder.name}")):
+        stretch = slice(int(offsets[index]), int(offsets[index + 1]))
+        mels[stretch], pitch[stretch] = found
     with atomic_directory(folder) as place:
         np.save(place / "mel.npy", mels)
         np.save(place / "pitch.npy", pitch)
@@ -114,14 +115,28 @@ def compute(corpus: Corpus, folder: Path, workshop: Workshop, medians: Mapping[s
 
 
 def each(work: Callable[[Item], Result], items: Sequence[Item], workshop: Workshop, title: str) -> list[Result]:
-    """``work`` on every item, in order, in one thread for each core; how far it is gets told."""
+    """``work`` on every item, in order, by one process for each core; how far it is gets told."""
     results: list[Result] = []
     spoken = time.monotonic()
-    # Many small transforms: two threads with a clip each do twice what both do within one clip.
-    with ThreadPoolExecutor(workshop.threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        for done, result in enumerate(pool.map(work, items), start=1):
-            results.append(result)
-            if time.monotonic() - spoken > _SPEAK_SECONDS:
-                workshop.log(f"{title}: {done} of {len(items)}")
-                spoken = time.monotonic()
+    # Many small transforms: a core with a clip of its own does more than cores that share each clip, and threads would
+    # wait for each other.
+    loader: DataLoader[Any] = DataLoader(
+        _Work(work, items), batch_size=None, collate_fn=as_drawn, num_workers=workshop.threads
+    )
+    for done, result in enumerate(loader, start=1):
+        results.append(result)
+        if time.monotonic() - spoken > _SPEAK_SECONDS:
+            workshop.log(f"{title}: {done} of {len(items)}")
+            spoken = time.monotonic()
     return results
+
+
+class _Work(Dataset[Any]):
+    def __init__(self, work: Callable[[Any], Any], items: Sequence[Any]):
+        self._work, self._items = work, items
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, number: int) -> Any:
+        return self._work(self._items[number])

@@ -36,7 +36,7 @@ from xttsproject.xtts.tokenizer import Tokenizer
 
 STEPS = 7_200
 VOICES, PER_VOICE = 8, 4
-"""A batch has four clips each of eight voices."""
+"""A batch has four clips each of eight voices; on a GPU, of more."""
 PEAK_RATE = 1.5e-3
 _STYLES = 16
 """Style latents kept of each voice, of as many stretches of its clips."""
@@ -66,31 +66,32 @@ def run(workshop: Workshop) -> None:
     optimizer = torch.optim.AdamW(trained, lr=PEAK_RATE, betas=(0.9, 0.96), weight_decay=0.01)
     parts = {"gpt": gpt, "head": head, "optimizer": optimizer}
     steps = Steps(workshop, "gpt", STEPS, parts)
-    for step in steps:
-        random, done = steps.random(step), step / steps.total
+    many = workshop.rows(VOICES)
+
+    def draw(_step: int, random: Random) -> tuple[list[int], Pack, Tensor, tuple[Tensor, Tensor, Tensor]]:
+        indices = train.draw(random, many)
+        return indices, train.pack(indices), styles.draw(train.voices(indices), random), train.sound(indices)
+
+    for step, random, (indices, drawn, voices, true_sound) in steps.drawn(draw):
+        done = step / steps.total
         for group in optimizer.param_groups:
             group["lr"] = steps.cosine(step, PEAK_RATE, warmup=150)
-        indices = train.draw(random)
-        batch = train.pack(indices).to(workshop.device)
+        batch = drawn.to(workshop.device)
         shares = [_MISLED if random.random() < _MISLED_ROWS else _NOISE * random.random() for _ in indices]
         read = noisy(batch.codes, torch.tensor(shares, device=workshop.device)[:, None], config.gpt)
         with workshop.autocast():
-            voices = styles.draw(train.voices(indices), random).to(workshop.device).repeat_interleave(PER_VOICE, 0)
-            latents, told, away = forward(gpt, voices, batch, read, guided=True)
+            heard = voices.to(workshop.device).repeat_interleave(PER_VOICE, 0)
+            latents, told, away = forward(gpt, heard, batch, read, guided=True)
             codes_loss = cross_entropy(gpt.mel_head, latents, batch.targets, near, _SMOOTH * max(0.0, 1 - 1.6 * done))
             text_loss = next_token(gpt.text_head, told, batch)
-        sound = head.loss(latents[:, : train.longest(indices)].float(), *train.sound(indices, workshop.device))
+        true = [part.to(workshop.device) for part in true_sound]
+        sound = head.loss(latents[:, : train.longest(indices)].float(), *true)
         loss = codes_loss + 3 * sound[0] + 2 * sound[1] + 0.1 * sound[2] + 0.01 * text_loss
         torch.autograd.backward(loss + _GUIDE * max(0.1, 1 - 1.6 * done) * away)
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        steps.report(
-            codes=codes_loss.item(),
-            mel=sound[0].item(),
-            semitones=12 * sound[1].item(),
-            guide=away.item(),
-        )
+        steps.report(codes=codes_loss, mel=sound[0], semitones=12 * sound[1], guide=away)
         if (step + 1) % 500 == 0:
             workshop.log(f"   validation {evaluate(gpt, head, check, styles, workshop)}")
     # What was resumed from may hold those of an earlier stage "style".
@@ -179,7 +180,8 @@ def evaluate(gpt: Any, head: SoundHead, check: Set, styles: Styles, workshop: Wo
             wanted = batch.targets >= 0
             logits = gpt.mel_head(latents[wanted]).float()
         expected = batch.targets[wanted]
-        sound = head.loss(latents[:, : check.longest(indices)].float(), *check.sound(indices, workshop.device))
+        true = [part.to(workshop.device) for part in check.sound(indices)]
+        sound = head.loss(latents[:, : check.longest(indices)].float(), *true)
         right = (logits.argmax(-1) == expected).float().mean()
         found.append([fn.cross_entropy(logits, expected), right, sound[0], 12 * sound[1], away])
     gpt.train()
@@ -217,9 +219,9 @@ class Set:
         spoken = [(self.count(i) - 5) / (len(line.tokens) - 1) for i in used if (line := self.aligned[i]) is not None]
         return float(np.median(spoken))
 
-    def draw(self, random: Random) -> list[int]:
-        """Clips of about one length, so that little is padded."""
-        voices = random.sample([voice for voice, mine in self._by_length.items() if len(mine) >= PER_VOICE], VOICES)
+    def draw(self, random: Random, many: int) -> list[int]:
+        """Clips of about one length, so that little is padded, of ``many`` voices."""
+        voices = random.sample([voice for voice, mine in self._by_length.items() if len(mine) >= PER_VOICE], many)
         share, indices = random.random(), []
         for voice in voices:
             mine = self._by_length[voice]
@@ -237,7 +239,7 @@ class Set:
         """The voices of a drawn batch, one for each of its groups."""
         return [self.corpus.utterances[i].voice for i in indices[::PER_VOICE]]
 
-    def sound(self, indices: Sequence[int], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    def sound(self, indices: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
         """Mel ``(b, 80, 4m)``, pitch and what is known of them ``(b, 4m)``; see :class:`SoundHead`."""
         frames = 4 * self.longest(indices)
         mel, pitch, known = (torch.zeros(len(indices), *size) for size in ((80, frames), (frames,), (frames,)))
@@ -246,7 +248,7 @@ class Set:
             mel[row, :, :mine] = torch.as_tensor(self.features.mel(i), dtype=torch.float32)[:, :mine]
             pitch[row, :mine] = torch.as_tensor(self.features.f0(i), dtype=torch.float32)[:mine]
             known[row, :mine] = 1.0
-        return mel.to(device), pitch.to(device), known.to(device)
+        return mel, pitch, known
 
 
 class Styles:

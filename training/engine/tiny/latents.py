@@ -37,6 +37,7 @@ CLIPS = {"train": 6_000, "validation": 60, "held": 60}
 """So many clips of each set; of ``train``, times the workshop's scale."""
 
 _BATCH = 16
+"""Clips of one pass; on a GPU, more."""
 _VOICE_VARIANTS, _VOICE_CLIPS = 2, 2
 """So many times each voice is taken from so many of its reference clips, drawn anew."""
 _OWN_SHARE, _TEMPERATURE = (0.05, 0.35), 0.75
@@ -147,7 +148,7 @@ def _computed(workshop: Workshop, config: XttsConfig, name: str) -> dict[str, Te
     rows = _lines(workshop, corpus, name, clips, {key: place for place, key in enumerate(keys)}, config)
     found: dict[int, Tensor] = {}
     spoken = time.monotonic()
-    for number, batch in enumerate(_batches(rows)):
+    for number, batch in enumerate(_batches(rows, workshop.rows(_BATCH))):
         random = Random(f"latents {name} {number}")  # noqa: S311 - variation that must repeat
         torch.manual_seed(random.getrandbits(48))
         style = torch.cat([random.choice(voices[line.owner]).gpt_latents for line in batch])
@@ -216,11 +217,11 @@ def _lines(
     return lines
 
 
-def _batches(lines: Sequence[_Line]) -> Iterator[list[_Line]]:
+def _batches(lines: Sequence[_Line], most: int) -> Iterator[list[_Line]]:
     """Lines of one length of text: Coqui's pass has no padding that the codes do not see."""
     batch: list[_Line] = []
     for line in sorted(lines, key=lambda line: (len(line.tokens), len(line.codes), line.row)):
-        if batch and (len(batch) == _BATCH or len(batch[0].tokens) != len(line.tokens)):
+        if batch and (len(batch) == most or len(batch[0].tokens) != len(line.tokens)):
             yield batch
             batch = []
         batch.append(line)

@@ -8,15 +8,16 @@ import math
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.utils.data import DataLoader, Dataset
 
 from training.engine.tiny.corpus import Corpus
 from xttsproject.lib.errors import DomainError
@@ -39,6 +40,10 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
 MADE_OF = "made_of"
 _STATE = "state.pt"
 _SPEAK_SECONDS = 20.0
+_WIDER = 3
+_DRAWN_AHEAD = 4
+
+Drawn = TypeVar("Drawn")
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,15 @@ class Workshop:
         reports = {need: self.work / need / REPORT for need in NEEDS.get(stage, ())}
         return {need: sha256_of(path) if path.is_file() else "" for need, path in reports.items()}
 
+    def rows(self, count: int) -> int:
+        """How many rows a batch has: a GPU takes ``_WIDER`` times as many as a processor in the same time."""
+        return count * (_WIDER if self.device.type == "cuda" else 1)
+
+    @property
+    def drawers(self) -> int:
+        """Processes that draw batches ahead: a GPU must not wait for one core."""
+        return max(1, self.threads - 1) if self.device.type == "cuda" else 0
+
     def mel_stats(self) -> Tensor:
         """Scale of each mel band, ``(80,)``, as the tiny bundle has it."""
         from training.engine.tiny.sizes import mel_stats
@@ -109,7 +123,7 @@ class Steps:
         self.workshop, self.stage, self.total, self.parts = workshop, stage, workshop.steps(total), dict(parts)
         self.every_seconds = every_seconds
         self.seconds = 0.0
-        self._figures: dict[str, list[float]] = {}
+        self._figures: dict[str, list[float | Tensor]] = {}
         self._last: dict[str, float] = {}
 
     @property
@@ -139,9 +153,35 @@ class Steps:
                 saved = now
         self._save(path, step)
 
-    def report(self, **figures: float) -> None:
+    def drawn(self, draw: Callable[[int, Random], Drawn]) -> Iterator[tuple[int, Random, Drawn]]:
+        """Each step with what ``draw`` gives for it and the random numbers that go on after the draw.
+
+        On a GPU other processes draw ahead, so ``draw`` may use no random numbers but its own, and no GPU.
+        """
+        batches: Iterator[tuple[Drawn, Any]] | None = None
+        for step in self:
+            if batches is None:
+                batches = iter(self._loader(step, draw))
+            batch, state = next(batches)
+            random = Random()  # noqa: S311 - set to a state that repeats
+            random.setstate(state)
+            yield step, random, batch
+
+    def _loader(self, first: int, draw: Callable[[int, Random], Drawn]) -> DataLoader[Any]:
+        workers = self.workshop.drawers
+        return DataLoader(
+            _Draws(self, draw),
+            batch_size=None,
+            collate_fn=as_drawn,
+            sampler=range(first, self.total),
+            num_workers=workers,
+            prefetch_factor=_DRAWN_AHEAD if workers else None,
+        )
+
+    def report(self, **figures: float | Tensor) -> None:
+        """Tensors are read only when they are told: reading one waits for the device."""
         for name, value in figures.items():
-            self._figures.setdefault(name, []).append(float(value))
+            self._figures.setdefault(name, []).append(value.detach() if isinstance(value, Tensor) else float(value))
 
     def cosine(self, step: int, peak: float, *, warmup: int = 100, floor: float = 0.02) -> float:
         """The learning rate of a step: a linear rise, then half a cosine down to ``floor`` of the peak."""
@@ -149,7 +189,7 @@ class Steps:
         return peak * rise * max(floor, 0.5 * (1 + math.cos(math.pi * step / self.total)))
 
     def _speak(self, step: int, seconds: float) -> None:
-        self._last = {name: sum(values) / len(values) for name, values in self._figures.items() if values}
+        self._last = {name: sum(map(float, values)) / len(values) for name, values in self._figures.items() if values}
         self._figures = {}
         told = " ".join(f"{name} {value:.4g}" for name, value in self._last.items())
         left = (self.total - step) * seconds
@@ -176,6 +216,22 @@ class Steps:
             part.load_state_dict(content["parts"][name])
         self.seconds, self._last = float(content["seconds"]), dict(content["last"])
         return int(content["step"])
+
+
+class _Draws(Dataset[Any]):
+    """By step: what is drawn for it, and the state of its random numbers afterwards."""
+
+    def __init__(self, steps: Steps, draw: Callable[[int, Random], Any]):
+        self._steps, self._draw = steps, draw
+
+    def __getitem__(self, step: int) -> tuple[Any, Any]:
+        random = self._steps.random(step)
+        return self._draw(step, random), random.getstate()
+
+
+def as_drawn(drawn: Any) -> Any:
+    """For loaders: their own way would turn tuples into lists and arrays into tensors."""
+    return drawn
 
 
 ALLOCATOR = {

@@ -126,7 +126,7 @@ def run(workshop: Workshop) -> None:
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(trained, 5.0)
         optimizer.step()
-        steps.report(loss=loss.item(), right=right.item())
+        steps.report(loss=loss, right=right)
     save(encoder, workshop)
     figures = {
         "steps": steps.total, "training_seconds": round(steps.seconds, 1), "last": steps.figures,

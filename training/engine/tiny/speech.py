@@ -13,7 +13,10 @@ def run(workshop: Workshop) -> None:
     seconds = 0.0
     for name in (*SETS, LISTENING):
         folder = workshop.folder("speech") / name
-        corpus = Corpus.open(folder) if folder.is_dir() else render(planned(name), folder, processes=workshop.threads)
+        if folder.is_dir():
+            corpus = Corpus.open(folder)
+        else:
+            corpus = render(planned(name, workshop.scale), folder, processes=workshop.threads)
         hours = sum(utterance.samples for utterance in corpus.utterances) / RATE / 3600
         figures[name] = {"clips": len(corpus), "voices": len(corpus.by_voice), "hours": round(hours, 3)}
         # What an earlier run rendered took its time, too.

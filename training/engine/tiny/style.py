@@ -61,7 +61,7 @@ def run(workshop: Workshop) -> None:
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        steps.report(loss=loss.item(), semitones=pitch.item(), differs=differs(style))
+        steps.report(loss=loss, semitones=pitch, differs=differs(style))
     figures = {"differs": _checked(gpt, workshop), "semitones_held": measured(gpt, workshop, head)}
     with atomic_path(workshop.folder("style") / WEIGHTS) as temporary:
         state = {name: value.detach().cpu().contiguous() for name, value in parts.state_dict().items()}

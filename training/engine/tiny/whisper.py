@@ -8,6 +8,7 @@ takes millions otherwise.
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from training.engine.tiny.corpus import LISTENING
 from training.engine.tiny.listener import Listener, losses, place_error
 from training.engine.tiny.listening import measure
 from training.engine.tiny.recipe import Steps, Workshop
-from training.engine.tiny.windows import FRAMES_PER_SECOND, Desk
+from training.engine.tiny.windows import FRAMES_PER_SECOND, Batch, Desk
 from xttsproject.bundles.tiny import whisper as bundle
 from xttsproject.bundles.tiny.whisper_tokens import tokens
 from xttsproject.lib.files import atomic_path
@@ -42,16 +43,19 @@ def run(workshop: Workshop) -> None:
     """Train, write ``whisper.safetensors`` and the bundle made of it, and report how well it listens."""
     vocabulary = tokens()
     corpora = [workshop.corpus(name) for name in ("train", LISTENING)]
-    desk = Desk(corpora, vocabulary, seconds=BATCH_SECONDS)
+    desk = Desk(corpora, vocabulary, seconds=workshop.rows(1) * BATCH_SECONDS)
     torch.manual_seed(3)
     model = Listener(vocabulary).to(workshop.device)
     optimizer = _optimizer(model)
     steps = Steps(workshop, STAGE, STEPS, {"model": model, "optimizer": optimizer})
     count = sum(weight.numel() for weight in model.whisper.parameters())
     workshop.log(f"{STAGE}: {sum(map(len, corpora))} clips, {count / 1e6:.2f} M parameters")
-    for step in steps:
-        chance = np.random.default_rng(steps.random(step).getrandbits(64))
-        batch = desk.batch(step, chance).to(workshop.device)
+
+    def draw(step: int, random: Random) -> Batch:
+        return desk.batch(step, np.random.default_rng(random.getrandbits(64)))
+
+    for step, _random, drawn in steps.drawn(draw):
+        batch = drawn.to(workshop.device)
         if step > (1 - _EXACT_SHARE) * steps.total:
             model.silent_positions = _EXACT_POSITIONS
         rate = steps.cosine(step, LEARNING_RATE, warmup=200)
@@ -68,12 +72,12 @@ def run(workshop: Workshop) -> None:
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         steps.report(
-            text=text.item(),
-            place=place.item(),
-            letters=letters.item(),
-            spoken=spoken.item(),
+            text=text,
+            place=place,
+            letters=letters,
+            spoken=spoken,
             off_ms=place_error(heard.attention.detach(), batch.stretches) * 1000 / FRAMES_PER_SECOND,
-            norm=norm.item(),
+            norm=norm,
         )
     folder = workshop.folder(STAGE)
     weights = folder / "whisper.safetensors"

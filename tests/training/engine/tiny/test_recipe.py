@@ -55,6 +55,30 @@ def test_a_stage_with_a_report_is_done_and_without_it_goes_on_when_there_is_more
     assert train(tmp_path, scale=1.5)[0] == list(range(12, 18))
 
 
+@pytest.mark.parametrize("drawers", [0, 2])
+def test_what_a_step_draws_hangs_on_the_step_alone_whoever_draws_it(
+    drawers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(Workshop, "drawers", property(lambda _self: drawers))
+    steps = Steps(Workshop(tmp_path), "trial", 6, {})
+    drawn = [
+        (step, batch, random.random())
+        for step, random, batch in steps.drawn(lambda step, random: (step, random.random()))
+    ]
+    alone = []
+    for step in range(6):
+        random = steps.random(step)
+        alone.append((step, (step, random.random()), random.random()))
+    assert drawn == alone
+
+
+def test_a_gpu_is_given_more_rows_and_drawn_for_ahead(tmp_path: Path):
+    usual, fast = Workshop(tmp_path), Workshop(tmp_path, threads=8, device=torch.device("cuda"))
+    assert (usual.rows(8), usual.drawers) == (8, 0)
+    assert fast.rows(8) > 8
+    assert fast.drawers == 7
+
+
 def test_scale_multiplies_the_steps_of_every_stage(tmp_path: Path):
     assert Workshop(tmp_path, scale=0.5).steps(100) == 50
     assert Workshop(tmp_path, scale=0.001).steps(100) == 1

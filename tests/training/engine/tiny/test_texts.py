@@ -79,3 +79,10 @@ def test_every_further_word_is_heard_often_at_many_speeds_and_in_the_plain_voice
 
 def test_the_other_sets_keep_their_one_speed():
     assert {line.words_per_minute for name in SETS for line in planned(name)} == {170}
+
+
+def test_a_larger_scale_gives_more_to_learn_from_and_the_same_measures():
+    assert len(planned("train", 1.5)) == 1.5 * len(planned("train"))
+    assert len(planned("train", 100)) == len(planned("train", 2.5))
+    assert planned("train", 1.5)[: len(planned("train"))] == planned("train")
+    assert planned("held", 2.0) == planned("held")
