@@ -14,7 +14,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from datasets.admin.access import ReadOnlyAdmin
-from training.models import Checkpoint, CheckpointExport, EpochSample, Preference, TrainingRun
+from training.engine.figures import FIGURES
+from training.models import Checkpoint, CheckpointExport, EpochSample, Preference, Scorecard, TrainingRun
 from training.services import checkpoint_pin, export_create
 from xttsproject.lib.errors import DomainError
 
@@ -160,6 +161,19 @@ class PreferenceAdmin(ReadOnlyAdmin):
     @admin.display(description="pair")
     def against(self, preference: Preference) -> str:
         return f"{whose(preference.later.epoch)}, {whose(preference.earlier.epoch)}"
+
+
+@admin.register(Scorecard)
+class ScorecardAdmin(ReadOnlyAdmin):
+    list_display = ("run", "subject", "epoch", "composite", "told", "measured_at")
+    list_filter = ("subject", ("run", admin.RelatedOnlyFieldListFilter))
+    search_fields = ("run__name",)
+    list_select_related = ("run",)
+    exclude = ("key", "facts")
+
+    @admin.display(description="figures")
+    def told(self, card: Scorecard) -> str:
+        return ", ".join(f"{each.label.lower()} {figure(card.figure(each.name))}" for each in FIGURES)
 
 
 def whose(epoch: int) -> str:

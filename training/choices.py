@@ -43,3 +43,11 @@ class Vote(models.TextChoices):
     FIRST = "1", "The first"
     SECOND = "2", "The second"
     EQUAL = "0", "Equal"
+
+
+class Scored(models.TextChoices):
+    """Whose figures they are."""
+
+    SPEAKER = "speaker", "Speaker"
+    BASE = "base", "Base model"
+    CHECKPOINT = "checkpoint", "Checkpoint"

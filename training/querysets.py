@@ -11,7 +11,7 @@ from xttsproject.accounts.querysets import OwnedQuerySet
 
 if TYPE_CHECKING:
     # Named in strings below, where the linter does not look.
-    from training.models import Checkpoint, CheckpointExport, EpochSample, Preference, TrainingRun  # noqa: F401
+    from training.models import Checkpoint, CheckpointExport, EpochSample, Preference, Scorecard, TrainingRun  # noqa: F401
 
 
 class TrainingRunQuerySet(OwnedQuerySet["TrainingRun"]):
@@ -82,3 +82,8 @@ class PreferenceQuerySet(models.QuerySet["Preference"]):
 
     def with_samples(self) -> Self:
         return self.select_related("run", "voter", "earlier__run", "later__run")
+
+
+class ScorecardQuerySet(OwnedQuerySet["Scorecard"]):
+    owner_path = "run__"
+    editors = TRAINER

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any, cast
 
 from training.models import CheckpointExport, TrainingRun
-from training.services import export_ended, export_write, run_ended, run_execute, run_may_retry
+from training.services import (
+    export_ended,
+    export_write,
+    run_ended,
+    run_execute,
+    run_may_retry,
+    run_score,
+    scoring_follow,
+    scoring_may_retry,
+)
 from xttsproject.jobs.choices import Queue
 from xttsproject.jobs.context import JobContext
 from xttsproject.jobs.registry import job_kind
@@ -16,6 +25,7 @@ def train(context: JobContext) -> dict[str, Any]:
     """Fine-tune, or go on fine-tuning."""
     run = cast(TrainingRun, context.subject())
     run_execute(run=run, progress=context)
+    scoring_follow(run=run)
     return {"run": str(run.pk), "checkpoints": run.checkpoints.count()}
 
 
@@ -25,3 +35,11 @@ def export(context: JobContext) -> dict[str, Any]:
     written = cast(CheckpointExport, context.subject())
     export_write(export=written, progress=context)
     return {"checkpoint": written.checkpoint_id, "bytes": written.bytes}
+
+
+@job_kind("training.score", queue=Queue.GPU, may_retry=scoring_may_retry)
+def score(context: JobContext) -> dict[str, Any]:
+    """Measure what a run's checkpoints say, as far as that has not been done."""
+    run = cast(TrainingRun, context.subject())
+    done = run_score(run=run, progress=context)
+    return {"run": str(run.pk), "scored": done.scored, "spoken": done.spoken, "notice": done.notice}

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from training.views import comparing, runs
+from training.views import comparing, runs, scoring
 
 app_name = "training"
 urlpatterns = [
@@ -21,6 +21,7 @@ urlpatterns = [
     path("runs/<uuid:pk>/delete/", runs.run_delete_view, name="run-delete"),
     path("runs/<uuid:pk>/compare/", comparing.compare, name="run-compare"),
     path("runs/<uuid:pk>/compare/outcome/", comparing.outcome, name="run-outcome"),
+    path("runs/<uuid:pk>/score/", scoring.score, name="run-score"),
     path("runs/comparisons/<uuid:pk>/vote/", comparing.vote, name="comparison-vote"),
     path("runs/comparisons/<uuid:pk>/<int:place>/", comparing.audio, name="comparison-audio"),
     path("runs/<uuid:pk>/references/<int:index>/audio/", runs.reference_audio, name="reference-audio"),

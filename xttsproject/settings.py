@@ -148,6 +148,7 @@ SPEECH_QUEUE = env.integer(
     "waits holds one of them.",
     minimum=1,
 )
+SCORE_RUNS = env.boolean("SCORE_RUNS", True, "Score a run's checkpoints as soon as it has finished.")
 TRAINING_THREADS = env.integer("TRAINING_THREADS", 0, "CPU threads of a training run; 0 leaves it to PyTorch.")
 
 # --- What follows is not meant to be set from outside -----------------------------------------------------------

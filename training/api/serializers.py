@@ -11,7 +11,7 @@ from datasets.api.serializers import VisiblePrimaryKeyField
 from datasets.models import DatasetVersion
 from training.choices import Precision, Schedule, Vote
 from training.models import Checkpoint, CheckpointExport, EpochSample, Preference, TrainingRun
-from training.services import RunValues
+from training.services import RunValues, Scoreboard
 from xttsproject.accounts.models import Visibility
 from xttsproject.jobs.models import Job
 
@@ -323,3 +323,56 @@ class OutcomeSerializer(serializers.Serializer[Any]):
     voters = serializers.IntegerField()
     pairs = PairResultSerializer(many=True)
     standings = StandingSerializer(many=True, help_text="The best first.")
+
+
+class CellSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(source="figure.name")
+    value = serializers.FloatField(allow_null=True)
+    goodness = serializers.FloatField(allow_null=True, help_text="1 at the ideal, 0 where everything is lost.")
+
+
+class ScoreRowSerializer(serializers.Serializer[Any]):
+    """What one says: ``subject`` is speaker, base or checkpoint; ``composite`` 0 to 1."""
+
+    subject = serializers.CharField(source="card.subject")
+    epoch = serializers.IntegerField(source="card.epoch")
+    checkpoint = serializers.IntegerField(source="card.checkpoint_id", allow_null=True)
+    composite = serializers.FloatField(allow_null=True)
+    validation_loss = serializers.FloatField(source="loss", allow_null=True)
+    is_best = serializers.BooleanField()
+    figures = CellSerializer(source="cells", many=True)
+    samples = serializers.JSONField(source="card.samples", help_text="The figures of each sample, and what was heard.")
+
+
+class FigureSerializer(serializers.Serializer[Any]):
+    """``ideal`` null: the speaker's own value. See docs/TRAINING.md."""
+
+    name = serializers.CharField()
+    label = serializers.CharField()
+    direction = serializers.CharField(help_text="higher, lower or near: which way is better.")
+    weight = serializers.FloatField()
+    span = serializers.FloatField()
+    ideal = serializers.FloatField(allow_null=True)
+    ratio = serializers.BooleanField()
+    unit = serializers.CharField()
+
+
+class ScoreboardSerializer(serializers.Serializer[Any]):
+    figures = FigureSerializer(many=True)
+    counted = serializers.SerializerMethodField(help_text="Names of the figures that the composite is made of.")
+    rows = ScoreRowSerializer(many=True)
+    best_epoch = serializers.SerializerMethodField()
+    disagreement = serializers.ListField(
+        source="doubtful",
+        child=serializers.IntegerField(),
+        allow_null=True,
+        help_text="The epochs of the best score and of the lowest validation loss, where they are two.",
+    )
+    remarks = serializers.ListField(child=serializers.CharField())
+    unscored = serializers.IntegerField(help_text="Checkpoints that were not measured yet.")
+
+    def get_counted(self, scoreboard: Scoreboard) -> list[str]:
+        return [figure.name for figure in scoreboard.counted]
+
+    def get_best_epoch(self, scoreboard: Scoreboard) -> int | None:
+        return scoreboard.best.card.epoch if scoreboard.best else None

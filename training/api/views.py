@@ -23,6 +23,7 @@ from training.api.serializers import (
     EpochSampleSerializer,
     OutcomeSerializer,
     PinSerializer,
+    ScoreboardSerializer,
     TrainingRunCreateSerializer,
     TrainingRunSerializer,
     TurnSerializer,
@@ -42,9 +43,12 @@ from training.services import (
     run_curves,
     run_delete,
     run_resume,
+    run_scoreboard,
+    scoring_start,
     trainer_require,
 )
 from xttsproject.http import file_response
+from xttsproject.jobs.api.serializers import JobSerializer
 
 _BINARY = OpenApiResponse(OpenApiTypes.BINARY, description="The file; byte ranges are answered.")
 
@@ -133,6 +137,19 @@ class TrainingRunViewSet(
     def preferences(self, request: Request, pk: Any = None) -> Response:
         """What everybody's votes come to: win rates with their intervals, and an order of the epochs."""
         return Response(OutcomeSerializer(comparison_outcome(run=self.get_object())).data)
+
+    @extend_schema(responses=ScoreboardSerializer)
+    @action(detail=True)
+    def scores(self, request: Request, pk: Any = None) -> Response:
+        """What was measured of the checkpoints' samples, and which one it makes the best."""
+        return Response(ScoreboardSerializer(run_scoreboard(run=self.get_object())).data)
+
+    @extend_schema(request=None, responses={202: JobSerializer})
+    @action(detail=True, methods=["post"])
+    def score(self, request: Request, pk: Any = None) -> Response:
+        """Measure what has not been measured yet, as a job on the gpu queue; follow it by its key."""
+        job = scoring_start(run=self.get_editable(), user=request.user)
+        return Response(JobSerializer(job, context=self.get_serializer_context()).data, status=202)
 
     def _shown(self, run: TrainingRun) -> dict[str, Any]:
         return dict(self.get_serializer(self.get_queryset().get(pk=run.pk)).data)

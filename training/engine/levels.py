@@ -10,7 +10,7 @@ LEVEL_DBFS = -26.0
 """RMS of the parts that sound: the level of speech in ITU-T's listening tests, dB relative to full scale."""
 
 FRAME_SECONDS = 0.02
-_BELOW_DB = 30.0
+PAUSE_DB = 30.0
 """Frames this far below the loudest are pauses."""
 
 
@@ -29,7 +29,7 @@ def levelled(audio: Audio) -> Audio:
     levels = frame_levels(audio)
     if not np.isfinite(levels).any():
         return audio
-    sounding = levels[levels > levels.max() - _BELOW_DB]
+    sounding = levels[levels > levels.max() - PAUSE_DB]
     power = 10 * np.log10(np.mean(10 ** (sounding / 10)))
     gain = 10 ** ((LEVEL_DBFS - power) / 20)
     loudest = float(np.abs(audio.samples).max())

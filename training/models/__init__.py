@@ -2,5 +2,6 @@ from training.models.checkpoint import Checkpoint, EpochSample
 from training.models.export import CheckpointExport
 from training.models.preference import Preference
 from training.models.run import TrainingRun
+from training.models.scorecard import Scorecard
 
-__all__ = ["Checkpoint", "CheckpointExport", "EpochSample", "Preference", "TrainingRun"]
+__all__ = ["Checkpoint", "CheckpointExport", "EpochSample", "Preference", "Scorecard", "TrainingRun"]

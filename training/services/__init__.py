@@ -27,6 +27,8 @@ from training.services.runs import (
     run_resume,
     trainer_require,
 )
+from training.services.scoreboard import Scoreboard, run_scoreboard
+from training.services.scoring import Scoring, run_score, scoring_follow, scoring_may_retry, scoring_start
 from training.services.spec import RunValues
 
 __all__ = [
@@ -35,6 +37,8 @@ __all__ = [
     "PairResult",
     "Preflight",
     "RunValues",
+    "Scoreboard",
+    "Scoring",
     "Standing",
     "Turn",
     "checkpoint_gone",
@@ -61,5 +65,10 @@ __all__ = [
     "run_may_retry",
     "run_preflight",
     "run_resume",
+    "run_score",
+    "run_scoreboard",
+    "scoring_follow",
+    "scoring_may_retry",
+    "scoring_start",
     "trainer_require",
 ]

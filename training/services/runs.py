@@ -11,6 +11,7 @@ from django.db import IntegrityError, models, transaction
 
 from datasets.choices import VersionState
 from datasets.models import DatasetVersion
+from datasets.services.following import stop_jobs
 from training.choices import RunState
 from training.engine import launch
 from training.engine.sizes import adapter_bytes, state_bytes
@@ -141,6 +142,8 @@ def run_delete(*, run: TrainingRun, user: Any) -> None:
         # The job and not the state: a run whose job is gone would say for ever that it runs.
         if _active_job(run) is not None:
             raise DomainError("run_active", f"“{run.name}” is still at work; cancel it before deleting it.")
+        # Its scoring, if that is under way, has nothing left to work on.
+        stop_jobs(subject=run)
         try:
             current.delete()
         except models.ProtectedError as error:

@@ -34,7 +34,9 @@ from training.services import (
     run_log_tail,
     run_preflight,
     run_resume,
+    run_scoreboard,
 )
+from training.services.scoring import SCORE
 from training.services.spec import references_choose
 from xttsproject import storage
 from xttsproject.bundles.manifest import open_bundle
@@ -94,6 +96,8 @@ def run_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "owned": owns(run, request.user),
         "log": run_log_tail(run=run) if editable else "",
         "references": range(len(_references(request, run))),
+        "scoreboard": run_scoreboard(run=run),
+        "scoring": latest_job(subject=run, user=request.user, kind=SCORE),
         **_rows(run),
     }
     return render(request, "training/run_detail.html", context)

@@ -18,6 +18,7 @@ _PERMISSIONS = {
         "training.view_checkpointexport",
         "training.view_epochsample",
         "training.view_preference",
+        "training.view_scorecard",
         "voices.view_voice",
         "voices.view_synthesis",
     ),

@@ -31,6 +31,7 @@ _STATUS = {
     "run_ended": status.HTTP_409_CONFLICT,
     "run_not_resumable": status.HTTP_409_CONFLICT,
     "nothing_to_compare": status.HTTP_409_CONFLICT,
+    "nothing_to_score": status.HTTP_409_CONFLICT,
     "sample_gone": status.HTTP_404_NOT_FOUND,
     "vote_given": status.HTTP_409_CONFLICT,
     "forbidden": status.HTTP_403_FORBIDDEN,
