@@ -348,7 +348,7 @@ class FigureSerializer(serializers.Serializer[Any]):
     """``ideal`` null: the speaker's own value. See docs/TRAINING.md."""
 
     name = serializers.CharField()
-    label = serializers.CharField()
+    title = serializers.CharField(source="label")
     direction = serializers.CharField(help_text="higher, lower or near: which way is better.")
     weight = serializers.FloatField()
     span = serializers.FloatField()

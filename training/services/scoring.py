@@ -234,7 +234,7 @@ def _reckon(run: TrainingRun) -> None:
     """What the figures come to, of all cards together."""
     with transaction.atomic():
         cards = list(run.scorecards.select_for_update())
-        own = next((card.figures for card in cards if card.subject == Scored.SPEAKER), {})
+        own: dict[str, float | None] = next((card.figures for card in cards if card.subject == Scored.SPEAKER), {})
         spoken = {card.pk: card for card in cards if card.subject != Scored.SPEAKER}
         verdicts = judge({pk: card.figures for pk, card in spoken.items()}, own)
         for pk, verdict in verdicts.items():
