@@ -54,11 +54,15 @@ class _Subject:
 
 def scoring_start(*, run: TrainingRun, user: Any) -> Job:
     """Queue the scoring of a run, or return the job under way. DomainError ``nothing_to_score``."""
-    if not EpochSample.objects.filter(run=run).exists() and not run.checkpoints.kept().exists():
+    if not _is_scorable(run):
         raise DomainError(
             "nothing_to_score", f"“{run.name}” has neither samples nor checkpoints yet, so there is nothing to score."
         )
     return job_start(kind=SCORE, title=f"Score the checkpoints of “{run.name}”", owner=user, subject=run)
+
+
+def _is_scorable(run: TrainingRun) -> bool:
+    return EpochSample.objects.filter(run=run).exists() or run.checkpoints.kept().exists()
 
 
 def scoring_may_retry(subject: models.Model, user: Any) -> None:
@@ -69,7 +73,9 @@ def scoring_may_retry(subject: models.Model, user: Any) -> None:
 
 def scoring_follow(*, run: TrainingRun) -> Job | None:
     """What follows a finished run: its scoring, where SCORE_RUNS says so."""
-    return scoring_start(run=run, user=run.owner) if settings.SCORE_RUNS else None
+    if not settings.SCORE_RUNS or not _is_scorable(run):
+        return None
+    return scoring_start(run=run, user=run.owner)
 
 
 def run_score(*, run: TrainingRun, progress: Progress) -> Scoring:
