@@ -90,6 +90,8 @@ def dataset_delete(*, dataset: Dataset) -> None:
     folders = [folder for version in versions for folder in (version.folder, storage.exports_dir(version.pk))]
     try:
         with transaction.atomic():
+            # What measures or screens its clips would fail on rows that are gone.
+            stop_jobs(subject=dataset)
             for version in versions:
                 for subject in (version, *version.exports.all()):
                     stop_jobs(subject=subject)

@@ -79,9 +79,8 @@ def version_build(*, version: DatasetVersion, progress: Progress) -> None:
 
     What is approved when this runs is frozen. DomainErrors: ``dataset_empty``, ``clip_missing``, ``duplicate``.
     """
-    if version.state == VersionState.READY:
+    if not version.advance(VersionState.FREEZING, since=_BEFORE):
         return
-    version.advance(VersionState.FREEZING, since=_BEFORE)
     selection = dataset_select(dataset=version.dataset)
     frozen = freeze(selection.items, version.folder, progress=Part(progress, 0.0, 0.8))
     clips = measure_clips(version.folder, frozen.rows, Part(progress, 0.8, 1.0))
@@ -107,7 +106,8 @@ def version_build(*, version: DatasetVersion, progress: Progress) -> None:
         storage.remove_tree(version.folder)
         same = version.dataset.versions.get(content_hash=frozen.hash)
         raise _duplicate(version.dataset, same) from None
-    if not moved:
+    if not moved and version.state != VersionState.READY:
+        # A worker that was thought dead may come this far after another has finished: those files stay.
         storage.remove_tree(version.folder)
 
 

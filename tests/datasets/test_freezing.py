@@ -10,8 +10,11 @@ import pytest
 
 from datasets.choices import ReviewStatus, VersionState
 from datasets.models import DatasetVersion, SourceVideo
+from datasets.services import freezing
+from datasets.services.clip_measures import dataset_measure_start
 from datasets.services.datasets import dataset_create, dataset_delete
 from datasets.services.freezing import version_build, version_freeze
+from datasets.services.health import version_measure
 from datasets.services.segments import segment_edit
 from datasets.services.sources import source_delete
 from tests.datasets.factories import DatasetFactory, SourceFactory, SpeakerFactory, reviewed_source
@@ -20,7 +23,7 @@ from xttsproject.jobs.models import Job
 from xttsproject.jobs.services import job_cancel
 from xttsproject.lib.audio import read_wav
 from xttsproject.lib.errors import DomainError
-from xttsproject.lib.progress import Callback
+from xttsproject.lib.progress import Callback, Silent
 
 
 @pytest.fixture
@@ -202,5 +205,34 @@ def test_a_dataset_deleted_while_it_is_frozen_leaves_no_file(
     assert deleted
     assert caught.value.code == "subject_gone"
     assert list((data_root / "media" / "datasets").iterdir()) == []
+    job.refresh_from_db()
+    assert job.state == JobState.CANCELLED
+
+
+def test_a_worker_that_comes_last_leaves_the_files_of_the_one_that_finished(
+    dataset: Any, work: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version, _job = version_freeze(dataset=dataset, owner=dataset.owner)
+    late = DatasetVersion.objects.get(pk=version.pk)
+    measured = freezing.health_fields
+
+    def while_another_finishes(**given: Any) -> dict[str, Any]:
+        monkeypatch.setattr(freezing, "health_fields", measured)
+        version_build(version=version, progress=Silent())
+        return measured(**given)
+
+    monkeypatch.setattr(freezing, "health_fields", while_another_finishes)
+    # Silent until its last step: the job that took over is not noticed before.
+    DatasetVersion.objects.filter(pk=version.pk).update(state=VersionState.FREEZING)
+    version_build(version=late, progress=Silent())
+    version.refresh_from_db()
+    assert version.state == VersionState.READY
+    version_measure(version=version, progress=Silent())
+    assert "damaged" not in version.health["findings"]
+
+
+def test_deleting_a_dataset_stops_what_works_on_it(dataset: Any) -> None:
+    job = dataset_measure_start(dataset=dataset, owner=dataset.owner)
+    dataset_delete(dataset=dataset)
     job.refresh_from_db()
     assert job.state == JobState.CANCELLED
