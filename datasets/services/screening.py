@@ -99,6 +99,7 @@ def screening_preview(*, dataset: Dataset, policy: Policy, editor: Any) -> Previ
         counts[verdict.verdict] += 1
         broken.update({(reason.rule, reason.verdict) for reason in verdict.reasons})
         after = _STATUS[verdict.verdict]
+        copies.settle(segment.pk, after)
         if after != segment.status:
             changes.append(_change(segment, verdict, after))
     rules = tuple(
@@ -210,13 +211,20 @@ def segment_judge(*, segment: Segment, policy: Policy, copies: _Copies) -> Judge
 
 
 class _Copies:
-    """Whether the clip that another one repeats is there: in this dataset, and not rejected."""
+    """Whether the clip that another one repeats is there: in this dataset, and not rejected.
+
+    Clips are judged in the order in which one repeats another, so each is settled before its copies are judged: of two
+    copies one stays, whichever of them the policy itself rejects.
+    """
 
     def __init__(self, every: Any):
         self._there = set(every.exclude(status=ReviewStatus.REJECTED).values_list("pk", flat=True))
 
     def stands(self, earlier: int | None) -> bool:
         return earlier in self._there
+
+    def settle(self, segment: int, status: ReviewStatus) -> None:
+        (self._there.discard if status == ReviewStatus.REJECTED else self._there.add)(segment)
 
 
 def _facts(segment: Segment) -> Iterable[Reason]:
@@ -259,6 +267,7 @@ def _decide(screening: Screening, policy: Policy, keys: Sequence[int], copies: _
             continue
         verdict = segment_judge(segment=segment, policy=policy, copies=copies)
         after = _STATUS[verdict.verdict]
+        copies.settle(segment.pk, after)
         decisions.append(
             ScreeningDecision(
                 screening=screening,

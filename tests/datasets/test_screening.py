@@ -258,3 +258,20 @@ def test_of_a_recording_that_one_does_not_see_no_detail_is_told(case: SimpleName
     assert {row["source"] for row in rows} == {None}
     assert "8.0" not in str(rows)
     assert rows[0]["reason"] == "rejected by screening: noisy"
+
+
+@pytest.mark.parametrize("batch", [1, 200])
+def test_of_two_copies_one_stays_also_where_the_earlier_is_rejected(
+    case: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, batch: int
+):
+    monkeypatch.setattr(service, "BATCH", batch)
+    measured(case.clips.cut, duplicate_of=case.clips.noisy.pk)
+    preview = screening_preview(dataset=case.dataset, policy=Policy(), editor=case.anna)
+    assert preview.counts == {"approve": 2, "review": 0, "reject": 1}
+    apply(case)
+    assert statuses(case) == ["approved", "rejected", "approved", "pending"]
+    # A policy that takes the earlier one after all needs its copy no more.
+    rules = {**Policy().thresholds, "noise": Thresholds(None, None)}
+    policy_set(dataset=case.dataset, policy=Policy(rules))
+    apply(case)
+    assert statuses(case) == ["approved", "approved", "rejected", "pending"]
