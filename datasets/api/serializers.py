@@ -254,16 +254,23 @@ class SegmentUpdateSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=ReviewStatus.choices, required=False)
 
 
+class KeyField(serializers.IntegerField):
+    """A number that can be a key: the database refuses what is beyond 64 bits before it looks for a row."""
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(min_value=0, max_value=2**63 - 1, **kwargs)
+
+
 class SelectionSerializer(serializers.Serializer[Any]):
     """Which segments."""
 
-    ids = serializers.ListField(child=serializers.IntegerField(), allow_empty=False, max_length=5000)
+    ids = serializers.ListField(child=KeyField(), allow_empty=False, max_length=5000)
 
 
 class ReviewSerializer(serializers.Serializer[Any]):
     """Which segments: by ``ids``, or all of a recording (``source``)."""
 
-    ids = serializers.ListField(child=serializers.IntegerField(), required=False, max_length=5000)
+    ids = serializers.ListField(child=KeyField(), required=False, max_length=5000)
     source = VisiblePrimaryKeyField(queryset=SourceVideo.objects.all(), required=False)  # type: ignore[assignment]
     status = serializers.ChoiceField(choices=ReviewStatus.choices)
 

@@ -75,7 +75,9 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def transcribe(request: HttpRequest) -> HttpResponse:
     """Have the machine listen again to the one whose button was pressed, or to those that are ticked."""
-    chosen = [value for value in (request.POST.getlist("only") or request.POST.getlist("ids")) if value.isdecimal()]
+    given = request.POST.getlist("only") or request.POST.getlist("ids")
+    # No key has more digits, and the database refuses a larger number before it looks for a row.
+    chosen = [int(value) for value in given if value.isdecimal() and len(value) < 19]
     seen = Segment.objects.visible_to(request.user).filter(pk__in=chosen)
     first = seen.order_by("source", "index").first()
     if first is None:

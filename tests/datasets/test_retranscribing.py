@@ -186,3 +186,15 @@ def test_a_glossary_is_changed_by_whoever_may_change_the_speaker(people: Any, ap
     assert 'name="visibility"' not in page_for(people.cora).get(edit).content.decode()
     admin = page_for(people.root).get(reverse("admin:datasets_speaker_change", args=[speaker.pk])).content.decode()
     assert 'name="glossary"' in admin
+
+
+def test_numbers_that_no_segment_can_have_are_bad_input_and_no_fault(people: Any, api_for: Any, page_for: Any) -> None:
+    huge = 10**25
+    for address, body in (("transcribe", {"ids": [huge]}), ("review", {"ids": [huge], "status": "approved"})):
+        answer = api_for(people.anna).post(f"/api/v1/segments/{address}/", body)
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, "ids")
+    for field in ("only", "ids"):
+        told = page_for(people.anna).post(
+            reverse("datasets:segments-transcribe"), {field: [huge, "9" * 5000]}, follow=True
+        )
+        assert "No segment was chosen" in told.content.decode()
