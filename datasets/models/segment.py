@@ -125,6 +125,11 @@ class Segment(models.Model):
         """Nobody has corrected or reviewed it, nor did its text come with a dataset: a machine may still write it."""
         return not self.edited and self.status == ReviewStatus.PENDING and self.source.origin != Origin.DATASET
 
+    @property
+    def decided(self) -> bool:
+        """By a person, not by a policy alone."""
+        return self.decided_by_person or self.reviewer_id is not None
+
     def set_text(self, text: str) -> None:
         """Take a person's correction. Saved, so that the history has it; an unchanged text is no edit."""
         if text != self.text:

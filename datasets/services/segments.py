@@ -111,7 +111,8 @@ def _review_batch(segments: SegmentQuerySet, wanted: ReviewStatus, reviewer: Any
     skipped: list[Skipped] = []
     locked = segments.select_for_update(of=("self",)).select_related("source", "reviewer")
     for segment in locked.order_by("source", "index"):
-        if segment.status == wanted:
+        # What only a policy has approved or rejected so far, a person may confirm: then it is theirs.
+        if segment.status == wanted and (wanted == ReviewStatus.PENDING or segment.decided):
             unchanged += 1
             continue
         problems: list[str] = []

@@ -24,7 +24,7 @@ from datasets.services.screening import (
     screening_undo,
     screening_undo_start,
 )
-from datasets.services.segments import segment_edit, segment_review
+from datasets.services.segments import segment_edit, segment_review, segments_review
 from tests.datasets.factories import DatasetFactory, SegmentFactory, SourceFactory
 from xttsproject.lib.errors import Cancelled, DomainError
 from xttsproject.lib.progress import Callback, Silent
@@ -275,3 +275,14 @@ def test_of_two_copies_one_stays_also_where_the_earlier_is_rejected(
     policy_set(dataset=case.dataset, policy=Policy(rules))
     apply(case)
     assert statuses(case) == ["approved", "approved", "rejected", "pending"]
+
+
+def test_what_a_person_confirms_is_theirs_from_then_on(case: SimpleNamespace):
+    apply(case)
+    confirmed = segments_review(segments=case.source.segments.filter(index=1), status="approved", reviewer=case.anna)
+    assert (confirmed.changed, confirmed.unchanged) == (1, 0)
+    again = segments_review(segments=case.source.segments.filter(index=1), status="approved", reviewer=case.people.ben)
+    assert (again.changed, again.unchanged) == (0, 1)
+    screening_undo(screening=Screening.objects.get(), editor=case.anna, progress=Silent())
+    assert statuses(case) == ["approved", "pending", "pending", "pending"]
+    assert case.source.segments.get(index=1).reviewer == case.anna
