@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.db import transaction
 
 from datasets.models import Dataset, Segment, SourceVideo
 from datasets.pipeline.screening.duplicates import same_sound, same_text
@@ -17,6 +18,7 @@ from datasets.pipeline.screening.likeness import likeness
 from datasets.pipeline.screening.prints import Print, read_print, write_print
 from datasets.pipeline.screening.recording import measure_clips
 from datasets.pipeline.screening.transcript import paces
+from datasets.services.sources import files_follow_row
 from datasets.services.text_measures import TextMeasurer
 from xttsproject import storage
 from xttsproject.bundles.manifest import open_bundle
@@ -84,12 +86,13 @@ def known_problem(segment: Segment) -> tuple[str, str] | None:
 def dataset_measure(*, dataset: Dataset, editor: Any, progress: Progress) -> Measured:
     """Measure what has not been measured or has changed since, then compare all clips with each other.
 
-    Each clip is written by itself, so an interrupted job goes on where it was. DomainErrors: ``master_missing``, and
-    what opening a damaged model raises; without a model, the voice and the model's own limits stay untold.
+    Each clip is written by itself, so an interrupted job goes on where it was. DomainErrors: ``master_missing``,
+    ``subject_gone``, and what opening a damaged model raises; without a model, voices and the model's own limits stay
+    untold.
     """
     progress.report(0.0, "loading the model")
     ear, texts, model, notice = _model()
-    segments = list(dataset_segments(dataset=dataset, editor=editor).select_related("source"))
+    segments = list(dataset_segments(dataset=dataset, editor=editor).select_related("source").defer("words"))
     by_source: dict[SourceVideo, list[Segment]] = {}
     for segment in segments:
         by_source.setdefault(segment.source, []).append(segment)
@@ -97,7 +100,8 @@ def dataset_measure(*, dataset: Dataset, editor: Any, progress: Progress) -> Mea
     for source, own in by_source.items():
         end = done + len(own)
         part = Part(progress, 0.9 * done / len(segments), 0.9 * end / len(segments))
-        anew += _measure_source(source, own, ear, texts, model, part)
+        with files_follow_row(source):
+            anew += _measure_source(source, own, ear, texts, model, part)
         done = end
     progress.check()
     progress.report(0.92, "comparing the clips")
@@ -188,10 +192,23 @@ def _compare(dataset: Dataset, segments: Sequence[Segment], model: str, editor: 
             "piece_deviation": _rounded(voice.piece_deviation if voice else None, 2),
         }
         if any(segment.quality.get(name, "") != value for name, value in found.items()):
-            segment.quality = {**segment.quality, **found}
-            changed.append(segment)
+            changed.append((segment, found))
     for begin in range(0, len(changed), _BATCH):
-        Segment.objects.bulk_update(changed[begin : begin + _BATCH], ["quality"])
+        _write_compared(changed[begin : begin + _BATCH])
+
+
+@transaction.atomic
+def _write_compared(changed: Sequence[tuple[Segment, dict[str, Any]]]) -> None:
+    """What was cut or written anew while the others were measured is another clip, and keeps what it has."""
+    keys = [segment.pk for segment, _found in changed]
+    there = Segment.objects.select_for_update().defer("words").in_bulk(keys)
+    same = []
+    for segment, found in changed:
+        row = there.get(segment.pk)
+        if row is not None and row.measured_key == segment.measured_key and is_measured(row):
+            row.quality = {**row.quality, **found}
+            same.append(row)
+    Segment.objects.bulk_update(same, ["quality"])
 
 
 def _other_voices(dataset: Dataset, segments: Sequence[Segment], model: str, editor: Any) -> list[Any]:

@@ -16,6 +16,7 @@ from datasets.pipeline.screening.likeness import likeness
 from datasets.services import clip_measures
 from datasets.services.clip_measures import dataset_measure, dataset_measure_start, is_measured
 from datasets.services.leaving_out import dataset_left_out
+from datasets.services.sources import source_delete
 from datasets.services.text_measures import TextMeasurer
 from tests.datasets.factories import DatasetFactory, SegmentFactory, SourceFactory, reviewed_source
 from xttsproject import storage
@@ -163,3 +164,34 @@ def test_a_dataset_without_clips_says_what_to_do(case: SimpleNamespace):
     case.source.segments.all().delete()
     with pytest.raises(DomainError, match="nothing to measure"):
         dataset_measure_start(dataset=case.dataset, owner=case.anna)
+
+
+def test_a_clip_that_is_cut_anew_meanwhile_keeps_what_is_measured_of_it(
+    case: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+):
+    measure(case)
+    Segment.objects.update(quality={**stored(case)[1].quality, "pace": 9.0})
+
+    def cut_meanwhile(clips: Any) -> Any:
+        Segment.objects.filter(pk=case.clips[1].pk).update(end=5.5, quality={"snr_db": 33.0})
+        return likeness(clips)
+
+    monkeypatch.setattr(clip_measures, "likeness", cut_meanwhile)
+    measure(case)
+    assert stored(case)[1].quality == {"snr_db": 33.0}
+    assert stored(case)[2].quality["pace"] < 9
+
+
+def test_a_recording_deleted_while_it_is_measured_is_named_and_leaves_no_file(
+    case: SimpleNamespace, django_capture_on_commit_callbacks: Any
+):
+    def delete(_: float, message: str) -> None:
+        if "segment 3" in message:
+            with django_capture_on_commit_callbacks(execute=True):
+                source_delete(source=type(case.source).objects.get(pk=case.source.pk))
+
+    with pytest.raises(DomainError) as caught:
+        measure(case, Callback(delete))
+    assert caught.value.code == "subject_gone"
+    assert "“Talk” was deleted" in caught.value.message
+    assert not case.source.folder.exists()

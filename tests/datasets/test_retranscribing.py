@@ -192,7 +192,7 @@ def test_numbers_that_no_segment_can_have_are_bad_input_and_no_fault(people: Any
     huge = 10**25
     for address, body in (("transcribe", {"ids": [huge]}), ("review", {"ids": [huge], "status": "approved"})):
         answer = api_for(people.anna).post(f"/api/v1/segments/{address}/", body)
-        assert (answer.status_code, answer.json()["error"]["param"]) == (400, "ids")
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, "ids.0")
     for field in ("only", "ids"):
         told = page_for(people.anna).post(
             reverse("datasets:segments-transcribe"), {field: [huge, "9" * 5000]}, follow=True
