@@ -14,7 +14,7 @@ from datasets.services import freezing
 from datasets.services.clip_measures import dataset_measure_start
 from datasets.services.datasets import dataset_create, dataset_delete
 from datasets.services.freezing import version_build, version_freeze
-from datasets.services.health import version_measure
+from datasets.services.health import health_fields, version_measure
 from datasets.services.segments import segment_edit
 from datasets.services.sources import source_delete
 from tests.datasets.factories import DatasetFactory, SourceFactory, SpeakerFactory, reviewed_source
@@ -214,7 +214,7 @@ def test_a_worker_that_comes_last_leaves_the_files_of_the_one_that_finished(
 ) -> None:
     version, _job = version_freeze(dataset=dataset, owner=dataset.owner)
     late = DatasetVersion.objects.get(pk=version.pk)
-    measured = freezing.health_fields
+    measured = health_fields
 
     def while_another_finishes(**given: Any) -> dict[str, Any]:
         monkeypatch.setattr(freezing, "health_fields", measured)
