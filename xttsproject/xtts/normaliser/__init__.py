@@ -10,6 +10,8 @@ ones, which it lacks, from :mod:`.numerals`.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from xttsproject.xtts.languages import validate_language
 from xttsproject.xtts.normaliser import english, portuguese
 from xttsproject.xtts.normaliser.characters import clean
@@ -20,6 +22,9 @@ __all__ = ["normalise"]
 _OWN_RULES = {"en": english.rules, "pt": portuguese.rules}
 # One turn is enough for what people write; odd strings of signs may need more until nothing changes.
 _TURNS = 12
+# A page of a dataset and its freezing ask the same of thousands of clips, each some milliseconds. Longer texts than a
+# clip's or a sentence's are not kept, so that what is kept stays within some ten megabytes.
+_KEPT_TEXTS, _KEPT_LENGTH = 20_000, 500
 
 
 def normalise(text: str, language: str) -> str:
@@ -30,6 +35,11 @@ def normalise(text: str, language: str) -> str:
     one.
     """
     code = validate_language(language)
+    return _spoken(text, code) if len(text) <= _KEPT_LENGTH else _spoken.__wrapped__(text, code)
+
+
+@lru_cache(maxsize=_KEPT_TEXTS)
+def _spoken(text: str, code: str) -> str:
     for _ in range(_TURNS):
         spoken = one_turn(text, code)
         if spoken == text:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.xttsproject.xtts.normaliser.tables import ALL
+from xttsproject.xtts import normaliser
 from xttsproject.xtts.languages import LANGUAGES
 from xttsproject.xtts.normaliser import normalise
 
@@ -62,3 +63,23 @@ def test_a_long_text_takes_time_in_proportion(language: str) -> None:
     assert len(normalise(" ".join([text] * 3), language)) > 3 * len(text)
     for sign in ("1", "-", "1-", "1.", "A.", "a/", " ", ".", "x ", "1 ", "'", "@", "a.b", "I"):
         assert isinstance(normalise(sign * 1000, language), str)
+
+
+def test_the_same_short_text_is_worked_out_once_and_a_long_one_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[str] = []
+    real = normaliser.one_turn
+
+    def counted(text: str, code: str) -> str:
+        turns.append(text)
+        return real(text, code)
+
+    monkeypatch.setattr(normaliser, "one_turn", counted)
+    short, long = "Never asked before: 40,961 kg.", "Seven 7s. " * 60
+    first = normalise(short, "en")
+    done = len(turns)
+    assert done
+    assert normalise(short, "en") == first
+    assert len(turns) == done
+    assert normalise(short, "pt") != first
+    assert normalise(long, "en") == normalise(long, "en")
+    assert turns.count(long) == 2
