@@ -105,7 +105,7 @@ def test_text_and_status_go_together_or_not_at_all(people: Any, api_for: Any) ->
 def test_bulk_review_says_what_it_skipped_and_why(people: Any, api_for: Any) -> None:
     source = reviewed_source(people.anna, segments=3, status=ReviewStatus.PENDING)
     Segment.objects.filter(source=source, index=2).update(text="")
-    Segment.objects.filter(source=source, index=3).update(status=ReviewStatus.APPROVED)
+    Segment.objects.filter(source=source, index=3).update(status=ReviewStatus.APPROVED, decided_by_person=True)
     answer = (
         api_for(people.anna).post(f"{V1}/segments/review/", {"source": str(source.pk), "status": "approved"}).json()
     )
