@@ -133,6 +133,7 @@ class LeftOutNowSerializer(serializers.Serializer[Any]):
 
     count = serializers.IntegerField()
     taken = serializers.IntegerField(help_text="Clips that would be frozen.")
+    unmeasured = serializers.IntegerField(help_text="Of these: not measured since they last changed.")
     grounds = GroundSerializer(many=True)
     results = LeftOutSerializer(many=True)
 
@@ -206,7 +207,13 @@ class ScreeningActions(OwnedViewMixin):
         )
         assert self.paginator is not None
         page = self.paginator.paginate_queryset(list(found.rows), request, view=self)  # type: ignore[arg-type]
-        answer = {"count": len(found.rows), "taken": found.taken, "grounds": found.grounds, "results": page or []}
+        answer = {
+            "count": len(found.rows),
+            "taken": found.taken,
+            "unmeasured": found.unmeasured,
+            "grounds": found.grounds,
+            "results": page or [],
+        }
         return Response(LeftOutNowSerializer(answer).data)
 
 

@@ -117,6 +117,15 @@ def test_the_datasets_page_lists_what_is_left_out_by_reason_and_page(case: Simpl
     assert "not reviewed yet</td>" not in narrowed
 
 
+def test_clips_that_the_model_was_not_asked_about_are_told(case: SimpleNamespace, page_for: Any, api_for: Any):
+    address = url("dataset-detail", case.dataset.pk)
+    assert "not been measured" not in page_for(case.anna).get(address).content.decode()
+    Segment.objects.filter(index__lte=3).update(status="approved", measured_key="")
+    page = page_for(case.anna).get(address).content.decode()
+    assert "3 clips that would be frozen have not been measured" in page
+    assert api_for(case.anna).get(f"/api/v1/datasets/{case.dataset.pk}/left-out/").json()["unmeasured"] == 3
+
+
 def test_a_segments_measures_stand_in_its_view_with_what_they_are(case: SimpleNamespace, page_for: Any, work: Any):
     page_for(case.anna).post(url("dataset-screen", case.dataset.pk))
     work()
