@@ -87,7 +87,7 @@ def speak_samples(
     skip: frozenset[int] = frozenset(),
 ) -> None:
     """Let the bundle with this adapter speak every prompt (but those in ``skip``) and write 24 kHz WAVs."""
-    from xttsproject.xtts.engine import Saying, XttsEngine
+    from xttsproject.xtts.engine import XttsEngine
     from xttsproject.xtts.types import Sampling
 
     wanted = [index for index in range(len(spec.sample_prompts)) if index not in skip]
@@ -97,13 +97,12 @@ def speak_samples(
     engine = XttsEngine.load(spec.bundle, adapter=adapter, device=device)
     progress.check()
     conditioning = engine.conditioning(read_references(spec))
-    prompts = [spec.sample_prompts[index] for index in wanted]
-    # Normalised as users' speech and the training texts are. All at once: together they take little more than one.
-    sayings = [
-        Saying(normalise(prompt.text, prompt.language), prompt.language, conditioning, Sampling(seed=prompt.seed))
-        for prompt in prompts
-    ]
-    for index, prompt, speech in zip(wanted, prompts, engine.speak_all(sayings, progress), strict=True):
+    for index in wanted:
+        prompt = spec.sample_prompts[index]
+        progress.check()
+        text = normalise(prompt.text, prompt.language)  # as users' speech and the training texts are
+        # One by one: neighbours in a batch would change the last bits, and people would not hear this very sound again.
+        speech = engine.speak(text, prompt.language, conditioning, Sampling(seed=prompt.seed), progress)
         relative = sample_path(epoch, index)
         with atomic_path(spec.run_dir / relative) as temporary:
             write_wav(temporary, speech.audio)
