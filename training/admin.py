@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from datasets.admin.access import ReadOnlyAdmin
 from training.engine.figures import FIGURES
 from training.models import Checkpoint, CheckpointExport, EpochSample, Preference, Scorecard, TrainingRun
-from training.services import checkpoint_pin, export_create
+from training.services import average_create, checkpoint_pin, export_create
 from xttsproject.lib.errors import DomainError
 
 
@@ -43,9 +43,10 @@ class TrainingRunAdmin(ReadOnlyAdmin):
 
 @admin.register(Checkpoint)
 class CheckpointAdmin(ReadOnlyAdmin):
-    list_display = ("run", "epoch", "is_best", "pinned", "listen", "validation", "training", "size", "hash_begin")
+    list_display = ("run", "label", "is_best", "pinned", "listen", "validation", "training", "size", "hash_begin")
     # Only runs that the person may see are offered.
     list_filter = (
+        "kind",
         "is_best",
         "pinned",
         ("removed_at", admin.EmptyFieldListFilter),
@@ -54,7 +55,7 @@ class CheckpointAdmin(ReadOnlyAdmin):
     search_fields = ("run__name", "sha256")
     readonly_fields = ("listen",)
     list_select_related = ("run",)
-    actions = ("pin", "unpin", "merge_and_export")
+    actions = ("pin", "unpin", "merge_and_export", "average")
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         return super().get_queryset(request).prefetch_related("samples__run")
@@ -70,6 +71,19 @@ class CheckpointAdmin(ReadOnlyAdmin):
     @admin.action(description="Merge and export for Coqui's code")
     def merge_and_export(self, request: HttpRequest, chosen: models.QuerySet[Checkpoint]) -> None:
         self._each(request, chosen, lambda row: export_create(checkpoint=row, user=request.user), "being exported")
+
+    @admin.action(description="Average them into a new checkpoint")
+    def average(self, request: HttpRequest, chosen: models.QuerySet[Checkpoint]) -> None:
+        rows = list(self.editable(request).filter(pk__in=chosen.values("pk")).select_related("run__job"))
+        if len({row.run_id for row in rows}) != 1:
+            self.message_user(request, "Choose checkpoints of one run that you may change.", messages.WARNING)
+            return
+        try:
+            job = average_create(run=rows[0].run, epochs=[row.epoch for row in rows], user=request.user)
+        except DomainError as error:
+            self.message_user(request, error.message, messages.WARNING)
+        else:
+            self.message_user(request, f"“{job.title}” was started.", messages.SUCCESS)
 
     def _each(
         self,

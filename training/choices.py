@@ -31,6 +31,11 @@ class Schedule(models.TextChoices):
     CONSTANT = "constant", "Constant"
 
 
+class CheckpointKind(models.TextChoices):
+    EPOCH = "epoch", "After an epoch"
+    AVERAGE = "average", "Average of several"
+
+
 class ExportState(models.TextChoices):
     WAITING = "waiting", "Being written"
     READY = "ready", "Ready"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 
+from training.choices import CheckpointKind
 from xttsproject.accounts.groups import TRAINER
 from xttsproject.accounts.querysets import OwnedQuerySet
 
@@ -37,6 +38,10 @@ class CheckpointQuerySet(OwnedQuerySet["Checkpoint"]):
         """Those whose weights are there."""
         return self.filter(removed_at=None)
 
+    def of_epochs(self) -> Self:
+        """Those after an epoch, without averages; oldest first within a run."""
+        return self.filter(kind=CheckpointKind.EPOCH).order_by("run", "epoch")
+
     def removable(self) -> Self:
         """Those whose weights may go: neither pinned nor needed by anything, such as a voice.
 
@@ -58,6 +63,10 @@ class CheckpointExportQuerySet(OwnedQuerySet["CheckpointExport"]):
 class EpochSampleQuerySet(OwnedQuerySet["EpochSample"]):
     owner_path = "run__"
     editors = TRAINER
+
+    def of_epochs(self) -> Self:
+        """Those of checkpoints after an epoch and of the base model; an average's stand under its last epoch too."""
+        return self.exclude(checkpoint__kind=CheckpointKind.AVERAGE)
 
 
 class PreferenceQuerySet(models.QuerySet["Preference"]):

@@ -6,6 +6,8 @@ from typing import Any, cast
 
 from training.models import CheckpointExport, TrainingRun
 from training.services import (
+    average_ended,
+    average_make,
     export_ended,
     export_write,
     run_ended,
@@ -43,3 +45,11 @@ def score(context: JobContext) -> dict[str, Any]:
     run = cast(TrainingRun, context.subject())
     done = run_score(run=run, progress=context)
     return {"run": str(run.pk), "scored": done.scored, "spoken": done.spoken, "notice": done.notice}
+
+
+@job_kind("training.average", queue=Queue.GPU, ended=average_ended, may_retry=run_may_retry)
+def average(context: JobContext) -> dict[str, Any]:
+    """Average checkpoints of a run, measure the average, and let it speak."""
+    run = cast(TrainingRun, context.subject())
+    made = average_make(run=run, epochs=context.arguments["epochs"], progress=context)
+    return {"checkpoint": made.pk, "validation_loss": made.validation_loss}

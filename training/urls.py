@@ -4,6 +4,7 @@ from training.views import comparing, runs, scoring
 
 app_name = "training"
 urlpatterns = [
+    path("runs/<uuid:pk>/average/", runs.run_average, name="run-average"),
     path("runs/checkpoints/<int:pk>/pin/", runs.checkpoint_pin_view, name="checkpoint-pin"),
     path("runs/checkpoints/<int:pk>/export/", runs.checkpoint_export, name="checkpoint-export"),
     path("runs/exports/<uuid:pk>/download/", runs.export_download, name="export-download"),

@@ -17,7 +17,7 @@ from xttsproject.accounts.models import Visibility
 
 class CheckpointChoice(forms.ModelChoiceField):
     def label_from_instance(self, obj: Any) -> str:
-        return f"{obj.run.name}, epoch {obj.epoch}{' (best)' if obj.is_best else ''}"
+        return f"{obj.run.name}, {obj.label}{' (best)' if obj.is_best else ''}"
 
 
 class VoiceForm(ServiceForm):
@@ -54,7 +54,7 @@ class VoiceForm(ServiceForm):
             Checkpoint.objects.visible_to(user)
             .kept()
             .select_related("run__version__dataset__speaker")
-            .order_by("-run__created_at", "epoch")
+            .order_by("-run__created_at", "-kind", "epoch")
         )
         speakers: Any = self.fields["speaker"]
         speakers.queryset = Speaker.objects.visible_to(user)

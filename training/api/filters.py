@@ -23,7 +23,7 @@ class CheckpointFilter(django_filters.FilterSet):
 
     class Meta:
         model = Checkpoint
-        fields = ("run", "is_best", "pinned", "epoch")
+        fields = ("run", "kind", "is_best", "pinned", "epoch")
 
 
 class EpochSampleFilter(django_filters.FilterSet):

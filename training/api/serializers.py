@@ -69,6 +69,12 @@ class CheckpointExportSerializer(serializers.ModelSerializer[CheckpointExport]):
         return reverse("checkpoint-exported", args=[export.checkpoint_id], request=self.context.get("request"))
 
 
+class AverageSerializer(serializers.Serializer[Any]):
+    """Of which epochs the average is to be."""
+
+    epochs = serializers.ListField(child=serializers.IntegerField(min_value=1), max_length=100)
+
+
 class PinSerializer(serializers.Serializer[Any]):
     """Whether the checkpoint's file is kept whatever comes after it."""
 
@@ -86,7 +92,9 @@ class CheckpointSerializer(serializers.ModelSerializer[Checkpoint]):
         fields = (
             "id",
             "run",
+            "kind",
             "epoch",
+            "averaged",
             "step",
             "path",
             "bytes",

@@ -17,6 +17,7 @@ from datasets.api.access import OwnedViewMixin
 from training.api.filters import CheckpointFilter, EpochSampleFilter, TrainingRunFilter
 from training.api.serializers import (
     AmongSerializer,
+    AverageSerializer,
     CheckpointExportSerializer,
     CheckpointSerializer,
     CurvesSerializer,
@@ -32,6 +33,7 @@ from training.choices import ExportState
 from training.models import Checkpoint, CheckpointExport, EpochSample, TrainingRun
 from training.querysets import CheckpointQuerySet, EpochSampleQuerySet, TrainingRunQuerySet
 from training.services import (
+    average_create,
     checkpoint_gone,
     checkpoint_pin,
     comparison_next,
@@ -114,6 +116,16 @@ class TrainingRunViewSet(
         run_resume(run=run, user=request.user)
         return Response(self._shown(run))
 
+    @extend_schema(request=AverageSerializer, responses={202: JobSerializer})
+    @action(detail=True, methods=["post"])
+    def average(self, request: Request, pk: Any = None) -> Response:
+        """Average the checkpoints of some epochs into a new one; the answer is the job that does it."""
+        run = self.get_editable()
+        given = AverageSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        job = average_create(run=run, epochs=given.validated_data["epochs"], user=request.user)
+        return Response(JobSerializer(job, context=self.get_serializer_context()).data, status=202)
+
     @extend_schema(responses=CurvesSerializer)
     @action(detail=True)
     def curves(self, request: Request, pk: Any = None) -> Response:
@@ -156,7 +168,7 @@ class TrainingRunViewSet(
 
 
 class CheckpointViewSet(OwnedViewMixin, viewsets.ReadOnlyModelViewSet[Checkpoint]):
-    """What runs made, an adapter per epoch, each with its samples."""
+    """What runs made: an adapter per epoch and averages of them, each with its samples."""
 
     queryset = Checkpoint.objects.none()
     serializer_class = CheckpointSerializer
@@ -174,7 +186,7 @@ class CheckpointViewSet(OwnedViewMixin, viewsets.ReadOnlyModelViewSet[Checkpoint
         checkpoint = self.get_object()
         if not checkpoint.is_kept:
             raise checkpoint_gone(checkpoint)
-        name = f"{slugify(checkpoint.run.name) or 'run'}-epoch-{checkpoint.epoch:04d}.safetensors"
+        name = f"{slugify(checkpoint.run.name) or 'run'}-{checkpoint.slug}.safetensors"
         return file_response(
             request._request, checkpoint.weights_path, content_type="application/octet-stream", download_name=name
         )

@@ -257,8 +257,9 @@ class Fit:
         references = fixed_references(indices, frames, FRAMES_PER_SECOND)
         for piece in self._divided(indices):
             progress.check()
-            batch = self._collate(self._validation, indices[piece], references[piece], mask=False)
-            sums += torch.stack(forward_losses(self._gpt, batch)).double().cpu() * len(indices[piece])
+            sums += batch_losses(
+                self._gpt, self._validation, indices[piece], references[piece], self._stop_token, self.device
+            )
         return sums
 
     # -- memory ---------------------------------------------------------------------------------------------------
@@ -307,6 +308,14 @@ class Fit:
             "Checkpoints of earlier epochs are kept; look at these clips, or start a run with a learning rate below "
             f"{self.spec.learning_rate:g}."
         )
+
+
+def batch_losses(
+    gpt: Any, split: Split, indices: list[int], references: list[Reference], stop_token: int, device: torch.device
+) -> Tensor:
+    """The text and mel losses of validation clips, each times how many clips they are; nothing is masked."""
+    batch = collate(indices, references, split.clips, split.features, stop_token, mask_references=False).to(device)
+    return torch.stack(forward_losses(gpt, batch)).double().cpu() * len(indices)
 
 
 def steps_per_epoch(clips: int, spec: TrainSpec) -> int:

@@ -36,9 +36,9 @@ class SampleFacts:
     seconds: float
 
 
-def sample_path(epoch: int, prompt_index: int) -> Path:
-    """Relative to the run's folder."""
-    folder = "base" if epoch == BASE_EPOCH else f"epoch-{epoch:04d}"
+def sample_path(epoch: int, prompt_index: int, folder: str = "") -> Path:
+    """Relative to the run's folder; in ``folder`` where the sample is not that of an epoch."""
+    folder = folder or ("base" if epoch == BASE_EPOCH else f"epoch-{epoch:04d}")
     return Path(SAMPLES) / folder / f"prompt-{prompt_index}.wav"
 
 
@@ -85,6 +85,7 @@ def speak_samples(
     progress: Progress,
     on_sample: Callable[[SampleFacts], None],
     skip: frozenset[int] = frozenset(),
+    folder: str = "",
 ) -> None:
     """Let the bundle with this adapter speak every prompt (but those in ``skip``) and write 24 kHz WAVs."""
     from xttsproject.xtts.engine import XttsEngine
@@ -103,7 +104,7 @@ def speak_samples(
         text = normalise(prompt.text, prompt.language)  # as users' speech and the training texts are
         # One by one: neighbours in a batch would change the last bits, and people would not hear this very sound again.
         speech = engine.speak(text, prompt.language, conditioning, Sampling(seed=prompt.seed), progress)
-        relative = sample_path(epoch, index)
+        relative = sample_path(epoch, index, folder)
         with atomic_path(spec.run_dir / relative) as temporary:
             write_wav(temporary, speech.audio)
         seconds = round(speech.audio.seconds, 3)

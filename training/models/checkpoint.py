@@ -7,16 +7,19 @@ from pathlib import Path
 from django.db import models
 from django.utils import timezone
 
+from training.choices import CheckpointKind
 from training.engine.launch import ADAPTER_WEIGHTS
 from training.models.run import TrainingRun
 from training.querysets import CheckpointQuerySet, EpochSampleQuerySet
 
 
 class Checkpoint(models.Model):
-    """A LoRA adapter after an epoch; its folder lies inside the run's."""
+    """A LoRA adapter after an epoch, or the average of several; its folder lies inside the run's."""
 
     run = models.ForeignKey(TrainingRun, on_delete=models.CASCADE, related_name="checkpoints")
-    epoch = models.PositiveIntegerField()
+    kind = models.CharField(max_length=7, choices=CheckpointKind.choices, default=CheckpointKind.EPOCH)
+    epoch = models.PositiveIntegerField(help_text="Of an average: its last one's.")
+    averaged = models.JSONField(default=list, blank=True, help_text="The epochs whose average it is.")
     step = models.PositiveIntegerField()
     path = models.CharField(max_length=200, help_text="Folder, relative to the run's.")
     bytes = models.BigIntegerField()
@@ -36,10 +39,29 @@ class Checkpoint(models.Model):
 
     class Meta:
         ordering = ("run", "epoch")
-        constraints = [models.UniqueConstraint(fields=("run", "epoch"), name="one_checkpoint_per_epoch")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=("run", "epoch"), condition=models.Q(kind=CheckpointKind.EPOCH), name="one_checkpoint_per_epoch"
+            ),
+            models.UniqueConstraint(fields=("run", "path"), name="one_checkpoint_per_folder"),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.run} epoch {self.epoch}"
+        return f"{self.run} {self.label}"
+
+    @property
+    def is_average(self) -> bool:
+        return self.kind == CheckpointKind.AVERAGE
+
+    @property
+    def label(self) -> str:
+        """``epoch 3``, or ``average of epochs 2, 3, 5``."""
+        return f"average of epochs {', '.join(map(str, self.averaged))}" if self.is_average else f"epoch {self.epoch}"
+
+    @property
+    def slug(self) -> str:
+        """The same in a file's name: its folder's."""
+        return Path(self.path).name
 
     # --- transitions ------------------------------------------------------------------------------------------
 
@@ -92,7 +114,12 @@ class EpochSample(models.Model):
     class Meta:
         ordering = ("run", "epoch", "prompt_index")
         constraints = [
-            models.UniqueConstraint(fields=("run", "epoch", "prompt_index"), name="one_sample_per_epoch_and_prompt")
+            models.UniqueConstraint(fields=("checkpoint", "prompt_index"), name="one_sample_per_checkpoint_and_prompt"),
+            models.UniqueConstraint(
+                fields=("run", "epoch", "prompt_index"),
+                condition=models.Q(checkpoint=None),
+                name="one_base_sample_per_prompt",
+            ),
         ]
 
     def __str__(self) -> str:

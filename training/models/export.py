@@ -79,7 +79,7 @@ class CheckpointExport(models.Model):
     @property
     def name(self) -> str:
         """What the file is called where it is saved, and the folder in it."""
-        return f"{slugify(self.checkpoint.run.name) or 'run'}-epoch-{self.checkpoint.epoch:04d}-xtts"
+        return f"{slugify(self.checkpoint.run.name) or 'run'}-{self.checkpoint.slug}-xtts"
 
     @property
     def path(self) -> Path:

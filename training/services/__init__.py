@@ -1,3 +1,5 @@
+from training.services.averaging import KIND as AVERAGE
+from training.services.averaging import average_create, average_ended, average_make
 from training.services.comparing import (
     Outcome,
     PairResult,
@@ -32,6 +34,7 @@ from training.services.scoring import Scoring, run_score, scoring_follow, scorin
 from training.services.spec import RunValues
 
 __all__ = [
+    "AVERAGE",
     "Curves",
     "Outcome",
     "PairResult",
@@ -41,6 +44,9 @@ __all__ = [
     "Scoring",
     "Standing",
     "Turn",
+    "average_create",
+    "average_ended",
+    "average_make",
     "checkpoint_gone",
     "checkpoint_pin",
     "checkpoint_require",

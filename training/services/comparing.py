@@ -148,11 +148,11 @@ def comparison_outcome(*, run: TrainingRun, among: Sequence[int] = ()) -> Outcom
 
 def epochs_heard(*, run: TrainingRun) -> list[int]:
     """The epochs of a run that have samples, the base model's 0 first."""
-    return sorted(set(EpochSample.objects.filter(run=run).values_list("epoch", flat=True)))
+    return sorted(set(EpochSample.objects.filter(run=run).of_epochs().values_list("epoch", flat=True)))
 
 
 def _samples(run: TrainingRun, among: Sequence[int]) -> list[EpochSample]:
-    samples = list(EpochSample.objects.filter(run=run).order_by("prompt_index", "epoch"))
+    samples = list(EpochSample.objects.filter(run=run).of_epochs().order_by("prompt_index", "epoch"))
     if not among:
         return samples
     known = {sample.epoch for sample in samples}

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
+from training.choices import CheckpointKind
 from training.engine import events as ev
 from training.engine.launch import EVENTS
 from training.models import Checkpoint, EpochSample, TrainingRun
@@ -83,7 +84,7 @@ def _apply(run: TrainingRun, event: ev.Event) -> None:
         run.facts["memory"] = {name: data[name] for name in ("epoch", "step", "batch_size", "accumulation")}
     elif event.kind == ev.FINISHED:
         run.facts["stopped_early_at"] = data.get("stopped_early_at")
-        _mark_best(run)
+        best_mark(run=run)
 
 
 def _started(run: TrainingRun, event: ev.Event) -> None:
@@ -109,6 +110,7 @@ def _checkpoint(run: TrainingRun, data: dict[str, Any]) -> None:
     validation = facts.get("validation") or {}
     Checkpoint.objects.update_or_create(
         run=run,
+        kind=CheckpointKind.EPOCH,
         epoch=data["epoch"],
         defaults={
             "step": data["step"],
@@ -123,7 +125,7 @@ def _checkpoint(run: TrainingRun, data: dict[str, Any]) -> None:
     )
     if facts.get("base_validation"):
         run.base_validation_loss = facts["base_validation"]["total"]
-    _mark_best(run)
+    best_mark(run=run)
 
 
 def _facts_on_disk(folder: Path) -> dict[str, Any]:
@@ -135,13 +137,18 @@ def _facts_on_disk(folder: Path) -> dict[str, Any]:
 
 
 def _sample(run: TrainingRun, data: dict[str, Any]) -> None:
-    checkpoint = Checkpoint.objects.filter(run=run, epoch=data["epoch"]).first()
+    checkpoint = Checkpoint.objects.filter(run=run, epoch=data["epoch"], kind=CheckpointKind.EPOCH).first()
+    sample_record(run=run, checkpoint=checkpoint, data=data)
+
+
+def sample_record(*, run: TrainingRun, checkpoint: Checkpoint | None, data: dict[str, Any]) -> None:
+    """The row of a spoken sample, made or brought up to date; ``data`` as in the engine's SampleFacts."""
     EpochSample.objects.update_or_create(
         run=run,
+        checkpoint=checkpoint,
         epoch=data["epoch"],
         prompt_index=data["prompt_index"],
         defaults={
-            "checkpoint": checkpoint,
             "text": data["text"],
             "seed": data["seed"],
             "path": data["path"],
@@ -150,7 +157,7 @@ def _sample(run: TrainingRun, data: dict[str, Any]) -> None:
     )
 
 
-def _mark_best(run: TrainingRun) -> None:
+def best_mark(*, run: TrainingRun) -> None:
     """The lowest validation loss, the earlier epoch where two are equal; training loss without validation clips."""
     losses = {
         checkpoint.pk: (checkpoint.validation_loss if checkpoint.validation_loss is not None else checkpoint.train_loss)

@@ -21,7 +21,7 @@ def checkpoints_prune(*, run: TrainingRun) -> list[Checkpoint]:
     if count is not None:
         # A checkpoint without any loss is no better than any other.
         ranked = sorted(kept, key=lambda row: (row.loss is None, row.loss or 0.0, row.epoch))
-        staying = {row.pk for row in [*ranked[:count], *kept[-1:]]}
+        staying = {row.pk for row in [*ranked[:count], *[row for row in kept if not row.is_average][-1:]]}
         removed = [row for row in kept if row.pk not in staying and row.mark_removed()]
     for row in rows:
         if not row.is_kept:

@@ -142,7 +142,7 @@ def run_delete(*, run: TrainingRun, user: Any) -> None:
         # The job and not the state: a run whose job is gone would say for ever that it runs.
         if _active_job(run) is not None:
             raise DomainError("run_active", f"“{run.name}” is still at work; cancel it before deleting it.")
-        # Its scoring, if that is under way, has nothing left to work on.
+        # Its scoring, or an average that is being made, has nothing left to work on.
         stop_jobs(subject=run)
         try:
             current.delete()

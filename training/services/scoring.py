@@ -88,7 +88,7 @@ def run_score(*, run: TrainingRun, progress: Progress) -> Scoring:
     progress.report(0.0, "looking at the samples")
     subjects = [
         _Subject(BASE_EPOCH, None),
-        *(_Subject(checkpoint.epoch, checkpoint) for checkpoint in run.checkpoints.order_by("epoch")),
+        *(_Subject(checkpoint.epoch, checkpoint) for checkpoint in run.checkpoints.of_epochs()),
     ]
     spoken = 0 if run.is_active else _speak(run, subjects, Part(progress, 0.0, 0.3))
     bundle = bundle_open(name=run.bundle)
@@ -128,7 +128,8 @@ def run_score(*, run: TrainingRun, progress: Progress) -> Scoring:
 
 def _speak(run: TrainingRun, subjects: Sequence[_Subject], progress: Progress) -> int:
     """Samples that are missing or whose sound is gone, of whatever still has its weights."""
-    rows = {(row.epoch, row.prompt_index): row for row in EpochSample.objects.filter(run=run).select_related("run")}
+    found = EpochSample.objects.filter(run=run).of_epochs().select_related("run")
+    rows = {(row.epoch, row.prompt_index): row for row in found}
     wanted = range(len(run.spec.get("sample_prompts", ())))
     done = 0
     for number, subject in enumerate(subjects):
@@ -144,10 +145,10 @@ def _speak(run: TrainingRun, subjects: Sequence[_Subject], progress: Progress) -
         def write(facts: SampleFacts, checkpoint: Checkpoint | None = subject.checkpoint) -> None:
             EpochSample.objects.update_or_create(
                 run=run,
+                checkpoint=checkpoint,
                 epoch=facts.epoch,
                 prompt_index=facts.prompt_index,
                 defaults={
-                    "checkpoint": checkpoint,
                     "text": facts.text,
                     "seed": facts.seed,
                     "path": facts.path,
@@ -162,7 +163,8 @@ def _speak(run: TrainingRun, subjects: Sequence[_Subject], progress: Progress) -
 
 
 def _samples(run: TrainingRun, subject: _Subject) -> list[EpochSample]:
-    rows = EpochSample.objects.filter(run=run, epoch=subject.epoch).select_related("run").order_by("prompt_index")
+    found = EpochSample.objects.filter(run=run, epoch=subject.epoch).of_epochs()
+    rows = found.select_related("run").order_by("prompt_index")
     return [row for row in rows if row.audio_path.is_file()]
 
 

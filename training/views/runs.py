@@ -24,6 +24,8 @@ from training.forms import RunForm
 from training.models import Checkpoint, CheckpointExport, EpochSample, TrainingRun
 from training.prompts import prompt_kind
 from training.services import (
+    AVERAGE,
+    average_create,
     checkpoint_pin,
     export_create,
     export_delete,
@@ -98,6 +100,7 @@ def run_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "references": range(len(_references(request, run))),
         "scoreboard": run_scoreboard(run=run),
         "scoring": latest_job(subject=run, user=request.user, kind=SCORE),
+        "average_job": latest_job(subject=run, user=request.user, kind=AVERAGE),
         **_rows(run),
     }
     return render(request, "training/run_detail.html", context)
@@ -177,6 +180,20 @@ def run_delete_view(request: HttpRequest, pk: UUID) -> HttpResponse:
 def sample_audio(request: HttpRequest, pk: int) -> HttpResponseBase:
     sample = get_object_or_404(EpochSample.objects.visible_to(request.user).select_related("run"), pk=pk)
     return file_response(request, sample.audio_path, content_type="audio/wav")
+
+
+@login_required
+@require_POST
+def run_average(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Average the checkpoints of the ``epochs`` that were ticked."""
+    run = editable_or_forbidden(TrainingRun.objects.all(), request.user, pk)
+    _require_trainer(request)
+    try:
+        epochs = [int(epoch) for epoch in request.POST.getlist("epochs") if epoch.isdecimal()]
+        average_create(run=run, epochs=epochs, user=request.user)
+    except DomainError as error:
+        messages.error(request, error.message)
+    return redirect("training:run-detail", pk)
 
 
 @login_required
@@ -286,7 +303,7 @@ def _initial(request: HttpRequest) -> dict[str, Any]:
 
 def _rows(run: TrainingRun) -> dict[str, Any]:
     """The checkpoints with their samples, and the base model's samples."""
-    checkpoints = list(Checkpoint.objects.filter(run=run).prefetch_related("samples").order_by("epoch"))
+    checkpoints = list(Checkpoint.objects.filter(run=run).prefetch_related("samples").order_by("-kind", "epoch"))
     base = list(EpochSample.objects.filter(run=run, epoch=0).order_by("prompt_index"))
     spoken = [*base, *(sample for checkpoint in checkpoints for sample in checkpoint.samples.all())]
     for sample in spoken:

@@ -65,13 +65,10 @@ def apply_adapter(gpt_state: State, adapter_path: Path) -> State:
     2021, https://arxiv.org/abs/2106.09685), computed in float32. Raises :class:`DomainError` ``adapter_missing``,
     ``adapter_damaged``, or ``adapter_mismatch`` when it was made for another model.
     """
-    settings = _adapter_settings(adapter_path)
+    settings = adapter_settings(adapter_path)
     factors: dict[str, dict[str, Tensor]] = {}
     merged = dict(gpt_state)
-    try:
-        tensors = read_tensors(adapter_path / ADAPTER_FILE)
-    except DomainError as error:
-        raise DomainError(error.code.replace("model", "adapter"), error.message) from error
+    tensors = adapter_tensors(adapter_path)
     for name, value in tensors.items():
         target, factor = _split_name(name)
         if factor:
@@ -82,7 +79,7 @@ def apply_adapter(gpt_state: State, adapter_path: Path) -> State:
     for target, pair in factors.items():
         if set(pair) != {"A", "B"}:
             raise DomainError("adapter_damaged", f"The adapter {adapter_path.name} has only half of {target}.")
-        delta = pair["B"].float() @ pair["A"].float() * _scale(settings, pair["A"].shape[0])
+        delta = pair["B"].float() @ pair["A"].float() * adapter_scale(settings, pair["A"].shape[0])
         # GPT-2's projections are stored [in, out]; LoRA's product is [out, in].
         delta = delta.T if settings.get("fan_in_fan_out") else delta
         weight = f"{target}.weight"
@@ -91,6 +88,14 @@ def apply_adapter(gpt_state: State, adapter_path: Path) -> State:
     if not tensors:
         raise DomainError("adapter_damaged", f"The adapter {adapter_path.name} holds no weights.")
     return merged
+
+
+def adapter_tensors(adapter_path: Path) -> State:
+    """Every tensor of an adapter under peft's names. DomainError ``adapter_missing`` or ``adapter_damaged``."""
+    try:
+        return read_tensors(adapter_path / ADAPTER_FILE)
+    except DomainError as error:
+        raise DomainError(error.code.replace("model", "adapter"), error.message) from error
 
 
 def model_key(bundle_path: Path, adapter: Path | None) -> str:
@@ -110,7 +115,8 @@ def _recorded_hash(bundle_path: Path, name: str) -> str:
         return sha256_of(bundle_path / name)
 
 
-def _adapter_settings(adapter_path: Path) -> dict[str, Any]:
+def adapter_settings(adapter_path: Path) -> dict[str, Any]:
+    """The content of ``adapter_config.json``. DomainErrors as :func:`apply_adapter`'s."""
     try:
         settings: dict[str, Any] = json.loads((adapter_path / ADAPTER_CONFIG_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -124,7 +130,8 @@ def _adapter_settings(adapter_path: Path) -> dict[str, Any]:
     return settings
 
 
-def _scale(settings: dict[str, Any], rank: int) -> float:
+def adapter_scale(settings: dict[str, Any], rank: int) -> float:
+    """What ``B·A`` is multiplied with."""
     alpha = float(settings["lora_alpha"])
     return alpha / math.sqrt(rank) if settings.get("use_rslora") else alpha / rank
 

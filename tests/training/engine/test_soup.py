@@ -1,0 +1,116 @@
+"""The average of checkpoints changes the model by the mean of their changes, and is measured as the run measures."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.training.engine.conftest import Finished
+from training.engine.soup import average_adapters, measure_adapter
+from xttsproject.lib.errors import DomainError
+from xttsproject.lib.progress import Silent
+from xttsproject.xtts.weights import adapter_scale, adapter_settings, adapter_tensors, apply_adapter, read_state
+
+
+def folders(finished: Finished, *epochs: int) -> list[Path]:
+    return [finished.spec.run_dir / f"checkpoints/epoch-{epoch:04d}" for epoch in epochs]
+
+
+def changes(finished: Finished, adapter: Path) -> dict[str, Tensor]:
+    """What an adapter adds to every weight, in double precision: apply_adapter rounds what it adds to."""
+    settings, tensors = adapter_settings(adapter), adapter_tensors(adapter)
+    return {
+        name.removesuffix(".lora_A.weight"): adapter_scale(settings, value.shape[0])
+        * (tensors[name.replace("lora_A", "lora_B")].double() @ value.double())
+        for name, value in tensors.items()
+        if ".lora_A." in name
+    }
+
+
+def test_its_change_of_every_layer_is_the_mean_of_theirs(finished: Finished, tmp_path: Path) -> None:
+    members = folders(finished, 1, 3, 5)
+    average_adapters(members, tmp_path / "soup")
+    found = changes(finished, tmp_path / "soup")
+    theirs = [changes(finished, member) for member in members]
+    assert found.keys() == theirs[0].keys()
+    assert len(found) == 16
+    for layer, change in found.items():
+        mean = torch.stack([each[layer] for each in theirs]).mean(dim=0)
+        assert float(mean.abs().max()) > 1e-4
+        assert float((change - mean).abs().max()) < 1e-5
+    base = read_state(finished.spec.bundle, "gpt")
+    merged = [apply_adapter(base, member) for member in members]
+    soup = apply_adapter(base, tmp_path / "soup")
+    for name, value in soup.items():
+        mean = torch.stack([each[name].double() for each in merged]).mean(dim=0)
+        assert float((value.double() - mean).abs().max()) < 1e-5, name
+
+
+def test_the_mean_of_the_factors_would_be_another_change(finished: Finished, tmp_path: Path) -> None:
+    """Why the factors are set side by side: averaged apart they miss the mean by far more than rounding."""
+    members = folders(finished, 1, 5)
+    states, settings = [adapter_tensors(member) for member in members], adapter_settings(members[0])
+    average_adapters(members, tmp_path / "soup")
+    wanted = changes(finished, tmp_path / "soup")
+    worst = 0.0
+    for layer, change in wanted.items():
+        a, b = (sum(state[f"{layer}.lora_{part}.weight"].double() for state in states) / 2 for part in "AB")
+        apart = adapter_scale(settings, 4) * (b @ a)
+        worst = max(worst, float((apart - change).norm() / change.norm()))
+    assert worst > 1e-3
+
+
+def test_an_average_of_one_twice_is_that_one(finished: Finished, tmp_path: Path) -> None:
+    (member,) = folders(finished, 2)
+    average_adapters([member, member], tmp_path / "soup")
+    found, own = changes(finished, tmp_path / "soup"), changes(finished, member)
+    assert max(float((found[layer] - own[layer]).abs().max()) for layer in own) < 1e-7
+
+
+def test_peft_reads_the_average(finished: Finished, tmp_path: Path) -> None:
+    from peft import PeftModel
+
+    from training.engine.model import open_base
+
+    average_adapters(folders(finished, 4, 5), tmp_path / "soup")
+    gpt = open_base(finished.spec.bundle).load_gpt()
+    PeftModel.from_pretrained(gpt, str(tmp_path / "soup")).merge_and_unload()
+    ours = apply_adapter(read_state(finished.spec.bundle, "gpt"), tmp_path / "soup")
+    theirs = gpt.state_dict()
+    checked = [name for name in ours if name.endswith(("c_attn.weight", "c_proj.weight", "c_fc.weight"))]
+    assert checked
+    assert all(torch.allclose(ours[name], theirs[name], atol=1e-6) for name in checked)
+
+
+def test_a_checkpoint_is_measured_as_the_run_measured_it(finished: Finished) -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        losses = measure_adapter(finished.spec, folders(finished, 3)[0], Silent())
+    finally:
+        torch.set_num_threads(threads)
+    told = finished.of("epoch")[2]
+    assert losses is not None
+    assert losses.total == pytest.approx(told["validation_loss"], abs=1e-5)
+    assert losses.mel == pytest.approx(told["validation_loss_mel"], abs=1e-5)
+
+
+def test_adapters_of_different_layers_have_no_average(finished: Finished, tmp_path: Path) -> None:
+    first, second = folders(finished, 1, 2)
+    other = Path(shutil.copytree(second, tmp_path / "other"))
+    raw = json.loads((other / "adapter_config.json").read_text())
+    (other / "adapter_config.json").write_text(json.dumps({**raw, "target_modules": ["c_fc"]}))
+    with pytest.raises(DomainError) as caught:
+        average_adapters([first, other], tmp_path / "soup")
+    assert caught.value.code == "adapter_mismatch"
+    (other / "adapter_model.safetensors").write_bytes(b"cut")
+    (other / "adapter_config.json").write_text(json.dumps(raw))
+    with pytest.raises(DomainError) as cut:
+        average_adapters([first, other], tmp_path / "soup")
+    assert cut.value.code == "adapter_damaged"
+    assert not (tmp_path / "soup").exists()
