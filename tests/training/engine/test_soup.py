@@ -59,7 +59,10 @@ def test_the_mean_of_the_factors_would_be_another_change(finished: Finished, tmp
     wanted = changes(finished, tmp_path / "soup")
     worst = 0.0
     for layer, change in wanted.items():
-        a, b = (sum(state[f"{layer}.lora_{part}.weight"].double() for state in states) / 2 for part in "AB")
+        a, b = (
+            torch.stack([state[f"{layer}.lora_{part}.weight"].double() for state in states]).mean(dim=0)
+            for part in "AB"
+        )
         apart = adapter_scale(settings, 4) * (b @ a)
         worst = max(worst, float((apart - change).norm() / change.norm()))
     assert worst > 1e-3
