@@ -10,6 +10,7 @@ from datasets.models import Dataset, DatasetExport, DatasetImport, DatasetVersio
 from datasets.services.clip_measures import MEASURE, dataset_measure
 from datasets.services.exporting import export_build, export_ended, export_may_retry
 from datasets.services.fetching import source_fetch
+from datasets.services.freezing import KIND as FREEZE
 from datasets.services.freezing import version_build, version_ended
 from datasets.services.health import version_measure
 from datasets.services.importing import import_ended, import_may_retry, import_run
@@ -94,7 +95,7 @@ def retranscribe(context: JobContext) -> dict[str, Any]:
     return {"transcribed": segments_transcribe(segments=chosen, progress=context)}
 
 
-@job_kind("datasets.freeze", queue=Queue.CPU, ended=_version_ended)
+@job_kind(FREEZE, queue=Queue.CPU, ended=_version_ended)
 def freeze(context: JobContext) -> dict[str, Any]:
     version = cast(DatasetVersion, context.subject())
     version_build(version=version, progress=context)

@@ -81,7 +81,11 @@ class DatasetViewSet(
     @extend_schema(request=None, responses={202: VersionSerializer})
     @action(detail=True, methods=["post"])
     def freeze(self, request: Request, pk: Any = None) -> Response:
-        """Freeze the approved segments as a new version; the answer's ``job`` writes its clips."""
+        """Freeze the approved segments as a new version; the answer's ``job`` chooses its clips and writes them.
+
+        Where nothing has changed since an earlier version, the job fails with ``duplicate`` and the new version's
+        ``duplicate_of`` is that one.
+        """
         version, job = version_freeze(dataset=self.get_editable(), owner=request.user)
         made: Any = version
         made.job = job

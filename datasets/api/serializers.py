@@ -318,6 +318,7 @@ class VersionSerializer(serializers.ModelSerializer[DatasetVersion]):
             "seconds_validation",
             "error_code",
             "error",
+            "duplicate_of",
             "job",
             "created_at",
         )

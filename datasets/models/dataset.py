@@ -56,6 +56,14 @@ class DatasetVersion(models.Model):
         blank=True,
         help_text="Of the chosen segments and texts; known before clips are written.",
     )
+    duplicate_of = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="The version that holds this content, where there was nothing new to freeze.",
+    )
     clips_train = models.PositiveIntegerField(default=0)
     clips_validation = models.PositiveIntegerField(default=0)
     seconds_train = models.FloatField(default=0.0)
@@ -104,7 +112,7 @@ class DatasetVersion(models.Model):
 
     def advance(self, to: VersionState, *, since: tuple[VersionState, ...], **facts: Any) -> bool:
         """Move to the next state and record ``facts`` with it; False if the version is in none of ``since``."""
-        changes = {"error": "", "error_code": "", **facts}
+        changes = {"error": "", "error_code": "", "duplicate_of": None, **facts}
         moved = DatasetVersion.objects.filter(pk=self.pk, state__in=since).update(state=to, **changes)
         self.refresh_from_db()
         return bool(moved)

@@ -23,9 +23,10 @@ from xttsproject.jobs.choices import JobState
 from xttsproject.jobs.models import Job
 from xttsproject.jobs.services import job_start
 from xttsproject.lib.errors import DomainError
-from xttsproject.lib.progress import Part, Progress
+from xttsproject.lib.progress import Part, Progress, Silent
 from xttsproject.xtts.normaliser import normalise
 
+KIND = "datasets.freeze"
 _BEFORE = (VersionState.FREEZING, VersionState.FAILED)
 
 
@@ -42,47 +43,66 @@ class Selection:
 
 
 def version_freeze(*, dataset: Dataset, owner: Any) -> tuple[DatasetVersion, Job]:
-    """Number a new version and start the job that writes it.
+    """Number a new version and start the job that chooses its clips and writes them.
 
-    DomainErrors: ``dataset_empty``, and ``duplicate`` when a version with the very same segments, texts and split
-    exists (or is being written).
+    Asked again before that job has begun, the person gets the same version and job: it takes what is approved when it
+    begins. DomainError ``dataset_empty`` where no segment is approved; what only a look at every clip tells, the job
+    tells (see :func:`version_build`).
     """
-    selection = dataset_select(dataset=dataset)
-    if not selection.items:
-        count = len(selection.left_out)
+    segments = Segment.objects.filter(source__datasets=dataset)
+    if not segments.approved().exists():
+        count = segments.count()
         raise DomainError(
             "dataset_empty",
             f"“{dataset.name}” has no approved segment to freeze"
-            + (f" ({count} left out, the first because it is {plain_reason(selection.left_out[0])})" if count else "")
+            + (f": none of its {count} is approved" if count else "")
             + "; review its recordings first.",
         )
     with transaction.atomic():
         # Two requests at once must not take the same number.
         Dataset.objects.select_for_update().get(pk=dataset.pk)
-        same = dataset.versions.filter(selection_hash=selection.hash).exclude(state=VersionState.FAILED).first()
-        if same is not None:
-            raise _duplicate(dataset, same)
+        begun = _not_begun(dataset, owner)
+        if begun is not None:
+            return begun
         last = dataset.versions.aggregate(last=models.Max("number"))["last"] or 0
-        version = DatasetVersion.objects.create(
-            dataset=dataset,
-            number=last + 1,
-            selection_hash=selection.hash,
-            left_out=list(selection.left_out),
-            created_by=owner,
-        )
-        job = job_start(kind="datasets.freeze", title=f"Freeze “{version}”", owner=owner, subject=version)
+        version = DatasetVersion.objects.create(dataset=dataset, number=last + 1, created_by=owner)
+        job = job_start(kind=KIND, title=f"Freeze “{version}”", owner=owner, subject=version)
     return version, job
 
 
-def version_build(*, version: DatasetVersion, progress: Progress) -> None:
-    """Write the clips and the manifest of a version, and then its row; what is ready is never written again.
+def _not_begun(dataset: Dataset, owner: Any) -> tuple[DatasetVersion, Job] | None:
+    """A version of this person's whose job still waits, so that it will take what is approved now."""
+    for version in dataset.versions.filter(state=VersionState.FREEZING):
+        job = Job.objects.about(version).filter(kind=KIND, state=JobState.QUEUED, owner=owner).first()
+        if job is not None:
+            return version, job
+    return None
 
-    What is approved when this runs is frozen. DomainErrors: ``dataset_empty``, ``clip_missing``, ``duplicate``.
+
+def version_build(*, version: DatasetVersion, progress: Progress) -> None:
+    """Choose the clips of a version, write them and the manifest, and then its row; what is ready is never written
+    again.
+
+    What is approved when this runs is frozen. DomainErrors: ``dataset_empty``, ``clip_missing``, ``subject_gone``, and
+    ``duplicate`` when another version with the very same segments, texts and split exists or is being written: that one
+    is the version's ``duplicate_of`` then.
     """
+    # Asked for now: once its dataset is gone, it has no name.
+    name = str(version)
+    try:
+        _build(version, progress)
+    except (Dataset.DoesNotExist, DatasetVersion.DoesNotExist):
+        storage.remove_tree(version.folder)
+        raise DomainError("subject_gone", f"“{name}” was deleted while it was being frozen.") from None
+
+
+def _build(version: DatasetVersion, progress: Progress) -> None:
     if not version.advance(VersionState.FREEZING, since=_BEFORE):
         return
-    selection = dataset_select(dataset=version.dataset)
-    frozen = freeze(selection.items, version.folder, progress=Part(progress, 0.0, 0.8))
+    selection = dataset_select(dataset=version.dataset, progress=Part(progress, 0.0, 0.1))
+    if not _claim(version, selection):
+        return
+    frozen = freeze(selection.items, version.folder, progress=Part(progress, 0.1, 0.8))
     clips = measure_clips(version.folder, frozen.rows, Part(progress, 0.8, 1.0))
     try:
         with transaction.atomic():
@@ -99,15 +119,61 @@ def version_build(*, version: DatasetVersion, progress: Progress) -> None:
                 left_out=list(selection.left_out),
                 **health_fields(clips=clips, language=version.dataset.language),
             )
-    except DatasetVersion.DoesNotExist:
-        storage.remove_tree(version.folder)
-        raise DomainError("subject_gone", f"“{version}” was deleted while it was being frozen.") from None
     except IntegrityError:
-        storage.remove_tree(version.folder)
-        same = version.dataset.versions.get(content_hash=frozen.hash)
-        raise _duplicate(version.dataset, same) from None
+        _refuse_duplicate(version, version.dataset.versions.get(content_hash=frozen.hash))
+        return
     if not moved and version.state != VersionState.READY:
         # A worker that was thought dead may come this far after another has finished: those files stay.
+        storage.remove_tree(version.folder)
+
+
+def _claim(version: DatasetVersion, selection: Selection) -> bool:
+    """Record what was chosen, so that no other version is made of it; False if the version is no longer being frozen.
+
+    DomainErrors ``dataset_empty`` and ``duplicate``.
+    """
+    with transaction.atomic():
+        # Of two versions with the same choice the first that comes here is written.
+        dataset = Dataset.objects.select_for_update().get(pk=version.dataset_id)
+        others = dataset.versions.exclude(pk=version.pk).exclude(state=VersionState.FAILED)
+        same = others.filter(selection_hash=selection.hash).first() if selection.items else None
+        chosen = "" if same is not None or not selection.items else selection.hash
+        claimed = version.advance(
+            VersionState.FREEZING,
+            since=(VersionState.FREEZING,),
+            selection_hash=chosen,
+            left_out=list(selection.left_out),
+        )
+    if not claimed:
+        return False
+    if not selection.items:
+        first = f", the first because it is {plain_reason(selection.left_out[0])}" if selection.left_out else ""
+        raise DomainError(
+            "dataset_empty",
+            f"“{dataset.name}” has no segment to freeze ({len(selection.left_out)} left out{first}); "
+            "review its recordings first.",
+        )
+    if same is not None:
+        _refuse_duplicate(version, same)
+        return False
+    return True
+
+
+def _refuse_duplicate(version: DatasetVersion, same: DatasetVersion) -> None:
+    """End a version whose content another one holds, and raise ``duplicate``.
+
+    It stays, failed and pointing to the other: its address was given out when freezing was asked for.
+    """
+    error = DomainError(
+        "duplicate",
+        f"Nothing has changed since version {same.number} of “{version.dataset.name}”: it holds the same clips "
+        "and texts, so use that one.",
+    )
+    facts = {"error_code": error.code, "error": error.message, "duplicate_of": same}
+    if version.advance(VersionState.FAILED, since=(VersionState.FREEZING,), **facts):
+        storage.remove_tree(version.folder)
+        raise error
+    if version.state != VersionState.READY:
         storage.remove_tree(version.folder)
 
 
@@ -130,13 +196,20 @@ def version_ended(*, version: DatasetVersion, state: str, message: str) -> None:
         storage.remove_tree(version.folder)
 
 
-def dataset_select(*, dataset: Dataset) -> Selection:
-    """What would be frozen now, with its split, and what would be left out and why."""
+def dataset_select(*, dataset: Dataset, progress: Progress | None = None) -> Selection:
+    """What would be frozen now, with its split, and what would be left out and why.
+
+    Seconds for thousands of clips, since every text is spoken out.
+    """
+    progress = progress or Silent()
+    progress.report(0.0, "choosing clips")
     items: list[Item] = []
     left_out: list[dict[str, Any]] = []
     shown = set(dataset.sources.visible_to(dataset.owner).values_list("pk", flat=True))
-    segments = Segment.objects.filter(source__datasets=dataset).select_related("source__speaker").with_decisions()
-    for segment in segments.order_by("source__created_at", "source", "index"):
+    segments = Segment.objects.filter(source__datasets=dataset).select_related("source__speaker").defer("words")
+    found = list(segments.with_decisions().order_by("source__created_at", "source", "index"))
+    for number, segment in enumerate(found, 1):
+        progress.check()
         refused = segment_refused(segment, dataset) if segment.source_id in shown else NOT_SHARED
         if refused is None:
             items.append(_item(segment))
@@ -151,6 +224,7 @@ def dataset_select(*, dataset: Dataset) -> Selection:
                     "reason": reason,
                 }
             )
+        progress.report(number / len(found), f"choosing clips: {number} of {len(found)}")
     split = tuple(split_by_source(items, dataset.validation_share))
     rows = sorted((i.id, i.source, f"{i.start:.3f}", f"{i.end:.3f}", i.text, i.language, i.split) for i in split)
     digest = hashlib.sha256(json.dumps(rows, ensure_ascii=False).encode()).hexdigest()
@@ -198,12 +272,4 @@ def _item(segment: Segment) -> Item:
         language=source.language,
         speaker=source.speaker.name,
         raw=segment.text.strip(),
-    )
-
-
-def _duplicate(dataset: Dataset, same: DatasetVersion) -> DomainError:
-    return DomainError(
-        "duplicate",
-        f"Nothing has changed since version {same.number} of “{dataset.name}”: it holds the same clips "
-        "and texts, so use that one.",
     )

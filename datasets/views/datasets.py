@@ -137,7 +137,9 @@ def delete_dataset(request: HttpRequest, pk: int) -> HttpResponse:
 @login_required
 @require_GET
 def version_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
-    rows = DatasetVersion.objects.visible_to(request.user).select_related("dataset__speaker", "created_by")
+    rows = DatasetVersion.objects.visible_to(request.user).select_related(
+        "dataset__speaker", "created_by", "duplicate_of"
+    )
     version = get_object_or_404(rows, pk=pk)
     problem = ""
     try:

@@ -20,9 +20,9 @@ from datasets.services.sources import source_delete
 from tests.datasets.factories import DatasetFactory, SourceFactory, SpeakerFactory, reviewed_source
 from xttsproject.jobs.choices import JobState
 from xttsproject.jobs.models import Job
-from xttsproject.jobs.services import job_cancel
+from xttsproject.jobs.services import job_cancel, job_retry
 from xttsproject.lib.audio import read_wav
-from xttsproject.lib.errors import DomainError
+from xttsproject.lib.errors import Cancelled, DomainError
 from xttsproject.lib.progress import Callback, Silent
 
 
@@ -91,13 +91,106 @@ def test_a_recording_whose_language_was_changed_is_left_out(dataset: Any, source
     assert version.clips == 6
 
 
-def test_freezing_the_same_again_names_the_version_that_is_there(dataset: Any, work: Any, api_for: Any) -> None:
-    freeze(dataset, work)
-    answer = api_for(dataset.owner).post(f"/api/v1/datasets/{dataset.pk}/freeze/")
-    assert answer.status_code == 409
-    assert answer.json()["error"]["code"] == "duplicate"
-    assert "version 1" in answer.json()["error"]["message"]
+def test_freezing_the_same_again_names_the_version_that_is_there(
+    dataset: Any, work: Any, api_for: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = freeze(dataset, work)
+    monkeypatch.setattr(freezing, "freeze", lambda *_, **__: pytest.fail("no clip is written a second time"))
+    api = api_for(dataset.owner)
+    answer = api.post(f"/api/v1/datasets/{dataset.pk}/freeze/")
+    assert answer.status_code == 202
+    assert work() == ["failed"]
+    second = api.get(f"/api/v1/dataset-versions/{answer.json()['id']}/").json()
+    assert (second["state"], second["error_code"]) == ("failed", "duplicate")
+    assert second["duplicate_of"] == str(first.pk)
+    assert "version 1" in second["error"]
+    assert second["job"]["error_code"] == "duplicate"
+    assert not DatasetVersion.objects.get(pk=second["id"]).folder.exists()
+    # What has changed since can be frozen by trying that again.
+    monkeypatch.undo()
+    segment_edit(segment=dataset.sources.first().segments.first(), text="Now it says something else.")
+    job_retry(job=Job.objects.get(pk=second["job"]["id"]), user=dataset.owner)
+    assert work() == ["succeeded"]
+    again = DatasetVersion.objects.get(pk=second["id"])
+    assert (again.state, again.duplicate_of, again.error) == (VersionState.READY, None, "")
+
+
+def test_the_request_looks_at_no_text(dataset: Any, api_for: Any, work: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        for name in ("normalise", "segment_refused"):
+            patched.setattr(freezing, name, lambda *_: pytest.fail("clips are chosen by the job"))
+        answer = api_for(dataset.owner).post(f"/api/v1/datasets/{dataset.pk}/freeze/")
+        assert (answer.status_code, answer.json()["state"]) == (202, "freezing")
+    assert work() == ["succeeded"]
+
+
+def test_asking_twice_before_the_job_begins_makes_one_version(dataset: Any, api_for: Any, work: Any) -> None:
+    api = api_for(dataset.owner)
+    first, second = (api.post(f"/api/v1/datasets/{dataset.pk}/freeze/").json() for _ in range(2))
+    assert (first["id"], first["job"]["id"]) == (second["id"], second["job"]["id"])
+    assert work() == ["succeeded"]
     assert DatasetVersion.objects.count() == 1
+
+
+def test_two_jobs_that_choose_the_same_write_one_version(dataset: Any, people: Any) -> None:
+    first, _job = version_freeze(dataset=dataset, owner=dataset.owner)
+    # Somebody else's job is not joined, since they could not follow it.
+    second, _job = version_freeze(dataset=dataset, owner=people.root)
+    assert second.number == 2
+    refused: list[DomainError] = []
+
+    def other_begins(_: float, message: str) -> None:
+        if message == "writing clips" and not refused:
+            with pytest.raises(DomainError) as caught:
+                version_build(version=second, progress=Silent())
+            refused.append(caught.value)
+
+    version_build(version=first, progress=Callback(other_begins))
+    assert [error.code for error in refused] == ["duplicate"]
+    second.refresh_from_db()
+    assert (first.state, second.state, second.duplicate_of) == (VersionState.READY, VersionState.FAILED, first)
+    assert not second.folder.exists()
+
+
+def test_choosing_is_told_and_can_be_cancelled(dataset: Any) -> None:
+    version, _job = version_freeze(dataset=dataset, owner=dataset.owner)
+    told: list[tuple[float, str]] = []
+    watched = Callback(lambda fraction, message: told.append((fraction, message)), lambda: len(told) > 4)
+    with pytest.raises(Cancelled):
+        version_build(version=version, progress=watched)
+    assert told[4] == (pytest.approx(0.05), "choosing clips: 4 of 8")
+    assert not version.folder.exists()
+
+
+def test_a_worker_that_dies_while_choosing_is_followed_by_another(
+    dataset: Any, work: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the choice is recorded, and before: the version that it stands in is no duplicate of itself."""
+    version, _job = version_freeze(dataset=dataset, owner=dataset.owner)
+    for place in ("dataset_select", "freeze"):
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+
+            def die(*_: Any, **__: Any) -> None:
+                raise KeyboardInterrupt
+
+            patched.setattr(freezing, place, die)
+            version_build(version=version, progress=Silent())
+        version.refresh_from_db()
+        assert version.state == VersionState.FREEZING
+    assert version.selection_hash
+    assert work() == ["succeeded"]
+    version.refresh_from_db()
+    assert version.state == VersionState.READY
+
+
+def test_approved_clips_of_which_none_can_be_taken_are_told_by_the_job(dataset: Any, work: Any) -> None:
+    SourceVideo.objects.update(language="de")
+    version, _job = version_freeze(dataset=dataset, owner=dataset.owner)
+    assert work() == ["failed"]
+    version.refresh_from_db()
+    assert (version.state, version.error_code) == (VersionState.FAILED, "dataset_empty")
+    assert "8 left out, the first because it is" in version.error
+    assert len(version.left_out) == 8
 
 
 def test_a_correction_makes_a_new_version_and_leaves_the_old_one_as_it_was(
@@ -126,6 +219,7 @@ def test_undoing_a_correction_before_the_job_runs_is_found_out_by_the_content(
     version.refresh_from_db()
     assert (version.state, version.error_code) == (VersionState.FAILED, "duplicate")
     assert "version 1" in version.error
+    assert version.duplicate_of.number == 1
     assert not version.folder.exists()
 
 
@@ -164,6 +258,7 @@ def test_nothing_approved_is_nothing_to_freeze(people: Any, speaker: Any, api_fo
     answer = api_for(people.anna).post(f"/api/v1/datasets/{dataset.pk}/freeze/")
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "dataset_empty"
+    assert f"none of its {source.segments.count()} is approved" in answer.json()["error"]["message"]
     assert not DatasetVersion.objects.exists()
     assert not Job.objects.exists()
 
@@ -188,14 +283,15 @@ def test_deleting_a_dataset_removes_its_clips(dataset: Any, work: Any, django_ca
     assert not version.folder.exists()
 
 
+@pytest.mark.parametrize("moment", ["choosing clips", "writing clips"])
 def test_a_dataset_deleted_while_it_is_frozen_leaves_no_file(
-    dataset: Any, django_capture_on_commit_callbacks: Any, data_root: Path
+    moment: str, dataset: Any, django_capture_on_commit_callbacks: Any, data_root: Path
 ) -> None:
     version, job = version_freeze(dataset=dataset, owner=dataset.owner)
     deleted: list[str] = []
 
     def delete_once(_: float, message: str) -> None:
-        if not deleted:
+        if message == moment and not deleted:
             deleted.append(message)
             with django_capture_on_commit_callbacks(execute=True):
                 dataset_delete(dataset=type(dataset).objects.get(pk=dataset.pk))
