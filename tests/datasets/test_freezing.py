@@ -158,7 +158,9 @@ def test_choosing_is_told_and_can_be_cancelled(dataset: Any) -> None:
     watched = Callback(lambda fraction, message: told.append((fraction, message)), lambda: len(told) > 4)
     with pytest.raises(Cancelled):
         version_build(version=version, progress=watched)
-    assert told[4] == (pytest.approx(0.05), "choosing clips: 4 of 8")
+    fraction, message = told[4]
+    assert fraction == pytest.approx(0.05)
+    assert message == "choosing clips: 4 of 8"
     assert not version.folder.exists()
 
 
@@ -219,7 +221,7 @@ def test_undoing_a_correction_before_the_job_runs_is_found_out_by_the_content(
     version.refresh_from_db()
     assert (version.state, version.error_code) == (VersionState.FAILED, "duplicate")
     assert "version 1" in version.error
-    assert version.duplicate_of.number == 1
+    assert version.duplicate_of == dataset.versions.get(number=1)
     assert not version.folder.exists()
 
 
@@ -300,7 +302,7 @@ def test_a_dataset_deleted_while_it_is_frozen_leaves_no_file(
         version_build(version=version, progress=Callback(delete_once))
     assert deleted
     assert caught.value.code == "subject_gone"
-    assert list((data_root / "media" / "datasets").iterdir()) == []
+    assert list((data_root / "media" / "datasets").glob("*")) == []
     job.refresh_from_db()
     assert job.state == JobState.CANCELLED
 
