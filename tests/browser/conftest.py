@@ -59,9 +59,13 @@ def running_portal(
         yield RunningPortal(processes.address, passwords, root / "portal.log")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """Chromium from the system; Playwright's own download is not needed."""
+    """Chromium from the system; Playwright's own download is not needed.
+
+    It ends with its file: while Playwright runs, its thread has an event loop, and Django lets no other test of the
+    same process touch the database.
+    """
     from playwright.sync_api import sync_playwright
 
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
