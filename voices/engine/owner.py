@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -17,9 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from voices.engine.memory import give_back_memory, resident_bytes
-from voices.engine.requests import ModelChoice, SpeechRequest, Ticket
+from voices.engine.requests import ModelChoice, Piece, SpeechRequest, Ticket
 from xttsproject.bundles.manifest import MANIFEST_FILE
 from xttsproject.lib.errors import DomainError
+from xttsproject.lib.progress import Part, Progress
+from xttsproject.xtts.joining import join_speeches
 from xttsproject.xtts.types import Speech
 
 if TYPE_CHECKING:
@@ -185,18 +188,37 @@ class SpeechOwner:
         if isinstance(ticket.request, ModelChoice):
             self._engine(ticket.request)
             return None
-        from xttsproject.xtts.conditioning import Conditioning
+        return self._speak(ticket.request, ticket)
 
-        request = ticket.request
-        engine = self._engine(request.model)
-        if engine.model_key != request.model_key:
+    def _speak(self, request: SpeechRequest, ticket: Ticket) -> Speech:
+        """The pieces model by model, each model's together, then all in their order."""
+        spoken: dict[int, Speech] = {}
+        for model, places in request.by_model().items():
+            share = len(spoken) / len(request.pieces), (len(spoken) + len(places)) / len(request.pieces)
+            pieces = [request.pieces[place] for place in places]
+            speeches = self._speak_with(model, pieces, Part(ticket, *share))
+            spoken.update(zip(places, speeches, strict=True))
+        inorder = [spoken[place] for place in range(len(request.pieces))]
+        return join_speeches(inorder, [piece.before for piece in request.pieces], after=request.after)
+
+    def _speak_with(self, model: ModelChoice, pieces: Sequence[Piece], progress: Progress) -> list[Speech]:
+        from xttsproject.xtts.conditioning import Conditioning
+        from xttsproject.xtts.engine import Saying
+
+        engine = self._engine(model)
+        if any(engine.model_key != piece.model_key for piece in pieces):
             raise DomainError(
                 "voice_outdated",
                 "The model below this voice has been replaced since the voice was prepared; prepare the voice again.",
             )
-        ticket.check()
-        return engine.speak(
-            request.text, request.language, Conditioning.load(request.conditioning), request.sampling, ticket
+        progress.check()
+        voices = {path: Conditioning.load(path) for path in {piece.conditioning for piece in pieces}}
+        return engine.speak_all(
+            [
+                Saying(piece.text, piece.language, voices[piece.conditioning], piece.sampling, piece.pause)
+                for piece in pieces
+            ],
+            progress,
         )
 
     def _engine(self, model: ModelChoice) -> XttsEngine:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from xttsproject.lib.errors import Cancelled, DomainError
-from xttsproject.xtts.types import Sampling, Speech
+from xttsproject.xtts.types import PAUSE_SECONDS, Sampling, Speech
 
 # How often a waiting caller looks whether its client is still there.
 _LOOK_SECONDS = 0.5
@@ -24,8 +24,12 @@ class ModelChoice:
 
 
 @dataclass(frozen=True)
-class SpeechRequest:
-    """``conditioning`` is the file of a voice's latents, made for the model whose content key is ``model_key``."""
+class Piece:
+    """What one voice says in one language without a pause of its own.
+
+    ``conditioning`` is the file of the voice's latents, made for the model whose content key is ``model_key``.
+    ``before`` is the silence before it and ``pause`` that between its sentences, in seconds.
+    """
 
     model: ModelChoice
     model_key: str
@@ -33,6 +37,23 @@ class SpeechRequest:
     text: str
     language: str
     sampling: Sampling = field(default_factory=Sampling)
+    before: float = 0.0
+    pause: float = PAUSE_SECONDS
+
+
+@dataclass(frozen=True)
+class SpeechRequest:
+    """Pieces to be spoken in order as one speech, and the seconds of silence ``after`` the last."""
+
+    pieces: tuple[Piece, ...]
+    after: float = 0.0
+
+    def by_model(self) -> dict[ModelChoice, list[int]]:
+        """The places of the pieces that each model speaks, so that none is loaded twice for one speech."""
+        places: dict[ModelChoice, list[int]] = {}
+        for place, piece in enumerate(self.pieces):
+            places.setdefault(piece.model, []).append(place)
+        return places
 
 
 class Ticket:

@@ -5,22 +5,22 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 
 from voices.choices import Channel, VoiceState
-from voices.engine.requests import ModelChoice, SpeechRequest
+from voices.engine.requests import ModelChoice, Piece, SpeechRequest
 from voices.models import Synthesis, Voice
 from voices.services.runtime import speech_owner
+from voices.services.scripts import SpeechPlan, script_plan
 from xttsproject.lib.audio import write_wav
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import atomic_path
-from xttsproject.xtts.languages import validate_language
-from xttsproject.xtts.normaliser import normalise
-from xttsproject.xtts.types import Sampling, Speech
+from xttsproject.xtts.joining import piece_seed
+from xttsproject.xtts.types import Pauses, Sampling, Speech
 
 # The full-size model speaks two to three times slower than real time on a small CPU, and others may be ahead.
 TIMEOUT_SECONDS = 1800.0
@@ -35,11 +35,12 @@ def speech_make(
     text: str,
     language: str = "",
     sampling: Mapping[str, Any] | None = None,
+    pauses: Pauses | None = None,
     channel: Channel,
     gone: Callable[[], bool] | None = None,
     text_field: str = "text",
 ) -> Synthesis:
-    """Speak ``text`` through this process's engine and store it. Blocks until it is spoken.
+    """Speak ``text``, a script, through this process's engine and store it. Blocks until it is spoken.
 
     ``sampling`` holds values that differ from the voice's defaults, None counting as not given. ``gone`` says whether
     the client has hung up; then the work stops and ``Cancelled`` is raised. ``text_field`` is what the caller's form or
@@ -47,33 +48,41 @@ def speech_make(
     ``language_unsupported``, ``sampling_invalid``, ``voice_not_ready``, ``voice_failed``, ``voice_outdated``,
     ``busy``, ``speech_timeout``, and the engine's own.
     """
-    text = _checked_text(text, text_field)
-    language = validate_language(language or voice.language)
-    # As in the frozen datasets: the model hears numbers and signs as the words they are spoken as.
-    spoken = normalise(text, language)
-    if not spoken:
-        raise DomainError(
-            "text_unspeakable",
-            "The text has no letters, only signs for which nothing is said; write words.",
-            field=text_field,
-        )
+    text = checked_text(text, text_field)
+    plan = script_plan(user=user, voice=voice, text=text, language=language, pauses=pauses, field=text_field)
     wanted = _sampling(voice, sampling or {})
-    require_ready(voice)
+    for speaker in (voice, *plan.voices):
+        require_ready(speaker)
     started = time.monotonic()
-    ticket = speech_owner().submit(
-        SpeechRequest(
-            model=ModelChoice(voice.bundle_path, voice.adapter_path),
-            model_key=voice.model_key,
-            conditioning=voice.conditioning_path,
-            text=spoken,
-            language=language,
-            sampling=wanted,
-        ),
-        asker=str(user.pk),
-    )
+    ticket = speech_owner().submit(request_of(plan, voice, wanted, sampling or {}), asker=str(user.pk))
     speech = ticket.wait(TIMEOUT_SECONDS, gone)
     assert speech is not None
-    return _store(user, voice, text, language, wanted, channel, speech, time.monotonic() - started)
+    return _store(user, voice, text, plan, wanted, channel, speech, time.monotonic() - started)
+
+
+def request_of(plan: SpeechPlan, voice: Voice, wanted: Sampling, given: Mapping[str, Any]) -> SpeechRequest:
+    """A plan as the engine takes it.
+
+    ``wanted`` is how ``voice``, the one asked for, speaks; other voices have their own defaults below ``given``. All
+    seeds follow from the one of ``wanted``.
+    """
+    assert wanted.seed is not None
+    pieces = []
+    for place, part in enumerate(plan.parts):
+        sampling = wanted if part.voice.pk == voice.pk else _sampling(part.voice, given)
+        pieces.append(
+            Piece(
+                model=ModelChoice(part.voice.bundle_path, part.voice.adapter_path),
+                model_key=part.voice.model_key,
+                conditioning=part.voice.conditioning_path,
+                text=part.spoken,
+                language=part.language,
+                sampling=replace(sampling, seed=piece_seed(wanted.seed, place)),
+                before=part.pause,
+                pause=plan.pauses.sentence,
+            )
+        )
+    return SpeechRequest(tuple(pieces), plan.pause_after)
 
 
 def synthesis_delete(*, synthesis: Synthesis) -> None:
@@ -108,7 +117,8 @@ def require_ready(voice: Voice) -> None:
         )
 
 
-def _checked_text(text: str, field: str) -> str:
+def checked_text(text: str, field: str) -> str:
+    """The text without white space around it; DomainError ``text_empty`` or ``text_too_long``."""
     text = text.strip()
     if not text:
         raise DomainError("text_empty", "There is no text to speak; write some.", field=field)
@@ -135,7 +145,7 @@ def _store(
     user: Any,
     voice: Voice,
     text: str,
-    language: str,
+    plan: SpeechPlan,
     sampling: Sampling,
     channel: Channel,
     speech: Speech,
@@ -148,10 +158,17 @@ def _store(
         voice_name=voice.name,
         bundle=voice.bundle,
         text=text,
-        language=language,
+        language=plan.parts[0].language,
         # With the seed that was drawn, so that the same speech can be asked for again.
         sampling={**asdict(sampling), "seed": speech.seed},
-        sentences=[asdict(sentence) for sentence in speech.sentences],
+        sentences=[
+            {
+                **asdict(sentence),
+                "voice": plan.parts[sentence.piece].voice.name,
+                "language": plan.parts[sentence.piece].language,
+            }
+            for sentence in speech.sentences
+        ],
         seconds=speech.audio.seconds,
         elapsed=elapsed,
         channel=channel,

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as fn
@@ -23,12 +22,20 @@ from xttsproject.xtts import text as planning
 from xttsproject.xtts.conditioning import Conditioning
 from xttsproject.xtts.config import XttsConfig, read_config
 from xttsproject.xtts.decode import Decoded, GptDecoder, Utterance
+from xttsproject.xtts.joining import joined
 from xttsproject.xtts.languages import LANGUAGES, language_names, validate_language
 from xttsproject.xtts.networks import load_decoder, load_into, load_tokenizer
 from xttsproject.xtts.reference import StyleEncoder
 from xttsproject.xtts.sampling import Draw
 from xttsproject.xtts.tokenizer import Tokenizer
-from xttsproject.xtts.types import LONGEST_SEED, ConditioningSettings, Sampling, Speech, SpokenSentence
+from xttsproject.xtts.types import (
+    LONGEST_SEED,
+    PAUSE_SECONDS,
+    ConditioningSettings,
+    Sampling,
+    Speech,
+    SpokenSentence,
+)
 from xttsproject.xtts.weights import SPEAKERS_FILE, apply_adapter, model_key, read_state, read_tensors
 
 Precision = Literal["fp32", "bf16"]
@@ -36,21 +43,20 @@ Precision = Literal["fp32", "bf16"]
 BATCH = 8
 """Sentences decoded together: on two cores eight take little more than twice the time of one."""
 
-PAUSE_SECONDS = 0.25
 _SPARE_CODES = 40
 """Codes granted to any sentence on top of its characters' share: breath, and the shortest texts."""
-_FADE_SECONDS = 0.005
 _DECODING_SHARE = 0.8
 
 
 @dataclass(frozen=True)
 class Saying:
-    """A text to be spoken, in which language, with which voice and luck."""
+    """A text to be spoken, in which language, with which voice and luck; ``pause`` is the silence between sentences."""
 
     text: str
     language: str
     conditioning: Conditioning
     sampling: Sampling | None = None
+    pause: float = PAUSE_SECONDS
 
 
 @dataclass(frozen=True)
@@ -200,7 +206,7 @@ class XttsEngine:
                 watcher.check()
                 watcher.report(_DECODING_SHARE + (1 - _DECODING_SHARE) * place / len(spoken), "sounding")
                 waves.append(self.render(decoded.latents, plan.saying.conditioning, plan.speed))
-            speeches.append(self._join(plan.sentences, own, waves, plan.seed))
+            speeches.append(self._join(plan, own, waves))
             first += len(own)
         return speeches
 
@@ -252,21 +258,14 @@ class XttsEngine:
             draw=Draw(**self.config.drawn(sampling)),
         )
 
-    def _join(self, sentences: Sequence[str], spoken: Sequence[Decoded], waves: Sequence[Samples], seed: int) -> Speech:
+    def _join(self, plan: _Plan, spoken: Sequence[Decoded], waves: Sequence[Samples]) -> Speech:
         rate = self.sample_rate
-        pause: Samples = np.zeros(round(PAUSE_SECONDS * rate), dtype=np.float32)
-        parts: list[Samples] = []
-        told: list[SpokenSentence] = []
-        position = 0
-        for place, (sentence, decoded, wave) in enumerate(zip(sentences, spoken, waves, strict=True)):
-            if place:
-                parts.append(pause)
-                position += len(pause)
-            # Only the seams are faded: a lone sentence is the decoder's sound, untouched.
-            parts.append(_faded(wave, rate, begin=place > 0, end=place < len(sentences) - 1))
-            start, position = position, position + len(wave)
-            told.append(SpokenSentence(sentence, start / rate, position / rate, decoded.spoken_codes, decoded.finished))
-        return Speech(Audio(np.concatenate(parts), rate), tuple(told), seed)
+        sound, starts = joined(waves, [plan.saying.pause] * len(waves), rate)
+        told = tuple(
+            SpokenSentence(text, start / rate, (start + len(wave)) / rate, decoded.spoken_codes, decoded.finished)
+            for text, start, wave, decoded in zip(plan.sentences, starts, waves, spoken, strict=True)
+        )
+        return Speech(Audio(sound, rate), told, plan.seed)
 
     def _language(self, language: str) -> str:
         code = validate_language(language)
@@ -284,19 +283,6 @@ class XttsEngine:
             raise DomainError(
                 "voice_mismatch", "This voice was made with another model; make it again from its reference clips."
             )
-
-
-def _faded(wave: Samples, rate: int, *, begin: bool, end: bool) -> Samples:
-    length = min(round(_FADE_SECONDS * rate), len(wave) // 2)
-    if not length or not (begin or end):
-        return wave
-    shaped = wave.copy()
-    ramp = np.linspace(0.0, 1.0, length, dtype=np.float32)
-    if begin:
-        shaped[:length] *= ramp
-    if end:
-        shaped[-length:] *= ramp[::-1]
-    return shaped
 
 
 def _device(name: str) -> torch.device:

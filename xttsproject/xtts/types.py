@@ -13,6 +13,10 @@ SAMPLE_RATE = 24_000
 
 LONGEST_SEED = 2**63 - 1
 
+PAUSE_SECONDS = 0.25
+"""Silence between two sentences where nothing else is asked for."""
+
+LONGEST_PAUSE = 10.0
 
 _SAMPLING_BOUNDS = {
     "temperature": (0.01, 2.0),
@@ -74,10 +78,23 @@ class ConditioningSettings:
 
 
 @dataclass(frozen=True)
+class Pauses:
+    """Seconds of silence between two sentences and between two paragraphs."""
+
+    sentence: float = PAUSE_SECONDS
+    paragraph: float = 0.7
+
+    def __post_init__(self) -> None:
+        _within("sentence_pause", self.sentence, 0.0, LONGEST_PAUSE)
+        _within("paragraph_pause", self.paragraph, 0.0, LONGEST_PAUSE)
+
+
+@dataclass(frozen=True)
 class SpokenSentence:
     """One sentence of a speech: its text, its place in the sound (seconds), how many audio codes it took.
 
     ``finished`` is false where the model gave no stop code before the cap; its end is then cut off or babble.
+    ``piece`` is the place, from 0, of the text that it is of, where a speech was joined of several.
     """
 
     text: str
@@ -85,6 +102,7 @@ class SpokenSentence:
     end: float
     codes: int
     finished: bool
+    piece: int = 0
 
 
 @dataclass(frozen=True)

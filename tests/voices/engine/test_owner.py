@@ -16,7 +16,7 @@ import pytest
 
 from tests.voices.factories import speechlike
 from voices.engine.owner import OwnerSettings, OwnerState, SpeechOwner
-from voices.engine.requests import ModelChoice, SpeechRequest
+from voices.engine.requests import ModelChoice, Piece, SpeechRequest
 from xttsproject.lib.errors import Cancelled, DomainError
 from xttsproject.xtts.types import Sampling, Speech
 
@@ -54,7 +54,7 @@ def make_owner() -> Iterator[Callable[..., SpeechOwner]]:
 def ask(random_bundle: Path, engine: Any, voice: Path) -> Callable[..., SpeechRequest]:
     def make(text: str, seed: int = 1, **changes: Any) -> SpeechRequest:
         fields = {"model": ModelChoice(random_bundle), "model_key": engine.model_key, "conditioning": voice, **changes}
-        return SpeechRequest(text=text, language="en", sampling=Sampling(seed=seed), **fields)
+        return SpeechRequest((Piece(text=text, language="en", sampling=Sampling(seed=seed), **fields),))
 
     return make
 
@@ -84,7 +84,8 @@ def test_requests_of_several_threads_each_get_what_they_get_alone(make_owner, as
     for thread in threads:
         thread.join()
     for number, request in enumerate(requests):
-        alone = engine.speak(request.text, "en", Conditioning.load(voice), request.sampling)
+        (piece,) = request.pieces
+        alone = engine.speak(piece.text, "en", Conditioning.load(voice), piece.sampling)
         np.testing.assert_array_equal(answers[number].audio.samples, alone.audio.samples)
     lengths = {answers[number].audio.samples.tobytes() for number in range(4)}
     assert len(lengths) == 4

@@ -13,8 +13,8 @@ from xttsproject.lib.audio import Audio
 from xttsproject.lib.errors import Cancelled, DomainError
 from xttsproject.lib.progress import Callback
 from xttsproject.xtts.conditioning import Conditioning
-from xttsproject.xtts.engine import PAUSE_SECONDS, Saying, XttsEngine
-from xttsproject.xtts.types import ConditioningSettings, Sampling
+from xttsproject.xtts.engine import Saying, XttsEngine
+from xttsproject.xtts.types import PAUSE_SECONDS, ConditioningSettings, Sampling
 
 TEXT = "This is the first sentence, and it is long enough. Here comes the second one, which says something else."
 
