@@ -46,8 +46,8 @@ format: $(VENV)/installed ## Put code and templates into the project's style
 	@$(BIN)/ruff format .
 	@git ls-files '*.html' | xargs -r $(BIN)/djade --target-version 5.2
 
-tensorboard: $(VENV)/installed ## Curves of all training runs, at http://127.0.0.1:6006
-	@$(BIN)/tensorboard --logdir "$$($(BIN)/python manage.py shell -v 0 -c 'from django.conf import settings; print(settings.RUNS_DIR)')" --host $${TENSORBOARD_HOST:-127.0.0.1} --port $${TENSORBOARD_PORT:-6006}
+tensorboard: $(VENV)/installed ## Curves of all training runs, at http://127.0.0.1:6006 (below TENSORBOARD_URL's path, if it has one)
+	@$(BIN)/python manage.py tensorboard
 
 shell: setup ## Django's shell
 	@$(BIN)/python manage.py shell

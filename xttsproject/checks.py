@@ -11,6 +11,8 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
+from xttsproject.lib.tensorboard import address_problem
+
 
 @register()
 def datasets_package(**_: Any) -> list[CheckMessage]:
@@ -70,6 +72,21 @@ def served_safely(**_: Any) -> list[CheckMessage]:
             "HTTPS is off: passwords and tokens travel in the clear.",
             hint="Put a proxy with TLS in front and set HTTPS=true and BEHIND_PROXY=true.",
             id="portal.W003",
+        )
+    ]
+
+
+@register()
+def tensorboard_address(**_: Any) -> list[CheckMessage]:
+    """The link that every page shows leads to TensorBoard, and to nothing else."""
+    problem = address_problem(settings.TENSORBOARD_URL)
+    if not problem:
+        return []
+    return [
+        Error(
+            f"TENSORBOARD_URL is “{settings.TENSORBOARD_URL}”, which browsers cannot be sent to: {problem}.",
+            hint="Use an address such as https://boards.example.org, a path such as /tensorboard/, or leave it empty.",
+            id="portal.E004",
         )
     ]
 

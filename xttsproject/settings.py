@@ -51,7 +51,16 @@ API_TOKEN_DAYS = env.integer("API_TOKEN_DAYS", 90, "Days until a new API token e
 METRICS_TOKEN = env.text(
     "METRICS_TOKEN", "", "Bearer token with which Prometheus reads /metrics. Empty: administrators only."
 )
-TENSORBOARD_URL = env.url("TENSORBOARD_URL", "", "Where TensorBoard is reached by users; empty hides the link.")
+TENSORBOARD_URL = env.text(
+    "TENSORBOARD_URL",
+    "",
+    "Where users reach TensorBoard: an address, or a path such as /tensorboard/ that the proxy in front passes on. "
+    "TensorBoard answers under that path. Empty hides the link.",
+)
+TENSORBOARD_HOST = env.text(
+    "TENSORBOARD_HOST", "127.0.0.1", "Where TensorBoard listens. It has no sign-in: the proxy has to ask for one."
+)
+TENSORBOARD_PORT = env.integer("TENSORBOARD_PORT", 6006, "The port that TensorBoard listens on.", minimum=1)
 
 # --- Database and queues ----------------------------------------------------------------------------------------
 env.section("Database and queues")

@@ -87,6 +87,9 @@ class Log:
         )
         self.sample(epoch)
 
+    def usage(self, used: int, peak: int, total: int, device: str = "cpu") -> None:
+        self.writer.write(ev.USAGE, step=1, device=device, used=used, peak=peak, total=total)
+
     def sample(self, epoch: int, prompt: int = 0) -> None:
         name = f"epoch-{epoch:04d}" if epoch else "base"
         self.writer.write(

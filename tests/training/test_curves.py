@@ -9,7 +9,7 @@ import pytest
 from tests.training.events import Log
 from tests.training.factories import RunFactory
 from training.models import TrainingRun
-from training.services import run_curves
+from training.services import run_curves, run_ingest_events
 
 pytestmark = pytest.mark.django_db
 
@@ -35,6 +35,24 @@ def test_each_step_and_epoch_is_a_point(run: TrainingRun) -> None:
     assert curves.steps.loss == pytest.approx([4.99, 4.98, 4.97])
     assert curves.steps.learning_rate == pytest.approx([1e-4, 2e-4, 3e-4])
     assert (curves.epochs.step, curves.epochs.validation_loss, curves.epochs.train_loss) == ([3], [6.0], [7.0])
+
+
+def test_speech_and_text_have_curves_of_their_own_from_the_base_model_on(run: TrainingRun) -> None:
+    log = Log(run)
+    log.started()
+    log.steps(1, (1, 2, 3))
+    log.epoch(1, validation=6.0)
+    run_ingest_events(run=run)
+    curves = run_curves(run=run)
+    assert curves.steps.loss_text == [6.0] * 3
+    assert curves.steps.loss_mel == [4.0] * 3
+    assert (curves.epochs.validation_loss_text, curves.epochs.validation_loss_mel) == ([7.0], [5.93])
+    base = (curves.base_validation_loss, curves.base_validation_loss_text, curves.base_validation_loss_mel)
+    assert base == (9.5, 7, 9.4)
+    # What the untrained model was measured at outlives a resume, which tells all other facts anew.
+    log.started(resumed_from=1)
+    run_ingest_events(run=run)
+    assert run_curves(run=run).base_validation_loss_mel == 9.4
 
 
 def test_long_runs_are_averaged_and_end_with_their_last_step(run: TrainingRun) -> None:

@@ -59,6 +59,6 @@ def test_the_page_tells_where_memory_ran_out_and_that_the_run_stopped_early(peop
     assert run.succeed()
     assert run.epoch == 3
     html = page_for(people.tom).get(f"/runs/{run.pk}/").content.decode()
-    assert "It ran out at step 2: since then 2 clips at a time, 2 times a step." in html
+    assert "Memory ran out at step 2: since then 2 clips at a time, 2 times a step." in html
     assert "After epoch 3: 2 epochs had brought no better validation loss." in html
     assert "after 2 epochs without a better validation loss (by 0.1)" in html

@@ -235,8 +235,12 @@ def test_tensorboard_is_linked_where_there_is_one(
     page = page_for(people.tom)
     settings.TENSORBOARD_URL = ""
     assert "TensorBoard" not in page.get(f"/runs/{trained.pk}/").content.decode()
-    settings.TENSORBOARD_URL = "https://boards.example.org/"
-    assert 'href="https://boards.example.org/"' in page.get(f"/runs/{trained.pk}/").content.decode()
+    for address in ("https://boards.example.org", "/tensorboard/"):
+        settings.TENSORBOARD_URL = address
+        html = page.get(f"/runs/{trained.pk}/").content.decode()
+        assert f'href="{address}"' in html
+        # The run's own page leads to the run's own curves.
+        assert f'href="{address.rstrip("/")}/?runFilter={trained.pk}#timeseries"' in html
 
 
 def test_a_run_that_is_not_there_is_not_found(people: Any, page_for: Any) -> None:

@@ -250,11 +250,15 @@ class EpochCurveSerializer(serializers.Serializer[Any]):
     step = serializers.ListField(child=serializers.IntegerField())
     train_loss = serializers.ListField(child=serializers.FloatField())
     validation_loss = serializers.ListField(child=serializers.FloatField(allow_null=True))
+    validation_loss_text = serializers.ListField(child=serializers.FloatField(allow_null=True))
+    validation_loss_mel = serializers.ListField(child=serializers.FloatField(allow_null=True))
 
 
 class CurvesSerializer(serializers.Serializer[Any]):
     state = serializers.CharField()
     base_validation_loss = serializers.FloatField(allow_null=True)
+    base_validation_loss_text = serializers.FloatField(allow_null=True)
+    base_validation_loss_mel = serializers.FloatField(allow_null=True)
     steps = StepCurveSerializer()
     epochs = EpochCurveSerializer()
 

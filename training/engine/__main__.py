@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import logging
+import logging.handlers
 import os
 import sys
 from pathlib import Path
@@ -17,6 +18,8 @@ from training.engine.spec import TrainSpec
 from xttsproject.lib.errors import Cancelled, DomainError
 
 logger = logging.getLogger("training.engine")
+
+LOG_BYTES = 2 * 1024 * 1024
 
 
 def main(arguments: list[str]) -> int:
@@ -85,8 +88,10 @@ def _refuse_spec(path: Path, error: DomainError) -> int:
 
 
 def _log_to(path: Path) -> None:
+    """Two files of LOG_BYTES at most, this one and the one before it, however long a run talks."""
+    handler = logging.handlers.RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8")
     logging.basicConfig(
-        filename=path, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", encoding="utf-8"
+        handlers=[handler], level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     logging.captureWarnings(True)
 

@@ -19,6 +19,9 @@ ADAPTER_WEIGHTS = "adapter_model.safetensors"
 ADAPTER_CONFIG = "adapter_config.json"
 PARENT_VARIABLE = "TRAINING_PARENT_PID"
 
+WITHHELD = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "EMAIL_URL", "METRICS_TOKEN")
+"""Variables of the portal that a run has no use for. What it does not know cannot get into its log."""
+
 EXIT_FINISHED, EXIT_UNEXPECTED, EXIT_REFUSED, EXIT_CANCELLED = 0, 1, 2, 3
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
@@ -53,7 +56,8 @@ def start(spec: TrainSpec, *, environment: Mapping[str, str] | None = None) -> s
     (spec.run_dir / CANCEL).unlink(missing_ok=True)
     spec_path = spec.run_dir / SPEC
     spec.save(spec_path)
-    variables = {**os.environ, **process_environment(), **(environment or {}), PARENT_VARIABLE: str(os.getpid())}
+    known = {name: value for name, value in os.environ.items() if name not in WITHHELD}
+    variables = {**known, **process_environment(), **(environment or {}), PARENT_VARIABLE: str(os.getpid())}
     with open(spec.run_dir / LOG, "ab") as log:
         return subprocess.Popen(
             command(spec_path.resolve()),

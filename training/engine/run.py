@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import time
 from dataclasses import asdict
 from typing import Any
@@ -30,6 +31,7 @@ from training.engine.sampling import BASE_EPOCH, SampleFacts, check_prompts, spe
 from training.engine.sizes import adapter_bytes, state_bytes
 from training.engine.spec import TrainSpec
 from training.engine.stopping import patience_ran_out
+from training.engine.usage import measure
 from xttsproject.lib.disk import require_free, room_for
 from xttsproject.lib.errors import Cancelled, DomainError
 from xttsproject.lib.progress import Progress
@@ -40,6 +42,7 @@ SAVE_SECONDS = 300.0
 """A long epoch writes its state at least this often."""
 
 FEATURE_EVENT_SECONDS = 0.5
+USAGE_EVENT_SECONDS = 5.0
 
 CONTINUED = (
     "batch_size",
@@ -65,6 +68,7 @@ class Run:
         self.spec, self._events, self._progress = spec, events, progress
         self._told = _already_told(spec)
         self._at = EpochProgress(1, 0)
+        self._usage_told = -math.inf
 
     def execute(self) -> None:
         """Train to the end. DomainError for what a person can mend, Cancelled when asked to stop."""
@@ -306,6 +310,17 @@ class Run:
         self._board.add_scalar("train/loss_mel", facts.loss_mel, facts.step)
         self._board.add_scalar("train/learning_rate", facts.learning_rate, facts.step)
         self._board.add_scalar("train/clips_per_second", facts.clips_per_second, facts.step)
+        self._tell_usage(facts.step)
+
+    def _tell_usage(self, step: int) -> None:
+        """Now and then what the run takes of its device's memory."""
+        if time.monotonic() - self._usage_told < USAGE_EVENT_SECONDS:
+            return
+        self._usage_told = time.monotonic()
+        usage = measure(self._fit.device)
+        self._events.write(ev.USAGE, step=step, **asdict(usage))
+        self._board.add_scalar("memory/used", usage.used, step)
+        self._board.add_scalar("memory/peak", usage.peak, step)
 
     def _board_validation(self, losses: Losses | None, step: int) -> None:
         if losses:

@@ -29,18 +29,24 @@ class StepCurve:
 
 @dataclass(frozen=True)
 class EpochCurve:
-    """Equally long lists; ``validation_loss`` is None where there are no validation clips."""
+    """Equally long lists; ``validation_loss…`` are None where there are no validation clips."""
 
     epoch: list[int] = field(default_factory=list)
     step: list[int] = field(default_factory=list)
     train_loss: list[float] = field(default_factory=list)
     validation_loss: list[float | None] = field(default_factory=list)
+    validation_loss_text: list[float | None] = field(default_factory=list)
+    validation_loss_mel: list[float | None] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Curves:
+    """``base_validation_loss…`` are the untrained model's: where the curves begin."""
+
     state: str
     base_validation_loss: float | None
+    base_validation_loss_text: float | None
+    base_validation_loss_mel: float | None
     steps: StepCurve
     epochs: EpochCurve
 
@@ -66,15 +72,20 @@ def run_curves(*, run: TrainingRun, points: int = MAX_POINTS) -> Curves:
         elif event.kind == ev.EPOCH:
             epochs[event.data["epoch"]] = event.data
     rows = [epochs[epoch] for epoch in sorted(epochs)]
+    base = run.facts.get("base_validation") or {}
     return Curves(
         state=run.state,
         base_validation_loss=run.base_validation_loss,
+        base_validation_loss_text=base.get("text"),
+        base_validation_loss_mel=base.get("mel"),
         steps=_averaged([steps[step] for step in sorted(steps)], points),
         epochs=EpochCurve(
             epoch=[row["epoch"] for row in rows],
             step=[row["step"] for row in rows],
             train_loss=[row["train_loss"] for row in rows],
             validation_loss=[row["validation_loss"] for row in rows],
+            validation_loss_text=[row.get("validation_loss_text") for row in rows],
+            validation_loss_mel=[row.get("validation_loss_mel") for row in rows],
         ),
     )
 

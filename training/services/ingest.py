@@ -16,6 +16,7 @@ from training.models import Checkpoint, EpochSample, TrainingRun
 from training.services.eventlog import read_on
 
 STARTED_FACTS = ("clips_train", "clips_validation", "left_out", "trainable_parameters", "resumed_from_epoch")
+KEPT_FACTS = ("base_validation",)
 # What the engine writes into each checkpoint's folder before it tells of the checkpoint.
 CHECKPOINT_FACTS = "checkpoint.json"
 
@@ -82,6 +83,8 @@ def _apply(run: TrainingRun, event: ev.Event) -> None:
         _sample(run, data)
     elif event.kind == ev.MEMORY:
         run.facts["memory"] = {name: data[name] for name in ("epoch", "step", "batch_size", "accumulation")}
+    elif event.kind == ev.USAGE:
+        run.facts["usage"] = {name: data[name] for name in ("device", "used", "peak", "total")}
     elif event.kind == ev.FINISHED:
         run.facts["stopped_early_at"] = data.get("stopped_early_at")
         best_mark(run=run)
@@ -90,7 +93,9 @@ def _apply(run: TrainingRun, event: ev.Event) -> None:
 def _started(run: TrainingRun, event: ev.Event) -> None:
     data = event.data
     run.steps_total, run.epochs_total, run.device = data["steps_total"], data["epochs"], data["device"]
-    run.facts = {name: data[name] for name in STARTED_FACTS}
+    # What the untrained model was measured at is true of every start.
+    measured = {name: run.facts[name] for name in KEPT_FACTS if name in run.facts}
+    run.facts = {**measured, **{name: data[name] for name in STARTED_FACTS}}
     run.started_at = run.started_at or datetime.fromtimestamp(event.time, UTC)
     run.timed_from = run.seconds_per_step = None
 
@@ -124,6 +129,7 @@ def _checkpoint(run: TrainingRun, data: dict[str, Any]) -> None:
         },
     )
     if facts.get("base_validation"):
+        run.facts["base_validation"] = facts["base_validation"]
         run.base_validation_loss = facts["base_validation"]["total"]
     best_mark(run=run)
 

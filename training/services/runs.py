@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -162,7 +164,7 @@ def run_ended(subject: models.Model, state: str, message: str) -> None:
 
 
 def run_log_tail(*, run: TrainingRun) -> str:
-    """The last lines of what the training process wrote; empty before it has."""
+    """The last lines of what the training process wrote, this machine's folders by their names; empty before it has."""
     try:
         with open(run.folder / launch.LOG, "rb") as handle:
             size = handle.seek(0, 2)
@@ -173,7 +175,22 @@ def run_log_tail(*, run: TrainingRun) -> str:
     if size > LOG_TAIL_BYTES:
         # The first line is cut somewhere.
         data = data.partition(b"\n")[2]
-    return data.decode("utf-8", errors="replace")
+    return _without_folders(data.decode("utf-8", errors="replace"))
+
+
+def _without_folders(text: str) -> str:
+    """Where the portal and its data lie on this machine is its administrator's business."""
+    folders = {
+        settings.RUNS_DIR: "RUNS",
+        settings.MODELS_DIR: "MODELS_DIR",
+        settings.DATA_ROOT: "DATA_ROOT",
+        Path(sys.prefix): "PYTHON",
+        settings.BASE_DIR: "PORTAL",
+    }
+    # The longest first: one lies in another.
+    for folder in sorted(folders, key=lambda each: len(str(each)), reverse=True):
+        text = text.replace(str(folder), folders[folder])
+    return text
 
 
 def _check(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
@@ -15,6 +16,7 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django_htmx.http import HTMX_STOP_POLLING
 
 from datasets.models import DatasetVersion
 from datasets.services.following import latest_job
@@ -44,6 +46,7 @@ from xttsproject import storage
 from xttsproject.bundles.manifest import open_bundle
 from xttsproject.http import file_response
 from xttsproject.lib.errors import DomainError
+from xttsproject.lib.tensorboard import run_address
 
 
 @login_required
@@ -97,6 +100,7 @@ def run_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "editable": editable,
         "owned": owns(run, request.user),
         "log": run_log_tail(run=run) if editable else "",
+        "board_url": run_address(settings.TENSORBOARD_URL, str(run.pk)),
         "references": range(len(_references(request, run))),
         "scoreboard": run_scoreboard(run=run),
         "scoring": latest_job(subject=run, user=request.user, kind=SCORE),
@@ -135,8 +139,10 @@ def run_curve_points(request: HttpRequest, pk: UUID) -> JsonResponse:
 @login_required
 @require_GET
 def run_log(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The last lines of the training process; the page asks for them until there are no more to come."""
     run = editable_or_forbidden(TrainingRun.objects.all(), request.user, pk)
-    return HttpResponse(run_log_tail(run=run), content_type="text/plain; charset=utf-8")
+    status = 200 if run.is_active or not request.htmx else HTMX_STOP_POLLING  # type: ignore[attr-defined]
+    return HttpResponse(run_log_tail(run=run), status=status, content_type="text/plain; charset=utf-8")
 
 
 @login_required
