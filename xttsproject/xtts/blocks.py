@@ -1,4 +1,4 @@
-"""The GPT's transformer for generation: GPT-2 blocks with a preallocated key-value cache, reading the released weights.
+"""The GPT's transformer for generation: GPT-2 blocks, reading the released weights.
 
 GPT-2: Radford et al., 2019, "Language Models are Unsupervised Multitask Learners" (pre-norm blocks, tanh-approximated
 GELU). Nothing here needs transformers, whose import takes longer than loading the model.
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as fn
 
+from xttsproject.xtts.cache import Attention, Cache
 from xttsproject.xtts.config import GptShape
 from xttsproject.xtts.weights import State
 
@@ -48,17 +49,6 @@ class _Block:
     feed_out: _Affine
 
 
-class Cache:
-    """Keys and values of one batch: ``(layers, 2, batch, heads, length, width / heads)``."""
-
-    def __init__(self, store: Tensor):
-        self.store = store
-
-    def keep(self, rows: Tensor) -> Cache:
-        """The cache of these rows alone, the others' memory given back."""
-        return Cache(self.store.index_select(2, rows))
-
-
 class GptBlocks:
     """The stack of blocks with its last norm."""
 
@@ -90,28 +80,21 @@ class GptBlocks:
         ]
         self._last_norm = norm("gpt.ln_f")
 
-    def new_cache(self, batch: int, length: int) -> Cache:
-        """Room for ``length`` positions; what is not yet written is never read."""
-        size = (len(self._blocks), 2, batch, self._heads, length, self._width // self._heads)
-        return Cache(torch.empty(size, device=self._device, dtype=self._dtype))
+    def new_cache(self) -> Cache:
+        """An empty one, for sentences that these blocks compute."""
+        return Cache(len(self._blocks), self._heads, self._width // self._heads, self._device, self._dtype)
 
-    def forward(self, x: Tensor, cache: Cache, start: int, visible: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, attend: Attention) -> Tensor:
         """Run new positions through all blocks.
 
-        ``x`` is ``(batch, new, width)``, the embeddings of positions ``start`` onward; ``visible`` is a boolean mask
-        that broadcasts to ``(batch, 1, new, start + new)``, true where a position may look; ``None`` lets every new
-        position see the whole past and itself, which is right for a single new position without padding.
-        Returns hidden states ``(batch, new, width)``.
+        ``x`` is ``(rows, new, width)``, their embeddings; ``attend`` lets them see what they may, and keeps their keys
+        and values for those to come. Returns hidden states ``(rows, new, width)``.
         """
-        batch, new, width = x.shape
-        end = start + new
+        rows, new, width = x.shape
         for layer, block in enumerate(self._blocks):
             mixed = block.query_key_value(block.attention_norm(x))
-            query, key, value = mixed.view(batch, new, 3, self._heads, width // self._heads).permute(2, 0, 3, 1, 4)
-            keys, values = cache.store[layer, 0], cache.store[layer, 1]
-            keys[:, :, start:end] = key
-            values[:, :, start:end] = value
-            seen = fn.scaled_dot_product_attention(query, keys[:, :, :end], values[:, :, :end], attn_mask=visible)
-            x = x + block.attention_out(seen.transpose(1, 2).reshape(batch, new, width))
+            query, key, value = mixed.view(rows, new, 3, self._heads, width // self._heads).permute(2, 0, 3, 1, 4)
+            seen = attend(layer, query, key, value)
+            x = x + block.attention_out(seen.transpose(1, 2).reshape(rows, new, width))
             x = x + block.feed_out(fn.gelu(block.feed_in(block.feed_norm(x)), approximate="tanh"))
         return self._last_norm(x)

@@ -193,11 +193,7 @@ class XttsEngine:
         watcher = progress or Silent()
         plans = [self._planned(saying) for saying in sayings]
         utterances = [utterance for plan in plans for utterance in plan.utterances]
-        spoken: list[Decoded] = []
-        batches = math.ceil(len(utterances) / BATCH)
-        for number in range(batches):
-            stretch = Part(watcher, _DECODING_SHARE * number / batches, _DECODING_SHARE * (number + 1) / batches)
-            spoken += self.gpt.decode(utterances[number * BATCH : (number + 1) * BATCH], stretch)
+        spoken = self.gpt.decode(utterances, Part(watcher, 0.0, _DECODING_SHARE), limit=BATCH)
         speeches, first = [], 0
         for plan in plans:
             waves = []

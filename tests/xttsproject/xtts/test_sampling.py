@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from xttsproject.xtts.sampling import Chooser, Draw
+from xttsproject.xtts.sampling import Chooser, Draw, uniforms
 
 CODES = 60
 
@@ -34,8 +34,15 @@ def drawn_shares(logits: Tensor, heard: list[int], draw: Draw, draws: int) -> Te
     """How often each code comes when many rows with other seeds choose from the same logits."""
     already = torch.zeros(draws, CODES, dtype=torch.bool)
     already[:, heard] = True
-    chooser = Chooser([draw] * draws, list(range(draws)), 1, already)
-    return torch.bincount(chooser.choose(logits.expand(draws, -1), 0), minlength=CODES) / draws
+    chooser = chooser_of([draw] * draws, already)
+    luck = [uniforms(seed, 1)[0] for seed in range(draws)]
+    return torch.bincount(chooser.choose(logits.expand(draws, -1), luck), minlength=CODES) / draws
+
+
+def chooser_of(draws: list[Draw], heard: Tensor | None = None) -> Chooser:
+    chooser = Chooser(torch.device("cpu"), CODES)
+    chooser.join(draws, torch.zeros(len(draws), CODES, dtype=torch.bool) if heard is None else heard)
+    return chooser
 
 
 @pytest.mark.parametrize(
@@ -58,8 +65,9 @@ def test_many_draws_follow_the_reference_distribution(draw: Draw) -> None:
 def test_rows_keep_their_own_sampling() -> None:
     logits = torch.randn(3, CODES, generator=torch.Generator().manual_seed(1))
     draws = [Draw(greedy=True, repetition_penalty=1.0), Draw(top_k=1, repetition_penalty=1.0), Draw(temperature=2.0)]
-    chooser = Chooser(draws, [1, 2, 3], 4, torch.zeros(3, CODES, dtype=torch.bool))
-    chosen = [chooser.choose(logits, step) for step in range(4)]
+    chooser = chooser_of(draws)
+    lucks = [uniforms(seed, 4) for seed in (1, 2, 3)]
+    chosen = [chooser.choose(logits, list(luck)) for luck in zip(*lucks, strict=True)]
     assert {int(row[0]) for row in chosen} == {int(logits[0].argmax())}
     assert {int(row[1]) for row in chosen} == {int(logits[1].argmax())}
     assert len({int(row[2]) for row in chosen}) > 1
@@ -68,15 +76,27 @@ def test_rows_keep_their_own_sampling() -> None:
 def test_a_code_that_was_spoken_is_weakened_from_then_on() -> None:
     logits = torch.full((1, CODES), -5.0)
     logits[0, 3], logits[0, 9] = 4.0, 3.0
-    chooser = Chooser([Draw(greedy=True, repetition_penalty=2.0)], [0], 2, torch.zeros(1, CODES, dtype=torch.bool))
-    assert [int(chooser.choose(logits, step)) for step in range(2)] == [3, 9]
+    chooser = chooser_of([Draw(greedy=True, repetition_penalty=2.0)])
+    assert [int(chooser.choose(logits, [0.5])) for _ in range(2)] == [3, 9]
+
+
+def test_rows_that_join_and_leave_take_their_own_past_along() -> None:
+    logits = torch.full((1, CODES), -5.0)
+    logits[0, 3], logits[0, 9] = 4.0, 3.0
+    greedy = Draw(greedy=True, repetition_penalty=2.0)
+    chooser = chooser_of([greedy])
+    assert chooser.choose(logits, [0.5]).tolist() == [3]
+    chooser.join([greedy, greedy], torch.zeros(2, CODES, dtype=torch.bool))
+    assert chooser.choose(logits.expand(3, -1), [0.5] * 3).tolist() == [9, 3, 3]
+    chooser.keep([2, 0])
+    assert chooser.choose(logits.expand(2, -1), [0.5] * 2).tolist() == [9, 3]
 
 
 def test_the_same_seed_draws_the_same_codes_and_another_one_others() -> None:
     logits = torch.zeros(1, CODES)
 
     def codes(seed: int) -> list[int]:
-        chooser = Chooser([Draw(top_p=1.0, repetition_penalty=1.0)], [seed], 20, torch.zeros(1, CODES).bool())
-        return [int(chooser.choose(logits, step)) for step in range(20)]
+        chooser = chooser_of([Draw(top_p=1.0, repetition_penalty=1.0)])
+        return [int(chooser.choose(logits, [luck])) for luck in uniforms(seed, 20)]
 
     assert codes(5) == codes(5) != codes(6)

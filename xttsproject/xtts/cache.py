@@ -1,0 +1,89 @@
+"""Keys and values of the sentences that are being spoken: one slot each, every slot at its own length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as fn
+
+Attention = Callable[[int, Tensor, Tensor, Tensor], Tensor]
+"""A layer's number, and queries, keys and values ``(rows, heads, new, head width)`` of new positions, to what the
+queries see, of the same shape. Keys and values are kept on the way."""
+
+_BLOCK = 64
+"""Columns come and are read in blocks of so many. A row's own columns then lie alike within the blocks whatever the
+others' lengths are, and what is summed over them is rounded alike."""
+
+
+class Cache:
+    """Slots of preallocated room, the first ``n`` of which are in use; a sentence begins in a slot's column 0.
+
+    It grows by blocks of columns and by doubling its slots; what is not yet used holds zeros.
+    """
+
+    def __init__(self, layers: int, heads: int, head_width: int, device: torch.device, dtype: torch.dtype):
+        self._size = (heads, head_width)
+        self._device, self._dtype = device, dtype
+        # A tensor per layer: growing then needs room for one layer twice, not for all.
+        self._keys, self._values = ([self._room(0, 0) for _ in range(layers)] for _ in range(2))
+        self.slots, self.columns = 0, 0
+
+    def reserve(self, slots: int, columns: int) -> None:
+        """Have at least so much room."""
+        slots = self.slots if slots <= self.slots else max(slots, 2 * self.slots)
+        columns = max(self.columns, _rounded(columns))
+        if (slots, columns) == (self.slots, self.columns):
+            return
+        for store in (self._keys, self._values):
+            for layer, old in enumerate(store):
+                store[layer] = self._room(slots, columns)
+                store[layer][: self.slots, :, : self.columns] = old
+                del old
+        self.slots, self.columns = slots, columns
+
+    def move(self, source: int, target: int, length: int) -> None:
+        """Copy the first ``length`` columns of one slot into another."""
+        for store in (self._keys, self._values):
+            for layer in store:
+                layer[target, :, :length] = layer[source, :, :length]
+
+    def beginning(self, first: int, lengths: Sequence[int]) -> Attention:
+        """For the first positions of rows that take the slots from ``first`` on. All have the length of the longest
+        one, filled up on the right: there, nothing of a row's own comes later that could look at it."""
+        end, longest = first + len(lengths), max(lengths)
+
+        def attend(layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+            self._keys[layer][first:end, :, :longest] = key
+            self._values[layer][first:end, :, :longest] = value
+            return fn.scaled_dot_product_attention(query, key, value, is_causal=True)
+
+        return attend
+
+    def following(self, positions: Tensor, longest: int) -> Attention:
+        """For one new position of each of the first ``len(positions)`` slots: ``positions`` are their columns, of which
+        ``longest`` is an upper bound that the host knows."""
+        rows = torch.arange(len(positions), device=self._device)
+        window = min(_rounded(longest + 1), self.columns)
+        unseen = torch.arange(window, device=self._device)[None] > positions[:, None]
+        mask = torch.zeros(unseen.shape, device=self._device, dtype=self._dtype).masked_fill_(unseen, -torch.inf)
+        mask = mask[:, None, None]
+
+        def attend(layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+            keys, values = self._keys[layer], self._values[layer]
+            keys[rows, :, positions] = key[:, :, 0]
+            values[rows, :, positions] = value[:, :, 0]
+            seen = slice(len(rows)), slice(None), slice(window)
+            return fn.scaled_dot_product_attention(query, keys[seen], values[seen], attn_mask=mask)
+
+        return attend
+
+    def _room(self, slots: int, columns: int) -> Tensor:
+        # Zeros, not whatever lay there: a masked column's weight is 0, and 0 times an accidental NaN is NaN.
+        heads, width = self._size
+        return torch.zeros(slots, heads, columns, width, device=self._device, dtype=self._dtype)
+
+
+def _rounded(columns: int) -> int:
+    return -(-columns // _BLOCK) * _BLOCK
