@@ -14,8 +14,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from datasets.admin.access import OwnedAdmin
-from voices.models import Synthesis, Voice
-from voices.services import synthesis_delete, voice_delete
+from voices.models import LexiconEntry, Synthesis, Voice
+from voices.services import lexicon_delete, synthesis_delete, voice_delete
 
 
 class LookAndDeleteAdmin(OwnedAdmin):
@@ -82,6 +82,19 @@ class SynthesisAdmin(LookAndDeleteAdmin):
 
     def remove(self, row: Synthesis) -> None:
         synthesis_delete(synthesis=row)
+
+
+@admin.register(LexiconEntry)
+class LexiconAdmin(LookAndDeleteAdmin):
+    """Entries are written on their owner's page, where they can be tried."""
+
+    list_display = ("written", "spoken", "language", "whole_word", "match_case", "visibility", "owner", "updated_at")
+    list_filter = ("language", "visibility")
+    search_fields = ("written", "spoken", "owner__username")
+    list_select_related = ("owner",)
+
+    def remove(self, row: LexiconEntry) -> None:
+        lexicon_delete(entry=row)
 
 
 def _player(name: str, label: str, *args: Any) -> SafeString:

@@ -11,8 +11,11 @@ from datasets.choices import LANGUAGE_CHOICES
 from datasets.forms import ManyFilesField, ServiceForm
 from datasets.models import Speaker
 from training.models import Checkpoint
-from voices.models import Voice
+from voices.models import LexiconEntry, Voice
+from voices.services.scripts import pauses_of
 from xttsproject.accounts.models import Visibility
+from xttsproject.xtts.script import AUTO
+from xttsproject.xtts.types import LONGEST_PAUSE, Pauses
 
 
 class CheckpointChoice(forms.ModelChoiceField):
@@ -64,8 +67,15 @@ class SpeakForm(ServiceForm):
     """The text and who speaks it; what is left empty comes from the voice, then from the model."""
 
     voice = forms.ModelChoiceField(queryset=Voice.objects.none(), empty_label=None)
-    text = forms.CharField(widget=forms.Textarea(attrs={"rows": 5}), strip=True)
-    language = forms.ChoiceField(choices=[("", "The voice's own"), *LANGUAGE_CHOICES], required=False)
+    text = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 5}),
+        strip=True,
+        help_text="A blank line ends a paragraph. <code>[pause 700ms]</code> is silence; <code>[voice: name]</code> "
+        "and <code>[lang: pt]</code> hold until the next, <code>[voice]</code> and <code>[lang]</code> go back.",
+    )
+    language = forms.ChoiceField(
+        choices=[("", "The voice's own"), (AUTO, "Told from the text, by paragraph"), *LANGUAGE_CHOICES], required=False
+    )
     speed = forms.FloatField(required=False, min_value=0.25, max_value=4.0, help_text="1 is natural, 2 twice as fast.")
     seed = forms.IntegerField(
         required=False, min_value=0, help_text="The same seed speaks the same way again. Empty: another one each time."
@@ -77,7 +87,22 @@ class SpeakForm(ServiceForm):
     top_k = forms.IntegerField(label="Top k", required=False, min_value=0, max_value=1024)
     repetition_penalty = forms.FloatField(required=False, min_value=1.0, max_value=50.0)
 
-    MORE = ("speed", "seed", "temperature", "top_p", "top_k", "repetition_penalty")
+    sentence_pause = forms.FloatField(
+        label="Pause between sentences",
+        required=False,
+        min_value=0.0,
+        max_value=LONGEST_PAUSE,
+        help_text=f"Seconds; {Pauses().sentence:g} unless given.",
+    )
+    paragraph_pause = forms.FloatField(
+        label="Pause between paragraphs",
+        required=False,
+        min_value=0.0,
+        max_value=LONGEST_PAUSE,
+        help_text=f"Seconds, where a blank line stands; {Pauses().paragraph:g} unless given.",
+    )
+
+    MORE = ("speed", "seed", "temperature", "top_p", "top_k", "repetition_penalty", "sentence_pause", "paragraph_pause")
 
     def __init__(self, *args: Any, user: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
@@ -87,6 +112,35 @@ class SpeakForm(ServiceForm):
         self.fields["text"].widget.attrs["data-limit"] = settings.SPEECH_MAX_CHARACTERS
 
     @property
+    def pauses(self) -> Pauses:
+        """Of a valid form."""
+        return pauses_of(self.cleaned_data)
+
+    @property
     def more(self) -> list[forms.BoundField]:
         """The fields that stand under "More"."""
         return [self[name] for name in self.MORE]
+
+
+class LexiconForm(ServiceForm):
+    written = forms.CharField(max_length=100, help_text="As it stands in the text.")
+    spoken = forms.CharField(max_length=200, help_text="As it sounds, in the letters of the language.")
+    language = forms.ChoiceField(choices=[("", "All languages"), *LANGUAGE_CHOICES], required=False)
+    whole_word = forms.BooleanField(label="Whole words only", required=False, initial=True)
+    match_case = forms.BooleanField(label="Only with the same small and capital letters", required=False)
+    visibility = forms.ChoiceField(label="Whose speech it is for", choices=Visibility.choices)
+
+    @classmethod
+    def of(cls, entry: LexiconEntry) -> LexiconForm:
+        """Filled with an entry."""
+        return cls(initial={name: getattr(entry, name) for name in cls.base_fields})
+
+
+class LexiconImportForm(ServiceForm):
+    table = forms.FileField(
+        label="CSV file",
+        allow_empty_file=True,
+        help_text="UTF-8; the first line names the columns <code>written</code> and <code>spoken</code>, and if wanted "
+        "<code>language</code>, <code>whole_word</code> and <code>match_case</code>. All rows are taken, or none.",
+    )
+    visibility = forms.ChoiceField(label="Whose speech it is for", choices=Visibility.choices)

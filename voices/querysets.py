@@ -11,7 +11,7 @@ from xttsproject.accounts.querysets import OwnedQuerySet
 
 if TYPE_CHECKING:
     # Named in strings below, where the linter does not look.
-    from voices.models import Synthesis, Voice  # noqa: F401
+    from voices.models import LexiconEntry, Synthesis, Voice  # noqa: F401
 
 
 class VoiceQuerySet(OwnedQuerySet["Voice"]):
@@ -39,3 +39,27 @@ class SynthesisQuerySet(models.QuerySet["Synthesis"]):
     def owned_by(self, user: Any) -> SynthesisQuerySet:
         """One's own alone, for an administrator too."""
         return self.filter(owner_id=user.pk)
+
+
+class LexiconQuerySet(OwnedQuerySet["LexiconEntry"]):
+    """Entries are changed by their owner alone, whoever they are shared with."""
+
+    def for_display(self, user: Any) -> LexiconQuerySet:
+        """What a person's lexicon is: their own and the team's. An administrator finds the others in the admin."""
+        return self.filter(models.Q(owner_id=user.pk) | self._shared()).select_related("owner")
+
+    def owned_by(self, user: Any) -> LexiconQuerySet:
+        """One's own alone, for an administrator too."""
+        return self.filter(owner_id=user.pk)
+
+    def for_speech(self, user: Any, language: str) -> LexiconQuerySet:
+        """What changes a person's own speech, first what goes before: their own before the team's, those of the
+        language before those of all. Other people's private ones are never among them, not for an administrator
+        either.
+        """
+        own = models.Q(owner_id=user.pk)
+        return (
+            self.filter(own | self._shared(), language__in=(language, ""))
+            .annotate(others=models.Case(models.When(own, then=0), default=1, output_field=models.IntegerField()))
+            .order_by("others", "-language", "pk")
+        )

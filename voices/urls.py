@@ -1,6 +1,6 @@
 from django.urls import path
 
-from voices.views import health, speech, voices
+from voices.views import health, lexicon, speech, voices
 
 app_name = "voices"
 urlpatterns = [
@@ -14,6 +14,13 @@ urlpatterns = [
     path("voices/<uuid:pk>/delete/", voices.delete_voice, name="voice-delete"),
     path("voices/<uuid:pk>/clips/<int:index>/audio/", voices.clip_audio, name="clip-audio"),
     path("speak/", speech.speak, name="speak"),
+    path("speak/plan/", speech.plan, name="speech-plan"),
+    path("lexicon/", lexicon.lexicon, name="lexicon"),
+    path("lexicon/import/", lexicon.import_table, name="lexicon-import"),
+    path("lexicon/export/", lexicon.export_table, name="lexicon-export"),
+    path("lexicon/try/", lexicon.try_sentence, name="lexicon-try"),
+    path("lexicon/<int:pk>/", lexicon.edit, name="lexicon-edit"),
+    path("lexicon/<int:pk>/delete/", lexicon.delete, name="lexicon-delete"),
     path("speak/<uuid:pk>/audio/", speech.synthesis_audio, name="synthesis-audio"),
     path("speak/<uuid:pk>/delete/", speech.delete_synthesis, name="synthesis-delete"),
 ]

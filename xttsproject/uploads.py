@@ -15,6 +15,8 @@ _TAKING_FILES = {
     "dataset-import-list",
     "voices:voice-add",
     "voice-list",
+    "voices:lexicon-import",
+    "lexicon-import-table",
 }
 
 

@@ -27,12 +27,15 @@ if (form && outcome) {
   };
 
   const speaking = document.querySelector("#speaking");
-  form.addEventListener("htmx:beforeRequest", () => {
+  // The button that shows what will be spoken asks from within the form; its requests are no speech.
+  const speaks = (event) => event.detail.elt === form;
+  form.addEventListener("htmx:beforeRequest", (event) => {
+    if (!speaks(event)) return;
     outcome.replaceChildren();
     speaking.hidden = false;
   });
-  form.addEventListener("htmx:afterRequest", () => {
-    speaking.hidden = true;
+  form.addEventListener("htmx:afterRequest", (event) => {
+    if (speaks(event)) speaking.hidden = true;
   });
   outcome.addEventListener("htmx:beforeSwap", (event) => {
     // A refused request answers with the reason, which belongs on the page.
@@ -44,6 +47,15 @@ if (form && outcome) {
   form.addEventListener("htmx:sendError", () => say("The portal cannot be reached. Try again in a moment."));
   form.addEventListener("htmx:responseError", (event) => {
     say(`The portal could not answer (${event.detail.xhr.status}). Reload the page and try again.`);
+  });
+
+  // What will be spoken is kept up to date once it has been asked for.
+  const plan = document.querySelector("#plan");
+  const show = document.querySelector("#show-plan");
+  let waiting;
+  form.addEventListener("input", () => {
+    clearTimeout(waiting);
+    if (plan.childElementCount) waiting = setTimeout(() => show.click(), 800);
   });
 
   // Ctrl+Enter speaks.

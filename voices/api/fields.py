@@ -11,6 +11,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from voices.engine.encoding import FORMATS, require_format
+from xttsproject.xtts.types import LONGEST_PAUSE, Pauses
 
 
 @extend_schema_field({"type": "string", "pattern": f"^({'|'.join(FORMATS)})$"})
@@ -32,6 +33,19 @@ class SamplingSerializer(serializers.Serializer[Any]):
     speed = serializers.FloatField(required=False, allow_null=True, help_text="0.25 to 4; 1 is natural.")
     seed = serializers.IntegerField(
         required=False, allow_null=True, help_text="The same seed gives the same speech; left out, one is drawn."
+    )
+
+
+class PausesSerializer(serializers.Serializer[Any]):
+    """Silence between what is spoken, in seconds."""
+
+    sentence_pause = serializers.FloatField(
+        required=False, allow_null=True, help_text=f"0 to {LONGEST_PAUSE:g}; {Pauses().sentence:g} unless given."
+    )
+    paragraph_pause = serializers.FloatField(
+        required=False,
+        allow_null=True,
+        help_text=f"0 to {LONGEST_PAUSE:g}, where a blank line stands; {Pauses().paragraph:g} unless given.",
     )
 
 

@@ -14,12 +14,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from voices.api.answers import SpeakingView, spoken
-from voices.api.fields import AnyAccept, FormatField, SamplingSerializer
+from voices.api.fields import AnyAccept, FormatField, PausesSerializer, SamplingSerializer
 from voices.api.serializers import sampling_of
 from voices.choices import Channel
 from voices.clients import hung_up
 from voices.models import Voice
-from voices.services import speech_make, voice_find
+from voices.services import pauses_of, speech_make, voice_find
 from xttsproject.bundles.manifest import Bundle, list_bundles
 from xttsproject.lib.errors import DomainError
 
@@ -38,8 +38,8 @@ class VoiceReference(serializers.Field[Any, Any, Any, Any]):
         return value
 
 
-class OpenAISpeechSerializer(SamplingSerializer):
-    """OpenAI's ``POST /v1/audio/speech``; language, seed and the other sampling values are additions."""
+class OpenAISpeechSerializer(PausesSerializer, SamplingSerializer):
+    """OpenAI's ``POST /v1/audio/speech``; language, pauses, seed and the other sampling values are additions."""
 
     model = serializers.CharField(
         help_text="The voice decides which model speaks. A model of `/v1/models` other than the voice's is refused; "
@@ -52,7 +52,11 @@ class OpenAISpeechSerializer(SamplingSerializer):
         required=False, allow_blank=True, allow_null=True, help_text="Accepted and not followed: XTTS takes none."
     )
     stream_format = serializers.CharField(required=False, allow_null=True, help_text="Only `audio`.")
-    language = serializers.CharField(required=False, allow_blank=True, help_text="Left out: the voice's own.")
+    language = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        help_text="Left out: the voice's own. `auto`: told from the text, by paragraph.",
+    )
 
 
 class OpenAIModelSerializer(serializers.Serializer[Bundle]):
@@ -112,6 +116,7 @@ class OpenAISpeechView(SpeakingView):
                 text=values["input"],
                 language=values.get("language", ""),
                 sampling=sampling_of(values),
+                pauses=pauses_of(values),
                 channel=Channel.OPENAI,
                 gone=hung_up(request._request),
                 text_field="input",

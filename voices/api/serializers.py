@@ -11,7 +11,7 @@ from datasets.choices import LANGUAGE_CHOICES
 from datasets.models import Segment, Speaker
 from datasets.services.following import latest_job
 from training.models import Checkpoint
-from voices.api.fields import FormatField, SamplingSerializer
+from voices.api.fields import FormatField, PausesSerializer, SamplingSerializer
 from voices.models import Synthesis, Voice, VoiceClip
 from voices.services.speech import SAMPLING_FIELDS
 from xttsproject.accounts.models import Visibility
@@ -104,16 +104,34 @@ class VoiceUpdateSerializer(serializers.Serializer[Voice]):
     visibility = serializers.ChoiceField(choices=Visibility.choices)
 
 
-class SpeechSerializer(SamplingSerializer):
-    """What is to be spoken."""
+class ScriptSerializer(PausesSerializer):
+    """A text with its pauses and voices."""
 
     voice = serializers.CharField(help_text="Id or name of the voice.")
-    text = serializers.CharField(allow_blank=True, help_text="Plain text.")
+    text = serializers.CharField(
+        allow_blank=True,
+        help_text="Plain text. A blank line ends a paragraph; `[pause 700ms]` is silence; `[voice: name]` and "
+        "`[lang: pt]` hold until the next, `[voice]` and `[lang]` go back to what was asked for.",
+    )
     language = serializers.CharField(
         required=False,
         allow_blank=True,
-        help_text=f"Left out: the voice's own. One of {', '.join(code for code, _name in LANGUAGE_CHOICES)}.",
+        help_text="Left out: the voice's own. `auto`: told from the text, by paragraph. Else one of "
+        f"{', '.join(code for code, _name in LANGUAGE_CHOICES)}.",
     )
+
+
+class SpeechPlanSerializer(ScriptSerializer):
+    """A text that is to be looked at before it is spoken."""
+
+    speed = serializers.FloatField(
+        default=1.0, min_value=0.25, max_value=4.0, help_text="For the estimated length: 2 is twice as fast."
+    )
+
+
+class SpeechSerializer(ScriptSerializer, SamplingSerializer):
+    """What is to be spoken."""
+
     format = FormatField(default="wav")
 
 

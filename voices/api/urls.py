@@ -1,10 +1,17 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from voices.api.lexicon import LexiconViewSet
+from voices.api.planning import SpeechPlanView
 from voices.api.views import SpeechView, SynthesisViewSet, VoiceViewSet
 
 router = SimpleRouter()
 router.register("voices", VoiceViewSet, basename="voice")
 router.register("syntheses", SynthesisViewSet, basename="synthesis")
+router.register("lexicon", LexiconViewSet, basename="lexicon")
 
-urlpatterns = [path("speech/", SpeechView.as_view(), name="speech"), *router.urls]
+urlpatterns = [
+    path("speech/", SpeechView.as_view(), name="speech"),
+    path("speech/plan/", SpeechPlanView.as_view(), name="speech-plan"),
+    *router.urls,
+]

@@ -30,6 +30,7 @@ from voices.clients import hung_up
 from voices.models import Synthesis, Voice
 from voices.querysets import SynthesisQuerySet, VoiceQuerySet
 from voices.services import (
+    pauses_of,
     speech_make,
     synthesis_delete,
     uploads_of,
@@ -121,6 +122,7 @@ class SpeechView(SpeakingView):
                 text=values["text"],
                 language=values.get("language", ""),
                 sampling=sampling_of(values),
+                pauses=pauses_of(values),
                 channel=Channel.API,
                 gone=hung_up(request._request),
             ),

@@ -1,4 +1,5 @@
+from voices.models.lexicon import LexiconEntry
 from voices.models.synthesis import Synthesis
 from voices.models.voice import Voice, VoiceClip
 
-__all__ = ["Synthesis", "Voice", "VoiceClip"]
+__all__ = ["LexiconEntry", "Synthesis", "Voice", "VoiceClip"]

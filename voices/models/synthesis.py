@@ -27,7 +27,9 @@ class Synthesis(models.Model):
     text = models.TextField()
     language = models.CharField(max_length=5)
     sampling = models.JSONField(default=dict)
-    sentences = models.JSONField(default=list, help_text="[{text, start, end, codes, finished}], seconds")
+    sentences = models.JSONField(
+        default=list, help_text="[{text, start, end, codes, finished, piece, voice, language}], seconds"
+    )
     seconds = models.FloatField(help_text="Length of the speech.")
     elapsed = models.FloatField(help_text="Seconds that speaking took.")
     channel = models.CharField(max_length=8, choices=Channel.choices)

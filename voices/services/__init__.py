@@ -1,8 +1,17 @@
 """What spans rows, files and the engine, on the voices side."""
 
 from voices.services.clips import Clip, Upload, checkpoint_clips, segment_clips, upload_clips, uploads_of
+from voices.services.lexicon import (
+    lexicon_add,
+    lexicon_delete,
+    lexicon_import,
+    lexicon_table,
+    lexicon_update,
+)
 from voices.services.lookup import voice_find
 from voices.services.preparation import voice_prepare, voice_prepare_again
+from voices.services.previewing import script_preview
+from voices.services.scripts import pauses_of, script_plan
 from voices.services.speech import speech_make, synthesis_delete
 from voices.services.voices import voice_create, voice_delete, voice_share
 
@@ -10,6 +19,14 @@ __all__ = [
     "Clip",
     "Upload",
     "checkpoint_clips",
+    "lexicon_add",
+    "lexicon_delete",
+    "lexicon_import",
+    "lexicon_table",
+    "lexicon_update",
+    "pauses_of",
+    "script_plan",
+    "script_preview",
     "segment_clips",
     "speech_make",
     "synthesis_delete",

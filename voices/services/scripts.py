@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from voices.models import Voice
+from voices.models import LexiconEntry, Voice
 from voices.services.lookup import voice_find
 from xttsproject.lib.errors import DomainError
-from xttsproject.xtts.languages import validate_language
+from xttsproject.xtts.detection import detect
+from xttsproject.xtts.languages import LANGUAGES, validate_language
+from xttsproject.xtts.lexicon import Stretch, Word, apply, spoken_text
 from xttsproject.xtts.normaliser import normalise
-from xttsproject.xtts.script import Passage, parse
+from xttsproject.xtts.script import AUTO, Passage, parse
 from xttsproject.xtts.text import is_speakable
 from xttsproject.xtts.types import Pauses
 
@@ -21,17 +24,28 @@ MOST_VOICES = 8
 
 @dataclass(frozen=True)
 class Part:
-    """A passage with everything settled: ``written`` as typed, ``spoken`` as the model is given it.
+    """A passage with everything settled.
 
-    ``pause`` is the silence before it in seconds.
+    ``stretches`` are the text as typed, cut where words of the lexicon stand; ``spoken`` is what the model is given.
+    ``pause`` is the silence before it in seconds; ``detected`` says that the language was told from the text.
     """
 
     voice: Voice
     language: str
-    written: str
+    detected: bool
+    stretches: tuple[Stretch, ...]
     spoken: str
     pause: float
     paragraph: int
+
+    @property
+    def language_name(self) -> str:
+        return LANGUAGES[self.language].name
+
+    @property
+    def has_hits(self) -> bool:
+        """Whether the lexicon has changed anything."""
+        return any(stretch.spoken is not None for stretch in self.stretches)
 
 
 @dataclass(frozen=True)
@@ -59,27 +73,33 @@ def script_plan(
 ) -> SpeechPlan:
     """Settle who says what of ``text``, for a person who may use ``voice``.
 
-    ``language`` is a code for the whole script, or empty for each voice's own; a ``[lang: …]`` goes before it.
+    ``language`` is a code for the whole script, ``auto``, or empty for each voice's own; a ``[lang: …]`` goes before
+    it. Where it is ``auto`` each paragraph's is told from its text, for a text too short to tell from the whole
+    script's, and where that does not tell either it is the voice's own.
     DomainErrors: ``language_unsupported``; and with ``field`` those of :func:`xttsproject.xtts.script.parse`,
     ``voice_unknown``, ``voice_ambiguous`` and ``text_unspeakable``.
     """
     chosen = pauses or Pauses()
-    language = validate_language(language) if language else ""
+    language = language if language in ("", AUTO) else validate_language(language)
     script = parse(text, chosen, field=field)
     cast = _cast(user, script.passages, field)
+    told = _Told(script.passages, language)
+    lexicon = _Lexicon(user)
     parts: list[Part] = []
     held = 0.0
     for passage in script.passages:
         speaker = cast[passage.voice] if passage.voice else voice
-        code = passage.language or language or speaker.language
+        wanted = passage.language or language or speaker.language
+        code = told.language(passage) or speaker.language if wanted == AUTO else wanted
+        stretches = apply(passage.text, code, lexicon.words(code))
         # As in the frozen datasets: the model hears numbers and signs as the words they are spoken as.
-        spoken = normalise(passage.text, code)
+        spoken = normalise(spoken_text(stretches), code)
         if not is_speakable(spoken):
             # Nothing is said for "* * *"; the silence around it stays.
             held += passage.pause or 0.0
             continue
         pause = chosen.sentence if passage.pause is None and parts else passage.pause or 0.0
-        parts.append(Part(speaker, code, passage.text, spoken, pause + held, passage.paragraph))
+        parts.append(Part(speaker, code, wanted == AUTO, tuple(stretches), spoken, pause + held, passage.paragraph))
         held = 0.0
     if not parts:
         raise DomainError(
@@ -88,6 +108,50 @@ def script_plan(
             field=field,
         )
     return SpeechPlan(tuple(parts), script.pause_after + held, chosen)
+
+
+def pauses_of(values: Mapping[str, Any]) -> Pauses:
+    """Of a form's or serializer's ``sentence_pause`` and ``paragraph_pause``; the usual where nothing is given."""
+    usual = Pauses()
+    sentence, paragraph = values.get("sentence_pause"), values.get("paragraph_pause")
+    return Pauses(usual.sentence if sentence is None else sentence, usual.paragraph if paragraph is None else paragraph)
+
+
+class _Told:
+    """The languages of what is left to be told from the text."""
+
+    def __init__(self, passages: Sequence[Passage], language: str):
+        self._texts: dict[tuple[int, str | None], str] = {}
+        for passage in passages:
+            if (passage.language or language) == AUTO:
+                # A pause or a change of voice may stand within a sentence: more of it tells more.
+                key = passage.paragraph, passage.voice
+                self._texts[key] = f"{self._texts.get(key, '')} {passage.text}"
+        self._found: dict[tuple[int, str | None], str | None] = {}
+
+    def language(self, passage: Passage) -> str | None:
+        key = passage.paragraph, passage.voice
+        if key not in self._found:
+            self._found[key] = detect(self._texts[key]) or self._of_all
+        return self._found[key]
+
+    @cached_property
+    def _of_all(self) -> str | None:
+        return detect(" ".join(self._texts.values()))
+
+
+class _Lexicon:
+    """A person's lexicon, read once for each language of a script."""
+
+    def __init__(self, user: Any):
+        self._user = user
+        self._words: dict[str, list[Word]] = {}
+
+    def words(self, language: str) -> list[Word]:
+        if language not in self._words:
+            entries = LexiconEntry.objects.for_speech(self._user, language)
+            self._words[language] = [entry.word for entry in entries]
+        return self._words[language]
 
 
 def _cast(user: Any, passages: Sequence[Passage], field: str) -> dict[str, Voice]:

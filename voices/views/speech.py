@@ -19,7 +19,8 @@ from voices.choices import Channel
 from voices.clients import hung_up
 from voices.forms import SpeakForm
 from voices.models import Synthesis, Voice
-from voices.services import speech_make, synthesis_delete
+from voices.services import script_plan, script_preview, speech_make, synthesis_delete
+from voices.services.speech import checked_text
 from xttsproject.http import file_response
 from xttsproject.lib.errors import Cancelled, DomainError
 
@@ -59,6 +60,28 @@ def speak(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
+@require_POST
+def plan(request: HttpRequest) -> HttpResponse:
+    """What will be spoken of the form's text. Asked by htmx it is answered with that alone, else with the page."""
+    form = SpeakForm(request.POST, user=request.user)
+    outcome = _plan(request, form)
+    partial = bool(getattr(request, "htmx", False))
+    return render(
+        request,
+        "voices/_plan.html" if partial else "voices/speak.html",
+        {
+            "form": form,
+            "limit": settings.SPEECH_MAX_CHARACTERS,
+            "page": _history(request),
+            "any_voice": True,
+            **outcome,
+        },
+        # htmx puts only good answers on the page, and what is wrong with a text belongs there as one types.
+        status=400 if "plan_problems" in outcome and not partial else 200,
+    )
+
+
+@login_required
 @require_GET
 def synthesis_audio(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     """The WAV; ``?download`` has the browser save it."""
@@ -91,6 +114,7 @@ def _speak(request: HttpRequest, form: SpeakForm) -> dict[str, Any]:
             text=values["text"],
             language=values["language"],
             sampling={name: values[name] for name in SpeakForm.MORE},
+            pauses=form.pauses,
             channel=Channel.PAGE,
             gone=hung_up(request),
         )
@@ -98,6 +122,25 @@ def _speak(request: HttpRequest, form: SpeakForm) -> dict[str, Any]:
         form.refuse(error)
         return {"problems": [error.message]}
     return {"synthesis": synthesis}
+
+
+def _plan(request: HttpRequest, form: SpeakForm) -> dict[str, Any]:
+    if not form.is_valid():
+        return {"plan_problems": _problems(form)}
+    values = form.cleaned_data
+    try:
+        planned = script_plan(
+            user=request.user,
+            voice=values["voice"],
+            text=checked_text(values["text"], "text"),
+            language=values["language"],
+            pauses=form.pauses,
+        )
+        preview = script_preview(user=request.user, plan=planned, speed=values["speed"] or 1.0)
+    except DomainError as error:
+        form.refuse(error)
+        return {"plan_problems": [error.message]}
+    return {"preview": preview, "several_voices": len(planned.voices) > 1}
 
 
 def _problems(form: SpeakForm) -> list[str]:

@@ -19,6 +19,7 @@ _PERMISSIONS = {
         "training.view_epochsample",
         "training.view_preference",
         "training.view_scorecard",
+        "voices.view_lexiconentry",
         "voices.view_voice",
         "voices.view_synthesis",
     ),

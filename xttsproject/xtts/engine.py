@@ -162,12 +162,12 @@ class XttsEngine:
 
     def plan(self, text: str, language: str) -> list[str]:
         """The pieces in which :meth:`speak` would speak a text."""
-
-        def measure(piece: str) -> tuple[int, int]:
-            cleaned = self.tokenizer.clean(piece, language)
-            return len(cleaned), len(self.tokenizer.encode_clean(cleaned, language))
-
-        return planning.plan(text, language, measure, max_tokens=self.config.gpt.longest_text)
+        return planning.plan(
+            text,
+            language,
+            lambda piece: self.tokenizer.size(piece, language),
+            max_tokens=self.config.gpt.longest_text,
+        )
 
     def speak(
         self,

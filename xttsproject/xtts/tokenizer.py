@@ -54,6 +54,11 @@ class Tokenizer:
         marked = f"[{validate_language(language)}]{cleaned}".replace(" ", "[SPACE]")
         return list(self._coqui.tokenizer.encode(marked).ids)
 
+    def size(self, text: str, language: str) -> tuple[int, int]:
+        """Characters after cleaning, and tokens: what planning measures a piece by."""
+        cleaned = self.clean(text, language)
+        return len(cleaned), len(self.encode_clean(cleaned, language))
+
     def encode(self, text: str, language: str) -> list[int]:
         """Clean and encode; equal to what Coqui's inference feeds the GPT. No start or stop token."""
         return self.encode_clean(self.clean(text, language), language)

@@ -190,3 +190,48 @@ def test_nothing_is_loaded_ahead_unless_asked_for(settings, speaking):
     speech_preload()
     assert speech_owner().status().waiting == 0
     assert speech_owner().status().state == "unloaded"
+
+
+def test_what_will_be_spoken_is_shown_without_speaking(people, page_for, speaking):
+    voice = VoiceFactory(owner=people.anna, name="Vera", state="ready")
+    client = page_for(people.anna)
+    there = reverse("voices:speech-plan")
+    fields = {"voice": voice.pk, "text": "It costs $5. [pause 2s]\n\nDr. Smith paid."}
+    part = text_of(client.post(there, fields, headers=HTMX))
+    assert "<html" not in part
+    assert "It costs five dollars." in part
+    assert "pause 2 s" in part
+    assert "/250 characters" in part
+    whole = text_of(client.post(there, fields))
+    assert "<html" in whole
+    assert "It costs five dollars." in whole
+    assert "It costs $5." in whole
+    assert not Synthesis.objects.exists()
+
+
+def test_a_script_that_cannot_be_followed_says_why_before_it_is_spoken(people, page_for, speaking):
+    voice = VoiceFactory(owner=people.anna, state="ready")
+    VoiceFactory(owner=people.ben, name="Bens", state="ready")
+    client = page_for(people.anna)
+    there = reverse("voices:speech-plan")
+    for text, said in (
+        ("[voice: Bens] Hello", "There is no voice “Bens”"),
+        (" ", "Text: "),
+        ("a [pause 1h]", "no pause"),
+    ):
+        answer = client.post(there, {"voice": voice.pk, "text": text}, headers=HTMX)
+        # htmx shows good answers only, and this one is for the person who types.
+        assert answer.status_code == 200
+        assert said in text_of(answer)
+        assert client.post(there, {"voice": voice.pk, "text": text}).status_code == 400
+
+
+def test_a_form_asks_for_pauses_and_the_language_of_the_text(people, page_for, make_voice):
+    voice = make_voice(people.anna)
+    fields = {"voice": voice.pk, "text": "One sentence stands here.\n\nAnd another one stands there."}
+    client = page_for(people.anna)
+    client.post("/speak/", {**fields, "seed": 5, "paragraph_pause": "3", "language": "auto"}, headers=HTMX)
+    first, second = Synthesis.objects.get().sentences
+    assert second["start"] - first["end"] == pytest.approx(3.0, abs=0.001)
+    refused = client.post("/speak/", {**fields, "paragraph_pause": "11"}, headers=HTMX)
+    assert "Pause between paragraphs: " in text_of(refused)

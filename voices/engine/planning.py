@@ -1,0 +1,59 @@
+"""Into which sentences a model cuts a text: the engine's own planning, without its weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xttsproject.xtts import text as planning
+from xttsproject.xtts.config import VOCAB_FILE, read_config
+from xttsproject.xtts.languages import LANGUAGES
+
+if TYPE_CHECKING:
+    from xttsproject.xtts.tokenizer import Tokenizer
+
+SECONDS_PER_CODE = 1024 / 22_050
+_SLOW_READING = 2.5
+"""How many times the codes of a slow reader a language's cap allows (see ``languages.Language``)."""
+
+
+@dataclass(frozen=True)
+class PlannedSentence:
+    """What is decoded in one go; sizes as the model sees them, beside what it takes."""
+
+    text: str
+    characters: int
+    character_limit: int
+    tokens: int
+    token_limit: int
+
+
+def planned_sentences(bundle: Path, text: str, language: str) -> list[PlannedSentence]:
+    """The sentences in which the bundle's model would speak a text, in order.
+
+    Raises DomainError ``model_missing``, ``model_damaged`` and those of :func:`xttsproject.xtts.text.plan`.
+    """
+    config = read_config(bundle)
+    tokenizer = _tokenizer(bundle, (bundle / VOCAB_FILE).stat().st_mtime_ns)
+    most, limit = config.gpt.longest_text, LANGUAGES[language].max_chars
+    pieces = planning.plan(text, language, lambda piece: tokenizer.size(piece, language), max_tokens=most)
+    sizes = [tokenizer.size(planning.spoken_form(piece), language) for piece in pieces]
+    return [
+        PlannedSentence(piece, characters, limit, tokens, most)
+        for piece, (characters, tokens) in zip(pieces, sizes, strict=True)
+    ]
+
+
+def usual_pace(language: str) -> float:
+    """Seconds that a character takes where nothing is known about the voice: those of a slow reader."""
+    return LANGUAGES[language].codes_per_char / _SLOW_READING * SECONDS_PER_CODE
+
+
+@lru_cache(maxsize=4)
+def _tokenizer(bundle: Path, stamp: int) -> Tokenizer:
+    """``stamp``: another file under the same name is another tokenizer."""
+    from xttsproject.xtts.tokenizer import Tokenizer
+
+    return Tokenizer(bundle / VOCAB_FILE)

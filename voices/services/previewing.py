@@ -1,0 +1,64 @@
+"""What a script comes to before it is spoken: its sentences, how near they are to the model's limits, how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from voices.engine.planning import PlannedSentence, planned_sentences, usual_pace
+from voices.models import Synthesis, Voice
+from voices.services.scripts import Part, SpeechPlan
+
+_LOOKED_AT = 20
+"""Latest speeches of a voice by which its pace is judged."""
+
+_ENOUGH_CHARACTERS = 200
+
+
+@dataclass(frozen=True)
+class PreviewedPart:
+    """A part with its sentences, and how many seconds it will about take, its pauses included."""
+
+    part: Part
+    sentences: tuple[PlannedSentence, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Preview:
+    """``seconds`` about, all pauses included."""
+
+    parts: tuple[PreviewedPart, ...]
+    pause_after: float
+    seconds: float
+
+    @property
+    def sentence_count(self) -> int:
+        return sum(len(previewed.sentences) for previewed in self.parts)
+
+
+def script_preview(*, user: Any, plan: SpeechPlan, speed: float = 1.0) -> Preview:
+    """DomainErrors: ``model_missing``, ``model_damaged``, and those of planning (``text_unspeakable``)."""
+    paces: dict[tuple[Any, str], float] = {}
+    parts = []
+    for part in plan.parts:
+        sentences = tuple(planned_sentences(part.voice.bundle_path, part.spoken, part.language))
+        key = part.voice.pk, part.language
+        if key not in paces:
+            paces[key] = _pace(user, part.voice, part.language)
+        spoken = sum(len(sentence.text) for sentence in sentences) * paces[key] / speed
+        pauses = part.pause + plan.pauses.sentence * (len(sentences) - 1)
+        parts.append(PreviewedPart(part, sentences, spoken + pauses))
+    return Preview(tuple(parts), plan.pause_after, sum(part.seconds for part in parts) + plan.pause_after)
+
+
+def _pace(user: Any, voice: Voice, language: str) -> float:
+    """Seconds a character, by what the person has had this voice say in the language; else a slow reader's."""
+    characters, seconds = 0, 0.0
+    for synthesis in Synthesis.objects.owned_by(user).filter(voice=voice, language=language)[:_LOOKED_AT]:
+        speed = float(synthesis.sampling.get("speed") or 1.0)
+        for sentence in synthesis.sentences:
+            if sentence.get("voice", voice.name) == voice.name and sentence.get("finished"):
+                characters += len(sentence["text"])
+                seconds += (sentence["end"] - sentence["start"]) * speed
+    return seconds / characters if characters >= _ENOUGH_CHARACTERS else usual_pace(language)

@@ -1,0 +1,77 @@
+"""Own spoken forms for words that the normaliser cannot know: names, brands, jargon. Loads no ML library."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+# These write no spaces, so nothing in them is a word by what stands around it.
+_UNSPACED = frozenset({"zh-cn", "ja"})
+
+
+@dataclass(frozen=True)
+class Word:
+    """How ``written`` is spoken.
+
+    ``whole_word``: not within a longer word, which has no meaning in Chinese and Japanese. ``match_case``: only with
+    the same small and capital letters.
+    """
+
+    written: str
+    spoken: str
+    whole_word: bool = True
+    match_case: bool = False
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A stretch of text: as it is written, and what was put in its place (None: nothing)."""
+
+    written: str
+    spoken: str | None = None
+
+
+def apply(text: str, language: str, words: Sequence[Word]) -> list[Stretch]:
+    """Cut ``text`` where words of a lexicon stand.
+
+    At each place the first of ``words`` that fits is taken, of longer ones before shorter; what was put in is not
+    looked at again. ``"".join(stretch.spoken or stretch.written …)`` is the text to be spoken: see :func:`spoken_text`.
+    """
+    text = unicodedata.normalize("NFC", text)
+    pattern, known = _pattern(text, language, words)
+    if pattern is None:
+        return [Stretch(text)]
+    stretches: list[Stretch] = []
+    place = 0
+    for found in pattern.finditer(text):
+        if found.start() > place:
+            stretches.append(Stretch(text[place : found.start()]))
+        stretches.append(Stretch(found[0], known[int((found.lastgroup or "w0")[1:])].spoken))
+        place = found.end()
+    if place < len(text):
+        stretches.append(Stretch(text[place:]))
+    return stretches
+
+
+def spoken_text(stretches: Iterable[Stretch]) -> str:
+    """What is said of the stretches, one after the other."""
+    return "".join(stretch.written if stretch.spoken is None else stretch.spoken for stretch in stretches)
+
+
+def _pattern(text: str, language: str, words: Sequence[Word]) -> tuple[re.Pattern[str] | None, list[Word]]:
+    """One pattern of the words that occur at all: of a lexicon of thousands a text holds a few."""
+    folded = text.casefold()
+    present = [word for word in words if unicodedata.normalize("NFC", word.written).casefold() in folded]
+    # Stable: among words of one length the order that was given decides.
+    present.sort(key=lambda word: -len(word.written))
+    if not present:
+        return None, []
+    alternatives = []
+    for number, word in enumerate(present):
+        written = re.escape(unicodedata.normalize("NFC", word.written))
+        if word.whole_word and language not in _UNSPACED:
+            written = rf"(?<!\w){written}(?!\w)"
+        alternatives.append(f"(?P<w{number}>{written if word.match_case else f'(?i:{written})'})")
+    return re.compile("|".join(alternatives)), present
