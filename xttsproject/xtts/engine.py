@@ -179,7 +179,7 @@ class XttsEngine:
     ) -> Speech:
         """Speak a text with a voice.
 
-        The codes of a sentence are capped at 40 plus its cleaned characters times the language's share (4 for most);
+        The codes of a sentence are capped at 40 plus its characters times the language's share (4 for most);
         where the cap ends it, ``finished`` is false. Raises :class:`DomainError` ``language_unsupported``,
         ``text_empty``, ``text_unspeakable``, ``voice_mismatch``, and Cancelled through ``progress``.
         """
@@ -239,8 +239,9 @@ class XttsEngine:
     def _utterance(
         self, sentence: str, code: str, conditioning: Conditioning, sampling: Sampling, seed: int, place: int
     ) -> Utterance:
-        cleaned = self.tokenizer.clean(planning.spoken_form(sentence), code)
-        tokens = self.tokenizer.encode_clean(cleaned, code)
+        spoken = planning.spoken_form(sentence)
+        tokens = self.tokenizer.encode(spoken, code)
+        characters, _ = self.tokenizer.size(spoken, code)
         if all(token == self.tokenizer.unknown for token in tokens[1:]):
             raise DomainError(
                 "text_unspeakable", f"“{sentence[:60]}” has no sign that this model can read.", field="text"
@@ -248,7 +249,7 @@ class XttsEngine:
         return Utterance(
             tokens=tuple(tokens),
             latents=conditioning.gpt_latents,
-            max_codes=math.ceil(_SPARE_CODES + len(cleaned) * LANGUAGES[code].codes_per_char),
+            max_codes=math.ceil(_SPARE_CODES + characters * LANGUAGES[code].codes_per_char),
             # Every sentence of a text has its own luck; the first one's is the seed itself.
             seed=(seed + place) % (LONGEST_SEED + 1),
             draw=Draw(**self.config.drawn(sampling)),

@@ -55,9 +55,15 @@ class Tokenizer:
         return list(self._coqui.tokenizer.encode(marked).ids)
 
     def size(self, text: str, language: str) -> tuple[int, int]:
-        """Characters after cleaning, and tokens: what planning measures a piece by."""
-        cleaned = self.clean(text, language)
-        return len(cleaned), len(self.encode_clean(cleaned, language))
+        """Characters and tokens: what planning measures a piece by.
+
+        Characters are those after cleaning, but of Chinese, Japanese and Korean as they are written: the languages'
+        limits count them before the transliteration, which makes several letters of each.
+        """
+        code = validate_language(language)
+        cleaned = self.clean(text, code)
+        characters = len(text.strip()) if LANGUAGES[code].requires else len(cleaned)
+        return characters, len(self.encode_clean(cleaned, code))
 
     def encode(self, text: str, language: str) -> list[int]:
         """Clean and encode; equal to what Coqui's inference feeds the GPT. No start or stop token."""

@@ -28,6 +28,8 @@ _FRACTION = re.compile(r"(?<=(\d))?([¼-¾⅐-⅞↉])")
 _UNITS_THAT_ARE_RAISED = re.compile(r"(?<![^\W_])([kcdm]?m)([²³])")
 # A joiner between two emoji, a choice of emoji style, a keycap, a tag: parts of pictures.
 _PICTURE_PARTS = re.compile("[\ufe00-\ufe0f\u20e3\U000e0000-\U000e007f\U0001f3fb-\U0001f3ff]|(?<=[^\\w\\s])\u200d")
+# Those of ASCII that are no white space.
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
 # Signs that Unicode counts among the pictures and that are said.
 _SAID = frozenset("°©¦")
 
@@ -38,6 +40,9 @@ def clean(text: str, code: str) -> str:
     Raised digits become ``^`` and the number, but for ``²`` and ``³`` of a length (``m²`` is a unit); a fraction of
     one sign becomes ``1/2``, after a number `` 1/2``.
     """
+    if text.isascii():
+        # Nothing below is about them but the invisible ones, and most texts are of them alone.
+        return " ".join(_CONTROLS.sub("", text.translate(PLAIN)).split())
     text = unicodedata.normalize("NFC", text)
     text = "".join(map(_plain, text)).translate(PLAIN)
     text = _PICTURE_PARTS.sub("", text)

@@ -14,7 +14,7 @@ from xttsproject.xtts.normaliser.letters import capitals, initials
 from xttsproject.xtts.normaliser.numerals import cardinal, ordinal
 from xttsproject.xtts.normaliser.romans import PATTERN as ROMAN
 from xttsproject.xtts.normaliser.romans import roman
-from xttsproject.xtts.normaliser.shared import ranges, separators
+from xttsproject.xtts.normaliser.shared import any_of, ranges, separators
 from xttsproject.xtts.normaliser.telephone import say_after, say_groups
 from xttsproject.xtts.normaliser.units import say_units
 
@@ -37,6 +37,13 @@ _CODES = {"USD": "US$", "EUR": "€", "GBP": "£", "BRL": "R$", "JPY": "¥", "IN
 _LARGE = {"k": "thousand", "K": "thousand", "m": "million", "M": "million", "mn": "million", "bn": "billion",
           "b": "billion", "B": "billion", "tn": "trillion"}  # fmt: skip
 _SIGNS = r"(?:US\$|R\$|[$€£¥₹])"
+_PLACES = re.compile(
+    r"(?P<before>(?P<house>\b\d+\s+(?:[NSEW]\.?\s+)?)?\b(?!Mr\b|Mrs\b|The\b)(?:[A-Z][a-z]+|\d+(?:st|nd|rd|th))\s+)"
+    rf"(?P<short>{any_of(tables.PLACES)})(?!\w)"
+)
+_BEFORE_NUMBERS = re.compile(rf"(?<![\w.])({any_of(tables.BEFORE_NUMBERS)})\s?(?=\d|(?!I\b)[IVXLC]+\b)")
+_SHORT_FORMS = tables.TITLES | tables.WORDS
+_SHORT = re.compile(rf"(?<![\w.])(?:{any_of(set(_SHORT_FORMS) - {'w/', 'w/o'})})(?!\w)")
 _FIXED = {"24/7": "twenty-four seven", "9/11": "nine eleven", "50/50": "fifty fifty", "50-50": "fifty-fifty"}
 
 
@@ -94,8 +101,6 @@ def _ends(match: Match) -> bool:
 
 
 def _abbreviations(text: str) -> str:
-    street = "|".join(map(re.escape, tables.PLACES))
-
     def place(match: Match) -> str:
         following = re.match(r"\s+([A-Z]\w*)", match.string[match.end() :])
         # "St. Paul" and "Dr. Smith" follow a name only where a house number stands before it.
@@ -109,18 +114,8 @@ def _abbreviations(text: str) -> str:
         following = re.match(r"[\"')]*\s+([A-Z]\w*)", rest)
         return not rest.strip(" \"')") or bool(following and following[1] in tables.STARTERS)
 
-    text = re.sub(
-        rf"(?P<before>(?P<house>\b\d+\s+(?:[NSEW]\.?\s+)?)?\b(?!Mr\b|Mrs\b|The\b)(?:[A-Z][a-z]+|\d+(?:st|nd|rd|th))\s+)(?P<short>{street})(?!\w)",
-        place,
-        text,
-    )
-    before_numbers = "|".join(map(re.escape, sorted(tables.BEFORE_NUMBERS, key=len, reverse=True)))
-    text = re.sub(
-        rf"(?<![\w.])({before_numbers})\s?(?=\d|(?!I\b)[IVXLC]+\b)",
-        lambda m: tables.BEFORE_NUMBERS[m[1]] + " ",
-        text,
-    )
-    table = tables.TITLES | tables.WORDS
+    text = _PLACES.sub(place, text)
+    text = _BEFORE_NUMBERS.sub(lambda m: tables.BEFORE_NUMBERS[m[1]] + " ", text)
 
     def spell(match: Match) -> str:
         short, rest = match[0], match.string[match.end() :]
@@ -129,10 +124,9 @@ def _abbreviations(text: str) -> str:
         ends = short in tables.MAY_END and short not in ("St.", "Dr.") and _ends(match)
         if short in ("Dr.", "Co.", "max.") and not rest.strip():
             ends = True
-        return table[short] + ("." if ends else "")
+        return _SHORT_FORMS[short] + ("." if ends else "")
 
-    longest_first = sorted((short for short in table if short not in ("w/", "w/o")), key=len, reverse=True)
-    return re.sub(rf"(?<![\w.])(?:{'|'.join(map(re.escape, longest_first))})(?!\w)", spell, text)
+    return _SHORT.sub(spell, text)
 
 
 def _single_initials(text: str) -> str:

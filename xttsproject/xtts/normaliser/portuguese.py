@@ -15,7 +15,7 @@ from xttsproject.xtts.normaliser.numerals import cardinal, ordinal
 from xttsproject.xtts.normaliser.portuguese_time import say_dates, say_times
 from xttsproject.xtts.normaliser.romans import PATTERN as ROMAN
 from xttsproject.xtts.normaliser.romans import roman
-from xttsproject.xtts.normaliser.shared import number, number_pattern, ranges, separators
+from xttsproject.xtts.normaliser.shared import any_of, number, number_pattern, ranges, separators
 from xttsproject.xtts.normaliser.telephone import say_after, say_groups
 from xttsproject.xtts.normaliser.units import say_units
 
@@ -39,6 +39,7 @@ _LARGE = {"k": ("mil", "mil"), "K": ("mil", "mil"), "mi": ("milhão", "milhões"
           "tri": ("trilhão", "trilhões"), "M": ("milhão", "milhões")}  # fmt: skip
 _SIGNS = r"(?:US\$|R\$|[$€£¥₹])"
 _WORD = r"[^\W\d_]+"
+_SHORT = re.compile(rf"(?<![\w.])(?:{any_of(word for word in tables.WORDS if '/' not in word)})(?!\w)")
 
 
 def rules(text: str) -> str:
@@ -96,9 +97,8 @@ def _abbreviations(text: str) -> str:
         ends = short in tables.MAY_END and (not rest.strip(" \"')") or re.match(r"[\"')]*\s+[A-ZÀ-Ý]", rest))
         return tables.WORDS[short] + ("." if ends else "")
 
-    longest_first = sorted((word for word in tables.WORDS if "/" not in word), key=len, reverse=True)
     text = re.sub(r"\b(p|P|pp)\.(?=\s?\d)", lambda m: {"p": "página", "P": "Página", "pp": "páginas"}[m[1]], text)
-    return re.sub(rf"(?<![\w.])(?:{'|'.join(map(re.escape, longest_first))})(?!\w)", spell, text)
+    return _SHORT.sub(spell, text)
 
 
 def _romans(text: str) -> str:

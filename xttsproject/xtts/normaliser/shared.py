@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cache
 
 from xttsproject.xtts.normaliser.numerals import LONGEST, cardinal, counted, decimal, digits, ordinal, year
 from xttsproject.xtts.normaliser.tables import (
@@ -32,6 +33,11 @@ _COMMA_NUMBER = r"(?P<whole>\d{1,3}(?:\.\d{3})+(?!\d)|\d+)(?:,(?P<fraction>\d+))
 _SPACED_NUMBER = r"(?P<whole>\d{1,3}(?:[. ]\d{3})+(?!\d)|\d+)(?:,(?P<fraction>\d+))?"
 _SIGN = r"US\$|R\$|[$€£¥₹]"
 MINUS_SIGN = r"(?P<minus>(?<![\w)])-)?"
+
+
+def any_of(words: Iterable[str]) -> str:
+    """A pattern of any of the words, of longer ones before shorter."""
+    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
 
 
 def speak(text: str, code: str) -> str:
@@ -91,17 +97,26 @@ def minus(match: Match, code: str) -> str:
 
 def _money(text: str, code: str) -> str:
     table = CURRENCY[code]
-    magnitudes = "|".join(sorted(MAGNITUDES.get(code, ()), key=len, reverse=True))
-    after = rf"(?:\s(?P<magnitude>{magnitudes})\b)?" if magnitudes else "(?P<magnitude>(?!))?"
-    amount = number_pattern(code)
 
     def say(match: Match) -> str:
         sign = match["sign"].removeprefix("US") if match["sign"] == "US$" else match["sign"]
         forms = table.get(sign, (sign,))
         return minus(match, code) + _amount(match["whole"], match["fraction"], match["magnitude"], forms, sign, code)
 
-    text = re.sub(rf"{MINUS_SIGN}(?<!\d)(?<!\d\s)(?P<sign>{_SIGN})\s?{amount}{after}", say, text)
-    return re.sub(rf"{MINUS_SIGN}(?<!\d){amount}{after}\s?(?P<sign>{_SIGN})(?!\d)", say, text)
+    for pattern in _money_patterns(code):
+        text = pattern.sub(say, text)
+    return text
+
+
+@cache
+def _money_patterns(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    magnitudes = any_of(MAGNITUDES.get(code, ()))
+    after = rf"(?:\s(?P<magnitude>{magnitudes})\b)?" if magnitudes else "(?P<magnitude>(?!))?"
+    amount = number_pattern(code)
+    return (
+        re.compile(rf"{MINUS_SIGN}(?<!\d)(?<!\d\s)(?P<sign>{_SIGN})\s?{amount}{after}"),
+        re.compile(rf"{MINUS_SIGN}(?<!\d){amount}{after}\s?(?P<sign>{_SIGN})(?!\d)"),
+    )
 
 
 def _amount(
@@ -141,10 +156,16 @@ def _percentages(text: str, code: str) -> str:
         )
         return spoken + ("" if code in NO_SPACES else " ") + form
 
-    amount = number_pattern(code)
+    before, after = _percent_patterns(code)
     if code == "tr":
-        text = re.sub(rf"{MINUS_SIGN}%\s?{amount}", say, text)
-    return re.sub(rf"{MINUS_SIGN}{amount}\s?%", say, text)
+        text = before.sub(say, text)
+    return after.sub(say, text)
+
+
+@cache
+def _percent_patterns(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    amount = number_pattern(code)
+    return re.compile(rf"{MINUS_SIGN}%\s?{amount}"), re.compile(rf"{MINUS_SIGN}{amount}\s?%")
 
 
 def _dashes(text: str) -> str:
@@ -170,13 +191,19 @@ def _numbers(text: str, code: str) -> str:
 
 
 def _symbols(text: str, code: str) -> str:
-    table = {**SYMBOLS.get(code, {}), "&": AND[code]}
+    pattern, table = _symbol_table(code)
     replace: Callable[[Match], str] = lambda match: f" {table[match[0]]} "  # noqa: E731
-    text = re.sub("|".join(re.escape(sign) for sign in sorted(table, key=len, reverse=True)), replace, text)
+    text = pattern.sub(replace, text)
     # Quotation marks and brackets are not said; neither are signs that no rule above knew.
     text = re.sub(r"\s*[()\[\]{}]\s*", ", ", text)
     text = re.sub(r"[\"*_~^`|\\<>•]", " ", text)
     return _apostrophes(text) if code == "en" else re.sub(r"(?<!\w)'|'(?!\w)", " ", text)
+
+
+@cache
+def _symbol_table(code: str) -> tuple[re.Pattern[str], dict[str, str]]:
+    table = {**SYMBOLS.get(code, {}), "&": AND[code]}
+    return re.compile(any_of(table)), table
 
 
 # English leaves out letters at a word's beginning; these are written so and keep their sign.

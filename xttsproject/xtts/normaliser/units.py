@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from xttsproject.xtts.normaliser.shared import MINUS_SIGN, minus, number, number_pattern
+from xttsproject.xtts.normaliser.shared import MINUS_SIGN, any_of, minus, number, number_pattern
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,9 @@ def say_units(text: str, code: str, table: Mapping[str, Unit], per: str, one_bel
     ``per`` stands for the slash; ``one_below_two`` says that the language counts "1,5 litro" as one (Portuguese does,
     English says "1.5 liters").
     """
-    signs = "|".join(re.escape(sign) for sign in sorted(table, key=len, reverse=True))
+    if code not in _COMPILED:
+        _COMPILED[code] = _patterns(code, table)
+    counted, alone = _COMPILED[code]
 
     def name(sign: str, below: str | None, plural: bool) -> str:
         unit = table[sign]
@@ -48,11 +50,18 @@ def say_units(text: str, code: str, table: Mapping[str, Unit], per: str, one_bel
         )
         return f"{spoken}." if ends else spoken
 
+    return alone.sub(lambda m: name(m["unit"], m["below"], True), counted.sub(say, text))
+
+
+# A language has one table, and its patterns are long: they are made once.
+_COMPILED: dict[str, tuple[re.Pattern[str], re.Pattern[str]]] = {}
+
+
+def _patterns(code: str, table: Mapping[str, Unit]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Of a number with a unit, and of a unit without a number."""
+    signs, lone = any_of(table), any_of(sign for sign, unit in table.items() if unit.alone)
     found = rf"(?P<unit>{signs})(?:/(?P<below>{signs}))?(?![\w²³'/])"
-    text = re.sub(rf"(?<![\d.,]){MINUS_SIGN}(?<![\w.,]){number_pattern(code)}(?P<gap>[ -]?){found}", say, text)
-    alone = "|".join(re.escape(sign) for sign in table if table[sign].alone)
-    return re.sub(
-        rf"(?<![\w/])(?P<unit>{alone})(?:/(?P<below>{signs}))?(?![\w²³/])",
-        lambda m: name(m["unit"], m["below"], True),
-        text,
+    return (
+        re.compile(rf"(?<![\d.,]){MINUS_SIGN}(?<![\w.,]){number_pattern(code)}(?P<gap>[ -]?){found}"),
+        re.compile(rf"(?<![\w/])(?P<unit>{lone})(?:/(?P<below>{signs}))?(?![\w²³/])"),
     )
