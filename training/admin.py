@@ -14,9 +14,10 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from datasets.admin.access import ReadOnlyAdmin
+from training.choices import Scored
 from training.engine.figures import FIGURES
 from training.models import Checkpoint, CheckpointExport, EpochSample, Preference, Scorecard, TrainingRun
-from training.services import average_create, checkpoint_pin, export_create
+from training.services import average_create, checkpoint_pin, contender_of, export_create
 from xttsproject.lib.errors import DomainError
 
 
@@ -43,7 +44,19 @@ class TrainingRunAdmin(ReadOnlyAdmin):
 
 @admin.register(Checkpoint)
 class CheckpointAdmin(ReadOnlyAdmin):
-    list_display = ("run", "label", "is_best", "pinned", "listen", "validation", "training", "size", "hash_begin")
+    list_display = (
+        "run",
+        "label",
+        "recommended",
+        "is_best",
+        "pinned",
+        "score",
+        "validation",
+        "training",
+        "size",
+        "hash_begin",
+        "listen",
+    )
     # Only runs that the person may see are offered.
     list_filter = (
         "kind",
@@ -54,11 +67,21 @@ class CheckpointAdmin(ReadOnlyAdmin):
     )
     search_fields = ("run__name", "sha256")
     readonly_fields = ("listen",)
-    list_select_related = ("run",)
+    list_select_related = ("run", "scorecard")
     actions = ("pin", "unpin", "merge_and_export", "average")
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
-        return super().get_queryset(request).prefetch_related("samples__run")
+        rows: Any = super().get_queryset(request)
+        return rows.with_recommended().prefetch_related("samples__run")  # type: ignore[no-any-return]
+
+    @admin.display(description="recommended", boolean=True)
+    def recommended(self, checkpoint: Any) -> bool:
+        return bool(checkpoint.is_recommended)
+
+    @admin.display(description="score", ordering="scorecard__composite")
+    def score(self, checkpoint: Checkpoint) -> str:
+        card = getattr(checkpoint, "scorecard", None)
+        return figure(card.composite if card else None)
 
     @admin.action(description="Keep their files whatever comes")
     def pin(self, request: HttpRequest, chosen: models.QuerySet[Checkpoint]) -> None:
@@ -144,10 +167,14 @@ class CheckpointExportAdmin(ReadOnlyAdmin):
 
 @admin.register(EpochSample)
 class EpochSampleAdmin(ReadOnlyAdmin):
-    list_display = ("run", "epoch", "prompt_index", "text", "seed", "seconds", "listen")
+    list_display = ("run", "speaks", "prompt_index", "text", "seed", "seconds", "listen")
     search_fields = ("run__name", "text")
     readonly_fields = ("listen",)
-    list_select_related = ("run",)
+    list_select_related = ("run", "checkpoint")
+
+    @admin.display(description="whose", ordering="epoch")
+    def speaks(self, sample: EpochSample) -> str:
+        return contender_of(sample.checkpoint).label
 
     @admin.display(description="audio")
     def listen(self, sample: EpochSample) -> SafeString:
@@ -170,28 +197,28 @@ class PreferenceAdmin(ReadOnlyAdmin):
     @admin.display(description="preferred")
     def preferred(self, preference: Preference) -> str:
         winner = preference.winner
-        return "equal" if winner is None else whose(winner.epoch)
+        return "equal" if winner is None else contender_of(winner.checkpoint).label
 
     @admin.display(description="pair")
     def against(self, preference: Preference) -> str:
-        return f"{whose(preference.later.epoch)}, {whose(preference.earlier.epoch)}"
+        return ", ".join(contender_of(each.checkpoint).label for each in (preference.later, preference.earlier))
 
 
 @admin.register(Scorecard)
 class ScorecardAdmin(ReadOnlyAdmin):
-    list_display = ("run", "subject", "epoch", "composite", "told", "measured_at")
+    list_display = ("run", "whose", "composite", "told", "measured_at")
     list_filter = ("subject", ("run", admin.RelatedOnlyFieldListFilter))
     search_fields = ("run__name",)
-    list_select_related = ("run",)
+    list_select_related = ("run", "checkpoint")
     exclude = ("key", "facts")
+
+    @admin.display(description="whose", ordering="epoch")
+    def whose(self, card: Scorecard) -> str:
+        return "speaker" if card.subject == Scored.SPEAKER else contender_of(card.checkpoint).label
 
     @admin.display(description="figures")
     def told(self, card: Scorecard) -> str:
         return ", ".join(f"{each.label.lower()} {figure(card.figure(each.name))}" for each in FIGURES)
-
-
-def whose(epoch: int) -> str:
-    return f"epoch {epoch}" if epoch else "base model"
 
 
 def figure(loss: float | None) -> str:

@@ -62,8 +62,8 @@ class RunForm(forms.Form):
         required=False,
         initial=_DEFAULTS.keep_best,
         label="Checkpoints to keep",
-        help_text="The files of so many best ones stay, and of the last, pinned ones and those that a voice uses. "
-        "Empty: all. Losses and samples always stay.",
+        help_text="So many with the lowest loss keep their files, and so do the last, the best by score, pinned ones "
+        "and those that a voice uses. Empty: all. Losses and samples always stay.",
     )
     early_stopping_patience = forms.IntegerField(
         required=False,

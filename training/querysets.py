@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
+from django.apps import apps
 from django.db import models
+from django.db.models.functions import Coalesce
 
-from training.choices import CheckpointKind
 from xttsproject.accounts.groups import TRAINER
 from xttsproject.accounts.querysets import OwnedQuerySet
 
@@ -15,14 +16,33 @@ if TYPE_CHECKING:
     from training.models import Checkpoint, CheckpointExport, EpochSample, Preference, Scorecard, TrainingRun  # noqa: F401
 
 
+IN_ORDER = ("-kind", "epoch", "path")
+"""Checkpoints of a run: those after its epochs, then averages."""
+
+
+def _recommended(run: str) -> Coalesce:
+    """The key of the recommended checkpoint of the run that ``run`` names in the outer query, or NULL.
+
+    Of those whose weights are there: the best score where any is scored, else the lowest loss.
+    """
+    kept = apps.get_model("training", "Checkpoint")._default_manager.filter(run=models.OuterRef(run), removed_at=None)
+    scored = kept.exclude(scorecard__composite=None).order_by("-scorecard__composite", *IN_ORDER)
+    measured = kept.annotate(measured=Coalesce("validation_loss", "train_loss")).exclude(measured=None)
+    return Coalesce(
+        models.Subquery(scored.values("pk")[:1]),
+        models.Subquery(measured.order_by("measured", *IN_ORDER).values("pk")[:1]),
+    )
+
+
 class TrainingRunQuerySet(OwnedQuerySet["TrainingRun"]):
     editors = TRAINER
 
     def with_best(self) -> Self:
-        """Adds best_validation_loss and checkpoint_count."""
+        """Adds best_validation_loss, checkpoint_count, and recommended_checkpoint, its key or None."""
         return self.annotate(
             best_validation_loss=models.Min("checkpoints__validation_loss"),
             checkpoint_count=models.Count("checkpoints", distinct=True),
+            recommended_checkpoint=_recommended("pk"),
         )
 
     def with_relations(self) -> Self:
@@ -38,9 +58,14 @@ class CheckpointQuerySet(OwnedQuerySet["Checkpoint"]):
         """Those whose weights are there."""
         return self.filter(removed_at=None)
 
-    def of_epochs(self) -> Self:
-        """Those after an epoch, without averages; oldest first within a run."""
-        return self.filter(kind=CheckpointKind.EPOCH).order_by("run", "epoch")
+    def in_order(self) -> Self:
+        """Run by run, those after its epochs first, oldest first, then averages."""
+        return self.order_by("run", *IN_ORDER)
+
+    def with_recommended(self) -> Self:
+        """Adds is_recommended: whether a voice is best made of it, of all checkpoints of its run."""
+        chosen = models.Q(pk=_recommended("run"))
+        return self.annotate(is_recommended=models.ExpressionWrapper(chosen, output_field=models.BooleanField()))
 
     def removable(self) -> Self:
         """Those whose weights may go: neither pinned nor needed by anything, such as a voice.
@@ -64,10 +89,6 @@ class EpochSampleQuerySet(OwnedQuerySet["EpochSample"]):
     owner_path = "run__"
     editors = TRAINER
 
-    def of_epochs(self) -> Self:
-        """Those of checkpoints after an epoch and of the base model; an average's stand under its last epoch too."""
-        return self.exclude(checkpoint__kind=CheckpointKind.AVERAGE)
-
 
 class PreferenceQuerySet(models.QuerySet["Preference"]):
     """Votes are their voter's own; what all of them come to is told to whoever may see the run."""
@@ -90,7 +111,9 @@ class PreferenceQuerySet(models.QuerySet["Preference"]):
         return self.filter(vote="")
 
     def with_samples(self) -> Self:
-        return self.select_related("run", "voter", "earlier__run", "later__run")
+        return self.select_related(
+            "run", "voter", "earlier__run", "earlier__checkpoint", "later__run", "later__checkpoint"
+        )
 
 
 class ScorecardQuerySet(OwnedQuerySet["Scorecard"]):

@@ -52,4 +52,5 @@ def average(context: JobContext) -> dict[str, Any]:
     """Average checkpoints of a run, measure the average, and let it speak."""
     run = cast(TrainingRun, context.subject())
     made = average_make(run=run, epochs=context.arguments["epochs"], progress=context)
+    scoring_follow(run=run)
     return {"checkpoint": made.pk, "validation_loss": made.validation_loss}

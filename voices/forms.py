@@ -20,7 +20,7 @@ from xttsproject.xtts.types import LONGEST_PAUSE, Pauses
 
 class CheckpointChoice(forms.ModelChoiceField):
     def label_from_instance(self, obj: Any) -> str:
-        return f"{obj.run.name}, {obj.label}{' (best)' if obj.is_best else ''}"
+        return f"{obj.run.name}, {obj.label}{' (recommended)' if obj.is_recommended else ''}"
 
 
 class VoiceForm(ServiceForm):
@@ -56,6 +56,7 @@ class VoiceForm(ServiceForm):
         checkpoints.queryset = (
             Checkpoint.objects.visible_to(user)
             .kept()
+            .with_recommended()
             .select_related("run__version__dataset__speaker")
             .order_by("-run__created_at", "-kind", "epoch")
         )

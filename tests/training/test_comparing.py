@@ -14,7 +14,7 @@ import pytest
 from tests.training.factories import CheckpointFactory, RunFactory, SampleFactory, write_sample
 from training.choices import Vote
 from training.engine.levels import LEVEL_DBFS, frame_levels, levelled
-from training.models import EpochSample, Preference, TrainingRun
+from training.models import Checkpoint, EpochSample, Preference, TrainingRun
 from training.services import comparison_next, comparison_outcome, comparison_vote
 from xttsproject.lib.audio import Audio, read_wav
 from xttsproject.lib.errors import DomainError
@@ -49,9 +49,17 @@ def place_of(preference: Preference, epoch: int) -> str:
     return next(place for place in ("1", "2") if preference.sample(place).epoch == epoch)
 
 
+def keys(run: TrainingRun, *epochs: int) -> list[int]:
+    """Of the checkpoints after these epochs; 0 is the base model."""
+    return [run.checkpoints.get(epoch=epoch, kind="epoch").pk if epoch else 0 for epoch in epochs]
+
+
 def judge_all(run: TrainingRun, voter: Any, likes: Any, among: Any = ()) -> int:
-    """Vote on everything that is dealt; ``likes`` takes the two epochs and returns one of them, or None."""
-    votes = 0
+    """Vote on everything that is dealt; ``likes`` takes the two epochs and returns one of them, or None.
+
+    ``among``: epochs of checkpoints.
+    """
+    votes, among = 0, keys(run, *among)
     while preference := comparison_next(run=run, voter=voter, among=among).preference:
         liked = likes(preference.earlier.epoch, preference.later.epoch)
         assert comparison_vote(
@@ -111,11 +119,12 @@ def test_only_the_epochs_that_are_asked_for_are_compared(people: Any, run: Train
     assert (turn.done, turn.total) == (2, 6)
 
 
-@pytest.mark.parametrize(("among", "code"), [((0, 9), "epochs_unknown"), ((1,), "nothing_to_compare")])
-def test_epochs_that_cannot_be_compared_are_refused(people: Any, run: TrainingRun, among: Any, code: str) -> None:
-    with pytest.raises(DomainError) as caught:
-        comparison_next(run=run, voter=people.anna, among=among)
-    assert caught.value.code == code
+def test_what_cannot_be_compared_is_refused(people: Any, run: TrainingRun) -> None:
+    for among, code in (([0, 10**9], "checkpoint_unknown"), (keys(run, 1), "nothing_to_compare")):
+        with pytest.raises(DomainError) as caught:
+            comparison_next(run=run, voter=people.anna, among=among)
+        assert caught.value.code == code
+        assert "nothing" not in code or "of these checkpoints" in caught.value.message
 
 
 def test_samples_of_other_seeds_or_sentences_are_no_pair(people: Any) -> None:
@@ -125,6 +134,46 @@ def test_samples_of_other_seeds_or_sentences_are_no_pair(people: Any) -> None:
     SampleFactory(checkpoint=CheckpointFactory(run=run, epoch=3), text="One.", seed=2)
     with pytest.raises(DomainError, match="no two samples of the same sentence"):
         comparison_next(run=run, voter=people.tom)
+
+
+def average_of(run: TrainingRun, *epochs: int) -> Checkpoint:
+    """A checkpoint beside those of the epochs, which says the same sentences; it stands under its last epoch."""
+    made: Checkpoint = CheckpointFactory(
+        run=run,
+        kind="average",
+        averaged=list(epochs),
+        epoch=epochs[-1],
+        path=f"checkpoints/average-{'-'.join(f'{epoch:04d}' for epoch in epochs)}",
+    )
+    for index, text in enumerate(("A short line.", "Another one, longer.")):
+        path = f"samples/{made.folder.name}/prompt-{index}.wav"
+        SampleFactory(checkpoint=made, prompt_index=index, text=text, path=path)
+    return made
+
+
+def test_an_average_is_compared_like_the_others_and_votes_given_before_stay(
+    people: Any, run: TrainingRun, page_for: Any
+) -> None:
+    assert judge_all(run, people.anna, lambda earlier, later: later) == 6
+    made = average_of(run, 1, 2)
+    # Two sentences against each of the three that were there.
+    turn = comparison_next(run=run, voter=people.anna)
+    assert (turn.done, turn.total) == (6, 12)
+    while preference := comparison_next(run=run, voter=people.anna).preference:
+        assert preference.later.checkpoint == made
+        place = next(place for place in "12" if preference.sample(place) == preference.later)
+        comparison_vote(preference=preference, voter=people.anna, vote=place)
+    outcome = comparison_outcome(run=run)
+    assert (outcome.votes, len(outcome.pairs)) == (12, 6)
+    told = {(pair.earlier.label, pair.later.label): pair.later_wins for pair in outcome.pairs}
+    assert told["epoch 2", "average of epochs 1, 2"] == told["epoch 1", "epoch 2"] == 2
+    assert [standing.contender.key for standing in outcome.standings] == [made.pk, *keys(run, 2, 1, 0)]
+    page = page_for(people.ben)
+    html = " ".join(page.get(f"/runs/{run.pk}/compare/outcome/").content.decode().split())
+    assert "Average of epochs 1, 2 against the base model" in html
+    html = page.get(f"/runs/{run.pk}/compare/?among=0&among={made.pk}").content.decode()
+    assert "0 of 2 pairs judged" in html
+    assert f'name="among" value="{made.pk}" checked> Average of epochs 1, 2' in html
 
 
 # --- voting -------------------------------------------------------------------------------------------------------
@@ -175,7 +224,7 @@ def test_the_votes_of_several_people_make_rates_and_an_order(people: Any, run: T
     judge_all(run, people.tom, likes)
     outcome = comparison_outcome(run=run)
     assert (outcome.votes, outcome.voters) == (18, 3)
-    told = {(pair.earlier, pair.later): pair for pair in outcome.pairs}
+    told = {(pair.earlier.epoch, pair.later.epoch): pair for pair in outcome.pairs}
     assert (told[0, 1].later_wins, told[0, 1].ties, told[0, 1].earlier_wins) == (6, 0, 0)
     assert told[0, 1].verdict == "later"
     assert (told[1, 2].later_wins, told[1, 2].ties, told[1, 2].earlier_wins) == (0, 2, 4)
@@ -183,7 +232,7 @@ def test_the_votes_of_several_people_make_rates_and_an_order(people: Any, run: T
     # Wilson's interval of 1 in 6: 0.0301 to 0.5635, so no difference is shown yet.
     assert [told[1, 2].low, told[1, 2].high] == pytest.approx([0.0301, 0.5635], abs=1e-4)
     assert told[1, 2].verdict == ""
-    assert [standing.epoch for standing in outcome.standings] == [1, 2, 0]
+    assert [standing.contender.epoch for standing in outcome.standings] == [1, 2, 0]
     assert [standing.votes for standing in outcome.standings] == [12, 12, 12]
 
 
@@ -262,14 +311,15 @@ def test_a_vote_leads_to_the_next_pair_and_a_second_sending_changes_nothing(
 
 def test_a_choice_of_epochs_goes_along(people: Any, run: TrainingRun, page_for: Any) -> None:
     page = page_for(people.anna)
-    html = page.get(f"/runs/{run.pk}/compare/?among=0&among=2").content.decode()
+    key = keys(run, 2)[0]
+    html = page.get(f"/runs/{run.pk}/compare/?among=0&among={key}").content.decode()
     assert "0 of 2 pairs judged" in html
-    assert '<input type="hidden" name="among" value="2">' in html
-    answer = page.post(f"/runs/comparisons/{Preference.objects.get().pk}/vote/", {"vote": "0", "among": ["0", "2"]})
-    assert answer.headers["Location"].endswith("/compare/?among=0&among=2")
-    refused = page.get(f"/runs/{run.pk}/compare/?among=0&among=7")
+    assert f'<input type="hidden" name="among" value="{key}">' in html
+    answer = page.post(f"/runs/comparisons/{Preference.objects.get().pk}/vote/", {"vote": "0", "among": ["0", key]})
+    assert answer.headers["Location"].endswith(f"/compare/?among=0&among={key}")
+    refused = page.get(f"/runs/{run.pk}/compare/?among=0&among=987654")
     assert refused.status_code == 400
-    assert "no samples of epoch 7" in refused.content.decode()
+    assert "no samples of a checkpoint 987654" in refused.content.decode()
     odd = page.get(f"/runs/{run.pk}/compare/?among=x&among=%00&among=-1")
     assert odd.status_code == 200
 
@@ -336,7 +386,7 @@ def test_the_run_leads_there_once_there_is_something_to_compare(people: Any, run
 def test_comparing_over_the_api(people: Any, run: TrainingRun, api_for: Any) -> None:
     sound_of(run)
     api = api_for(people.anna)
-    turn = api.post(f"/api/v1/training-runs/{run.pk}/compare/", {"among": [0, 1]}).json()
+    turn = api.post(f"/api/v1/training-runs/{run.pk}/compare/", {"among": keys(run, 0, 1)}).json()
     assert (turn["done"], turn["total"]) == (0, 2)
     pair = turn["comparison"]
     assert set(pair) == {"id", "run", "text", "first", "second", "vote", "dealt_at", "voted_at"}
@@ -348,14 +398,21 @@ def test_comparing_over_the_api(people: Any, run: TrainingRun, api_for: Any) -> 
         assert api.post(f"{path}vote/", {"vote": "2"}).json()["vote"] == "2"
     refused = api.post(f"{path}vote/", {"vote": "1"})
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "vote_given")
-    api.post(f"/api/v1/training-runs/{run.pk}/compare/", {"among": [0, 1]})
+    api.post(f"/api/v1/training-runs/{run.pk}/compare/", {"among": keys(run, 0, 1)})
     assert api.get("/api/v1/comparisons/", {"open": "true"}).json()["count"] == 1
     assert api.get("/api/v1/comparisons/", {"open": "false"}).json()["count"] == 1
     told = api.get(f"/api/v1/training-runs/{run.pk}/preferences/").json()
     assert (told["votes"], told["voters"], len(told["standings"])) == (1, 1, 2)
     won = Preference.objects.get(pk=pair["id"]).winner
     assert won is not None
-    assert told["standings"][0]["epoch"] == won.epoch
+    assert told["standings"][0] == {
+        "checkpoint": won.checkpoint_id,
+        "epoch": won.epoch,
+        "label": won.checkpoint.label if won.checkpoint else "base model",
+        "share": told["standings"][0]["share"],
+        "votes": 1,
+    }
+    assert told["pairs"][0]["earlier"] == {"checkpoint": None, "epoch": 0, "label": "base model"}
 
 
 def test_the_api_keeps_comparisons_apart(people: Any, run: TrainingRun, api_for: Any) -> None:

@@ -81,8 +81,9 @@ def test_the_run_shows_every_checkpoint_beside_its_sample(people: Any, page_for:
     for part, sample in zip(parts, trained.samples.order_by("epoch"), strict=True):
         assert f'src="/runs/samples/{sample.pk}/audio/"' in part.split("</tr>")[0]
     assert "9.500" in parts[0]
-    assert ">best<" not in parts[1].split("</tr>")[0]
-    assert ">best<" in parts[2].split("</tr>")[0]
+    for word in (">recommended<", ">lowest loss<"):
+        assert word not in parts[1].split("</tr>")[0]
+        assert word in parts[2].split("</tr>")[0]
 
 
 def test_another_persons_run_is_not_there(people: Any, page_for: Any, trained: TrainingRun) -> None:

@@ -55,8 +55,10 @@ def run(people: Any) -> TrainingRun:
     return run
 
 
-def speak(run: TrainingRun, checkpoint: Checkpoint | None, epoch: int, seconds: float = 1.5) -> EpochSample:
-    folder = f"epoch-{epoch:04d}" if epoch else "base"
+def speak(
+    run: TrainingRun, checkpoint: Checkpoint | None, epoch: int, seconds: float = 1.5, folder: str = ""
+) -> EpochSample:
+    folder = folder or (f"epoch-{epoch:04d}" if epoch else "base")
     sample: EpochSample = SampleFactory(
         run=run, checkpoint=checkpoint, epoch=epoch, text=TEXT, path=f"samples/{folder}/prompt-0.wav"
     )
@@ -109,6 +111,25 @@ def test_only_what_is_missing_or_has_changed_is_measured(models: Path, run: Trai
     changed = {each.pk for each in run.scorecards.all() if before.get(each.pk) != each.measured_at}
     assert changed == {card(run, 1).pk, card(run, 3).pk}
     assert card(run, 1).figures["seconds_per_character"] == pytest.approx(3 / 27, abs=1e-4)
+
+
+def test_an_average_is_scored_like_the_others(models: Path, run: TrainingRun) -> None:
+    made = CheckpointFactory(
+        run=run, kind="average", averaged=[1, 2], epoch=2, path="checkpoints/average-0001-0002", validation_loss=4.5
+    )
+    sample = speak(run, made, 2, folder="average-0001-0002")
+    assert run_score(run=run, progress=Silent()).scored == 4
+    board = run_scoreboard(run=run)
+    assert [row.name for row in board.rows] == [
+        "The speaker", "Base model", "Epoch 1", "Epoch 2", "Average of epochs 1, 2"
+    ]  # fmt: skip
+    assert board.unscored == 0
+    # Of another sound it gets another card, and its last epoch keeps its own.
+    before = run.scorecards.get(checkpoint__kind="epoch", epoch=2).measured_at
+    write_wav(sample.audio_path, voice(3.0, rate=24_000))
+    assert run_score(run=run, progress=Silent()).scored == 1
+    assert run.scorecards.get(checkpoint=made).figures["seconds_per_character"] == pytest.approx(3 / 27, abs=1e-4)
+    assert run.scorecards.get(checkpoint__kind="epoch", epoch=2).measured_at == before
 
 
 def test_a_cancelled_scoring_keeps_its_cards_and_goes_on(models: Path, run: TrainingRun) -> None:
@@ -259,7 +280,8 @@ def test_it_is_said_when_loss_and_score_disagree(people: Any) -> None:
     with_card(run, 1, 0.2, loss=4.5)
     with_card(run, 2, 0.6, loss=4.0)
     board = run_scoreboard(run=run)
-    assert board.doubtful == (1, 2)
+    assert board.doubtful is not None
+    assert [each.label for each in board.doubtful] == ["epoch 1", "epoch 2"]
     assert "Score and loss disagree: epoch 2 has the lowest validation loss, 4.000, but a score of 0.60." in " ".join(
         board.remarks
     )
@@ -290,7 +312,9 @@ def scored(people: Any) -> TrainingRun:
 def test_the_page_shows_the_board_and_its_button(people: Any, scored: TrainingRun, page_for: Any) -> None:
     page = page_for(people.tom)
     html = page.get(f"/runs/{scored.pk}/").content.decode()
-    for word in ("best score", "Score and loss disagree", "?among=1&amp;among=2", "Character errors", "0.20"):
+    first, second = scored.checkpoints.in_order()
+    doubt = f"?among={first.pk}&amp;among={second.pk}"
+    for word in ("best score", "Score and loss disagree", doubt, "Character errors", "0.20"):
         assert word in html
     assert page.post(f"/runs/{scored.pk}/score/").headers["Location"] == f"/runs/{scored.pk}/#scores"
     assert Job.objects.get().kind == "training.score"
@@ -326,10 +350,12 @@ def test_a_job_is_not_tried_again_by_whom_the_run_no_longer_belongs_to(
 def test_the_scores_over_the_api(people: Any, scored: TrainingRun, api_for: Any) -> None:
     api = api_for(people.tom)
     told = api.get(f"/api/v1/training-runs/{scored.pk}/scores/").json()
-    assert (told["best_epoch"], told["disagreement"]) == (1, [1, 2])
+    first, second = scored.checkpoints.in_order()
+    assert told["best"] == first.pk
+    assert [each["checkpoint"] for each in told["disagreement"]] == [first.pk, second.pk]
     assert told["counted"] == ["similarity", "character_error_rate"]
     row = next(row for row in told["rows"] if row["epoch"] == 2)
-    assert row["subject"] == "checkpoint"
+    assert (row["subject"], row["label"]) == ("checkpoint", "Epoch 2")
     assert {cell["name"]: cell["value"] for cell in row["figures"]}["character_error_rate"] == 0.6
     assert {figure["name"]: figure["direction"] for figure in told["figures"]}["similarity"] == "higher"
     answer = api.post(f"/api/v1/training-runs/{scored.pk}/score/")

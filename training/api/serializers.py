@@ -86,6 +86,12 @@ class CheckpointSerializer(serializers.ModelSerializer[Checkpoint]):
 
     samples = EpochSampleSerializer(many=True, read_only=True)
     download = serializers.SerializerMethodField(help_text="Where the adapter's safetensors file is fetched.")
+    label = serializers.CharField(read_only=True)
+    is_best = serializers.BooleanField(read_only=True, help_text="Lowest validation loss of its run.")
+    is_recommended = serializers.BooleanField(
+        read_only=True,
+        help_text="Of which a voice is best made: best score where any is scored, else lowest loss; its file is there.",
+    )
 
     class Meta:
         model = Checkpoint
@@ -95,6 +101,7 @@ class CheckpointSerializer(serializers.ModelSerializer[Checkpoint]):
             "kind",
             "epoch",
             "averaged",
+            "label",
             "step",
             "path",
             "bytes",
@@ -104,6 +111,7 @@ class CheckpointSerializer(serializers.ModelSerializer[Checkpoint]):
             "validation_loss_text",
             "validation_loss_mel",
             "is_best",
+            "is_recommended",
             "pinned",
             "removed_at",
             "created_at",
@@ -128,6 +136,9 @@ class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):
     remaining_seconds = serializers.SerializerMethodField()
     checkpoint_count = serializers.IntegerField(read_only=True)
     best_validation_loss = serializers.FloatField(read_only=True, allow_null=True)
+    recommended_checkpoint = serializers.IntegerField(
+        read_only=True, allow_null=True, help_text="Of which a voice is best made."
+    )
     base_samples = serializers.SerializerMethodField(help_text="What the base model says, for comparison.")
 
     class Meta:
@@ -159,6 +170,7 @@ class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):
             "checkpoint_count",
             "base_validation_loss",
             "best_validation_loss",
+            "recommended_checkpoint",
             "base_samples",
             "device",
             "facts",
@@ -206,7 +218,8 @@ class TrainingRunCreateSerializer(serializers.Serializer[TrainingRun]):
     keep_best = serializers.IntegerField(
         default=_DEFAULTS.keep_best,
         allow_null=True,
-        help_text="So many best ones keep their files, besides the last, pinned ones and those in use; null: all.",
+        help_text="So many with the lowest loss keep their files, besides the last, the best by score, pinned ones and "
+        "those in use; null: all.",
     )
     early_stopping_patience = serializers.IntegerField(
         default=_DEFAULTS.early_stopping_patience,
@@ -293,7 +306,7 @@ class AmongSerializer(serializers.Serializer[Any]):
         child=serializers.IntegerField(min_value=0),
         default=list,
         max_length=1000,
-        help_text="Epochs to compare, 0 being the base model; none: all.",
+        help_text="Keys of the checkpoints to compare, 0 being the base model; none: all.",
     )
 
 
@@ -309,12 +322,20 @@ class VoteSerializer(serializers.Serializer[Any]):
     vote = serializers.CharField(max_length=10, help_text="1: the first, 2: the second, 0: equal.")
 
 
-class PairResultSerializer(serializers.Serializer[Any]):
-    """Of the later epoch against the earlier one (0: base model). ``rate`` counts ties as half; ``low`` and ``high``
-    are its 95 % Wilson interval."""
+class ContenderSerializer(serializers.Serializer[Any]):
+    """One whose samples are compared: a checkpoint, or the base model, whose ``checkpoint`` is null."""
 
-    earlier = serializers.IntegerField()
-    later = serializers.IntegerField()
+    checkpoint = serializers.IntegerField(allow_null=True)
+    epoch = serializers.IntegerField()
+    label = serializers.CharField()
+
+
+class PairResultSerializer(serializers.Serializer[Any]):
+    """Of the later one against the earlier one. ``rate`` counts ties as half; ``low`` and ``high`` are its 95 %
+    Wilson interval."""
+
+    earlier = ContenderSerializer()
+    later = ContenderSerializer()
     later_wins = serializers.IntegerField()
     earlier_wins = serializers.IntegerField()
     ties = serializers.IntegerField()
@@ -325,7 +346,9 @@ class PairResultSerializer(serializers.Serializer[Any]):
 
 
 class StandingSerializer(serializers.Serializer[Any]):
-    epoch = serializers.IntegerField()
+    checkpoint = serializers.IntegerField(source="contender.checkpoint", allow_null=True)
+    epoch = serializers.IntegerField(source="contender.epoch")
+    label = serializers.CharField(source="contender.label")
     share = serializers.FloatField(help_text="Chance to be preferred to a middling sample (Bradley-Terry).")
     votes = serializers.IntegerField()
 
@@ -349,6 +372,7 @@ class ScoreRowSerializer(serializers.Serializer[Any]):
     subject = serializers.CharField(source="card.subject")
     epoch = serializers.IntegerField(source="card.epoch")
     checkpoint = serializers.IntegerField(source="card.checkpoint_id", allow_null=True)
+    label = serializers.CharField(source="name")
     composite = serializers.FloatField(allow_null=True)
     validation_loss = serializers.FloatField(source="loss", allow_null=True)
     is_best = serializers.BooleanField()
@@ -373,18 +397,17 @@ class ScoreboardSerializer(serializers.Serializer[Any]):
     figures = FigureSerializer(many=True)
     counted = serializers.SerializerMethodField(help_text="Names of the figures that the composite is made of.")
     rows = ScoreRowSerializer(many=True)
-    best_epoch = serializers.SerializerMethodField()
-    disagreement = serializers.ListField(
+    best = serializers.IntegerField(
+        source="best.contender.key", default=None, help_text="The checkpoint with the best score."
+    )
+    disagreement = ContenderSerializer(
         source="doubtful",
-        child=serializers.IntegerField(),
+        many=True,
         allow_null=True,
-        help_text="The epochs of the best score and of the lowest validation loss, where they are two.",
+        help_text="The checkpoints of the best score and of the lowest validation loss, where they are two.",
     )
     remarks = serializers.ListField(child=serializers.CharField())
     unscored = serializers.IntegerField(help_text="Checkpoints that were not measured yet.")
 
     def get_counted(self, scoreboard: Scoreboard) -> list[str]:
         return [figure.name for figure in scoreboard.counted]
-
-    def get_best_epoch(self, scoreboard: Scoreboard) -> int | None:
-        return scoreboard.best.card.epoch if scoreboard.best else None

@@ -31,7 +31,7 @@ from training.api.serializers import (
 )
 from training.choices import ExportState
 from training.models import Checkpoint, CheckpointExport, EpochSample, TrainingRun
-from training.querysets import CheckpointQuerySet, EpochSampleQuerySet, TrainingRunQuerySet
+from training.querysets import IN_ORDER, CheckpointQuerySet, EpochSampleQuerySet, TrainingRunQuerySet
 from training.services import (
     average_create,
     checkpoint_gone,
@@ -147,7 +147,7 @@ class TrainingRunViewSet(
     @extend_schema(responses=OutcomeSerializer)
     @action(detail=True)
     def preferences(self, request: Request, pk: Any = None) -> Response:
-        """What everybody's votes come to: win rates with their intervals, and an order of the epochs."""
+        """What everybody's votes come to: win rates with their intervals, and an order of the checkpoints."""
         return Response(OutcomeSerializer(comparison_outcome(run=self.get_object())).data)
 
     @extend_schema(responses=ScoreboardSerializer)
@@ -176,8 +176,8 @@ class CheckpointViewSet(OwnedViewMixin, viewsets.ReadOnlyModelViewSet[Checkpoint
     ordering_fields = ("epoch", "validation_loss", "created_at")
 
     def get_queryset(self) -> CheckpointQuerySet:
-        found = Checkpoint.objects.visible_to(self.request.user).select_related("run").prefetch_related("samples")
-        return found.order_by("-run__created_at", "epoch")
+        found = Checkpoint.objects.visible_to(self.request.user).with_recommended().select_related("run")
+        return found.prefetch_related("samples").order_by("-run__created_at", *IN_ORDER)
 
     @extend_schema(responses={(200, "application/octet-stream"): _BINARY})
     @action(detail=True)

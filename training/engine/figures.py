@@ -14,6 +14,9 @@ Direction = Literal["higher", "lower", "near"]
 
 T = TypeVar("T", bound=Hashable)
 
+COMPOSITE_DIGITS = 4
+"""Closer together, two are equally good: what is measured is not as exact."""
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -136,8 +139,8 @@ def judge(measured: Mapping[T, Mapping[str, float | None]], own: Mapping[str, fl
     verdicts = {}
     for key, parts in good.items():
         known = {name: part for name, part in parts.items() if part is not None}
-        composite = sum(figure.weight * known[figure.name] for figure in counting) / total if total else None
-        verdicts[key] = Verdict(composite, known)
+        composite = sum(figure.weight * known[figure.name] for figure in counting)
+        verdicts[key] = Verdict(round(composite / total, COMPOSITE_DIGITS) if total else None, known)
     return verdicts
 
 

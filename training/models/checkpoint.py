@@ -123,7 +123,8 @@ class EpochSample(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.run} epoch {self.epoch}, prompt {self.prompt_index}"
+        whose = self.checkpoint.label if self.checkpoint else "base model"
+        return f"{self.run} {whose}, prompt {self.prompt_index}"
 
     @property
     def audio_path(self) -> Path:

@@ -24,7 +24,7 @@ class Preference(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     run = models.ForeignKey(TrainingRun, on_delete=models.CASCADE, related_name="preferences")
     voter = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="preferences")
-    # Of the earlier and the later epoch, the base model's being epoch 0: a pair has one row per person.
+    # The base model comes before the epochs, averages after them: a pair has one row per person.
     earlier = models.ForeignKey(EpochSample, on_delete=models.CASCADE, related_name="+")
     later = models.ForeignKey(EpochSample, on_delete=models.CASCADE, related_name="+")
     later_first = models.BooleanField(help_text="The later epoch's sample was played as 1.")

@@ -43,8 +43,8 @@ class Scorecard(models.Model):
         ]
 
     def __str__(self) -> str:
-        if self.subject == Scored.CHECKPOINT:
-            return f"Scores of {self.run} epoch {self.epoch}"
+        if self.checkpoint:
+            return f"Scores of {self.run} {self.checkpoint.label}"
         return f"Scores of {self.run}, {self.get_subject_display().lower()}"
 
     def figure(self, name: str) -> Any:

@@ -9,14 +9,15 @@ from training.services.comparing import (
     comparison_outcome,
     comparison_vote,
     comparison_wav,
-    epochs_heard,
 )
+from training.services.contenders import Contender, contender_of, contenders_heard
 from training.services.curves import Curves, run_curves
 from training.services.execution import run_execute
 from training.services.exporting import export_create, export_delete, export_ended, export_write
 from training.services.ingest import run_ingest_events
 from training.services.keeping import checkpoint_gone, checkpoint_pin, checkpoint_require
 from training.services.pruning import checkpoints_prune
+from training.services.recommending import Recommendation, run_recommendation
 from training.services.runs import (
     Preflight,
     run_cancel,
@@ -35,10 +36,12 @@ from training.services.spec import RunValues
 
 __all__ = [
     "AVERAGE",
+    "Contender",
     "Curves",
     "Outcome",
     "PairResult",
     "Preflight",
+    "Recommendation",
     "RunValues",
     "Scoreboard",
     "Scoring",
@@ -55,7 +58,8 @@ __all__ = [
     "comparison_outcome",
     "comparison_vote",
     "comparison_wav",
-    "epochs_heard",
+    "contender_of",
+    "contenders_heard",
     "export_create",
     "export_delete",
     "export_ended",
@@ -70,6 +74,7 @@ __all__ = [
     "run_log_tail",
     "run_may_retry",
     "run_preflight",
+    "run_recommendation",
     "run_resume",
     "run_score",
     "run_scoreboard",

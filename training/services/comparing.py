@@ -17,14 +17,15 @@ from training.choices import Vote
 from training.engine.levels import levelled
 from training.engine.ranking import Duel, bradley_terry, wilson
 from training.models import EpochSample, Preference, TrainingRun
+from training.services.contenders import Contender, contender_of, contenders_heard
 from xttsproject.lib.audio import read_wav, write_wav
 from xttsproject.lib.errors import DomainError
 
 # Which sample is played first must not be foreseeable.
 _random = secrets.SystemRandom()
 
-Pair = tuple[int, int]
-"""Two epochs, the earlier first; the base model is epoch 0."""
+Pair = tuple[Contender, Contender]
+"""Two that speak, the earlier first."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,11 @@ class Turn:
 
 @dataclass(frozen=True)
 class PairResult:
-    """The later epoch against the earlier one; ``rate`` counts ties as half, ``low``..``high`` holds the true rate in
+    """The later one against the earlier one; ``rate`` counts ties as half, ``low``..``high`` holds the true rate in
     95 of 100 cases."""
 
-    earlier: int
-    later: int
+    earlier: Contender
+    later: Contender
     later_wins: int
     earlier_wins: int
     ties: int
@@ -66,9 +67,9 @@ class PairResult:
 
 @dataclass(frozen=True)
 class Standing:
-    """``share``: how likely this epoch's samples are to be preferred to a middling one's."""
+    """``share``: how likely the samples of this one are to be preferred to a middling one's."""
 
-    epoch: int
+    contender: Contender
     share: float
     votes: int
 
@@ -86,9 +87,9 @@ class Outcome:
 def comparison_next(*, run: TrainingRun, voter: Any, among: Sequence[int] = ()) -> Turn:
     """The pair that the person is to hear: the one that lies open, else one is drawn and dealt.
 
-    ``among``: epochs to compare (0: the base model), all by default. Of the pairs that the person has not judged, those
-    with the fewest votes by anybody come first, so that any number of votes is spread over all. DomainErrors
-    ``epochs_unknown``, ``nothing_to_compare``.
+    ``among``: keys of the checkpoints to compare (0: the base model), all by default. Of the pairs that the person
+    has not judged, those with the fewest votes by anybody come first, so that any number of votes is spread over all.
+    DomainErrors ``checkpoint_unknown``, ``nothing_to_compare``.
     """
     samples = _samples(run, among)
     pairs = _pairs(samples)
@@ -96,7 +97,7 @@ def comparison_next(*, run: TrainingRun, voter: Any, among: Sequence[int] = ()) 
         raise DomainError(
             "nothing_to_compare",
             f"“{run.name}” has no two samples of the same sentence to compare"
-            f"{' of these epochs' if among else ''} yet; wait for its first checkpoints.",
+            f"{' of these checkpoints' if among else ''} yet; wait for its first checkpoints.",
         )
     judged = {(row.earlier_id, row.later_id): row for row in Preference.objects.filter(run=run, voter=voter)}
     given = sum(1 for earlier, later in pairs if (row := judged.get((earlier.pk, later.pk))) and row.vote)
@@ -128,47 +129,45 @@ def comparison_vote(*, preference: Preference, voter: Any, vote: str) -> bool:
 
 def comparison_outcome(*, run: TrainingRun, among: Sequence[int] = ()) -> Outcome:
     """What all people's votes on a run come to, over all sentences."""
-    rows = Preference.objects.filter(run=run).given().select_related("earlier", "later")
+    rows = Preference.objects.filter(run=run).given().with_samples()
     duels: dict[Pair, Counter[str]] = {}
     voters = set()
     votes = 0
-    epochs = set(epochs_heard(run=run))
     for row in rows:
-        pair = (row.earlier.epoch, row.later.epoch)
-        if among and not set(pair) <= set(among):
+        pair = contender_of(row.earlier.checkpoint), contender_of(row.later.checkpoint)
+        if among and not {contender.key for contender in pair} <= set(among):
             continue
         winner = row.winner
         side = "tie" if winner is None else "later" if winner.pk == row.later_id else "earlier"
         duels.setdefault(pair, Counter())[side] += 1
         voters.add(row.voter_id)
         votes += 1
-    results = tuple(_result(pair, duels[pair]) for pair in sorted(duels))
-    return Outcome(votes, len(voters), results, _standings(sorted(epochs), results))
-
-
-def epochs_heard(*, run: TrainingRun) -> list[int]:
-    """The epochs of a run that have samples, the base model's 0 first."""
-    return sorted(set(EpochSample.objects.filter(run=run).of_epochs().values_list("epoch", flat=True)))
+    results = tuple(
+        _result(pair, duels[pair]) for pair in sorted(duels, key=lambda pair: (pair[0].place, pair[1].place))
+    )
+    return Outcome(votes, len(voters), results, _standings(contenders_heard(run=run), results))
 
 
 def _samples(run: TrainingRun, among: Sequence[int]) -> list[EpochSample]:
-    samples = list(EpochSample.objects.filter(run=run).of_epochs().order_by("prompt_index", "epoch"))
+    """Sentence by sentence, each by the contenders in their order."""
+    found = EpochSample.objects.filter(run=run).select_related("checkpoint")
+    samples = sorted(found, key=lambda sample: (sample.prompt_index, contender_of(sample.checkpoint).place))
     if not among:
         return samples
-    known = {sample.epoch for sample in samples}
-    for epoch in among:
-        if epoch not in known:
+    known = {contender.key: contender for contender in contenders_heard(run=run)}
+    for key in among:
+        if key not in known:
+            there = ", ".join(f"{contender.label} ({contender.key})" for contender in known.values())
             raise DomainError(
-                "epochs_unknown",
-                f"“{run.name}” has no samples of epoch {epoch}; it has those of "
-                f"{', '.join(map(str, sorted(known))) or 'none'}.",
+                "checkpoint_unknown",
+                f"“{run.name}” has no samples of a checkpoint {key}; it has those of {there or 'none'}.",
                 field="among",
             )
-    return [sample for sample in samples if sample.epoch in set(among)]
+    return [sample for sample in samples if (sample.checkpoint_id or 0) in set(among)]
 
 
 def _pairs(samples: Iterable[EpochSample]) -> list[tuple[EpochSample, EpochSample]]:
-    """Any two samples of the same sentence and seed, the earlier epoch's first."""
+    """Any two samples of the same sentence and seed, the earlier contender's first."""
     alike: dict[tuple[int, str, int], list[EpochSample]] = {}
     for sample in samples:
         alike.setdefault((sample.prompt_index, sample.text, sample.seed), []).append(sample)
@@ -176,9 +175,11 @@ def _pairs(samples: Iterable[EpochSample]) -> list[tuple[EpochSample, EpochSampl
 
 
 def _deal(run: TrainingRun, voter: Any, free: list[tuple[EpochSample, EpochSample]]) -> Preference:
-    heard = Counter(Preference.objects.filter(run=run).given().values_list("earlier__epoch", "later__epoch"))
-    fewest = min(heard[earlier.epoch, later.epoch] for earlier, later in free)
-    earlier, later = _random.choice([pair for pair in free if heard[pair[0].epoch, pair[1].epoch] == fewest])
+    given = Preference.objects.filter(run=run).given()
+    heard = Counter(given.values_list("earlier__checkpoint", "later__checkpoint"))
+    fewest = min(heard[earlier.checkpoint_id, later.checkpoint_id] for earlier, later in free)
+    least = [pair for pair in free if heard[pair[0].checkpoint_id, pair[1].checkpoint_id] == fewest]
+    earlier, later = _random.choice(least)
     try:
         with transaction.atomic():
             return Preference.objects.create(
@@ -205,18 +206,18 @@ def _result(pair: Pair, counts: Counter[str]) -> PairResult:
     )
 
 
-def _standings(epochs: Sequence[int], results: Sequence[PairResult]) -> tuple[Standing, ...]:
+def _standings(contenders: Sequence[Contender], results: Sequence[PairResult]) -> tuple[Standing, ...]:
     """Only what was voted on has a place."""
-    votes: Counter[int] = Counter()
+    votes: Counter[Contender] = Counter()
     for result in results:
         votes[result.earlier] += result.votes
         votes[result.later] += result.votes
     duels = [
         Duel(result.earlier, result.later, result.earlier_wins, result.later_wins, result.ties) for result in results
     ]
-    shares = bradley_terry([epoch for epoch in epochs if votes[epoch]], duels)
-    order = sorted(shares, key=lambda epoch: (-shares[epoch], epoch))
-    return tuple(Standing(epoch, shares[epoch], votes[epoch]) for epoch in order)
+    shares = bradley_terry([contender for contender in contenders if votes[contender]], duels)
+    order = sorted(shares, key=lambda contender: (-shares[contender], contender.place))
+    return tuple(Standing(contender, shares[contender], votes[contender]) for contender in order)
 
 
 def comparison_wav(*, preference: Preference, place: str) -> bytes:

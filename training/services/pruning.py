@@ -12,8 +12,10 @@ from training.services.exporting import export_delete
 def checkpoints_prune(*, run: TrainingRun) -> list[Checkpoint]:
     """Take the weights of all but the run's best ``keep_best`` and its last checkpoint, and return whose they were.
 
-    Pinned ones and those that a voice uses stay besides. The row is marked first and the file removed after: a death
-    between the two leaves a file that nobody is offered, and the next call removes it.
+    The best are those of the lowest loss, since nothing is scored before a run has ended; where one that was scored
+    goes on, the best by score stays besides. Pinned ones and those that a voice uses stay too. The row is marked first
+    and the file removed after: a death between the two leaves a file that nobody is offered, and the next call removes
+    it.
     """
     rows = list(Checkpoint.objects.filter(run=run).select_related("run").order_by("epoch"))
     kept, removed = [row for row in rows if row.is_kept], []
@@ -21,7 +23,9 @@ def checkpoints_prune(*, run: TrainingRun) -> list[Checkpoint]:
     if count is not None:
         # A checkpoint without any loss is no better than any other.
         ranked = sorted(kept, key=lambda row: (row.loss is None, row.loss or 0.0, row.epoch))
-        staying = {row.pk for row in [*ranked[:count], *[row for row in kept if not row.is_average][-1:]]}
+        last = [row for row in kept if not row.is_average][-1:]
+        scored = run.checkpoints.kept().exclude(scorecard__composite=None).order_by("-scorecard__composite")[:1]
+        staying = {row.pk for row in [*ranked[:count], *last, *scored]}
         removed = [row for row in kept if row.pk not in staying and row.mark_removed()]
     for row in rows:
         if not row.is_kept:

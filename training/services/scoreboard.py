@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from training.choices import Scored
 from training.engine.figures import FIGURES, Figure, best, counted, judge
 from training.models import Scorecard, TrainingRun
+from training.services.contenders import Contender, contender_of
 
 BASE_NOT_BEATEN = "No checkpoint scores higher than the base model."
 
@@ -24,27 +25,31 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One that speaks, or the speaker. ``loss`` is the validation loss."""
+    """One that speaks, or the speaker, whose ``contender`` is None. ``loss`` is the validation loss."""
 
     card: Scorecard
-    name: str
+    contender: Contender | None
     cells: tuple[Cell, ...]
     composite: float | None
     loss: float | None
     is_best: bool
 
+    @property
+    def name(self) -> str:
+        return self.contender.title if self.contender else "The speaker"
+
 
 @dataclass(frozen=True)
 class Scoreboard:
     """``best``: the checkpoint's row with the highest composite; ``remarks``: sentences about it; ``unscored``: how
-    many checkpoints have no card; ``doubtful``: the two epochs that loss and score disagree about."""
+    many checkpoints have no card; ``doubtful``: those of the best score and of the lowest loss, where they are two."""
 
     rows: tuple[Row, ...]
     best: Row | None
     remarks: tuple[str, ...]
     counted: tuple[Figure, ...]
     unscored: int
-    doubtful: tuple[int, int] | None
+    doubtful: tuple[Contender, Contender] | None
 
     @property
     def figures(self) -> tuple[Figure, ...]:
@@ -53,9 +58,12 @@ class Scoreboard:
 
 def run_scoreboard(*, run: TrainingRun) -> Scoreboard:
     """What was measured so far; empty before anything was."""
-    cards = list(run.scorecards.select_related("checkpoint", "run").order_by("epoch"))
+    cards = list(run.scorecards.select_related("checkpoint", "run"))
     speaker = next((card for card in cards if card.subject == Scored.SPEAKER), None)
-    spoken = [card for card in cards if card.subject != Scored.SPEAKER]
+    spoken = sorted(
+        (card for card in cards if card.subject != Scored.SPEAKER),
+        key=lambda card: contender_of(card.checkpoint).place,
+    )
     own = speaker.figures if speaker else {}
     verdicts = judge({card.pk: card.figures for card in spoken}, own)
     counting = counted((card.figures for card in spoken), own)
@@ -64,22 +72,23 @@ def run_scoreboard(*, run: TrainingRun) -> Scoreboard:
     rows = [
         Row(
             card,
-            f"Epoch {card.epoch}" if card.checkpoint else "Base model",
+            contender_of(card.checkpoint),
             tuple(_cell(figure, card, verdicts[card.pk].parts.get(figure.name)) for figure in FIGURES),
             verdicts[card.pk].composite,
             card.checkpoint.validation_loss if card.checkpoint else run.base_validation_loss,
             card.pk == best_key,
         )
-        for card in sorted(spoken, key=lambda card: (card.subject != Scored.BASE, card.epoch))
+        for card in spoken
     ]
     if speaker is not None:
         cells = tuple(_cell(figure, speaker, None) for figure in FIGURES)
-        rows.insert(0, Row(speaker, "The speaker", cells, None, None, False))
+        rows.insert(0, Row(speaker, None, cells, None, None, False))
     top = next((row for row in rows if row.is_best), None)
-    doubtful = _doubtful(rows, top)
+    lowest = _lowest(rows, top)
+    doubtful = (top.contender, lowest.contender) if top and lowest and top.contender and lowest.contender else None
     unscored = run.checkpoints.count() - len(of_checkpoints)
     return Scoreboard(
-        tuple(rows), top, tuple(_remarks(rows, top, doubtful, counting, speaker)), counting, unscored, doubtful
+        tuple(rows), top, tuple(_remarks(rows, top, lowest, counting, speaker)), counting, unscored, doubtful
     )
 
 
@@ -89,19 +98,20 @@ def _cell(figure: Figure, card: Scorecard, goodness: float | None) -> Cell:
     return Cell(figure, value, text, goodness)
 
 
-def _doubtful(rows: Sequence[Row], top: Row | None) -> tuple[int, int] | None:
-    """The epochs of the best score and of the lowest validation loss, where they are two."""
+def _lowest(rows: Sequence[Row], top: Row | None) -> Row | None:
+    """The checkpoint of the lowest validation loss, where it is another than that of the best score."""
     lost = [row for row in rows if row.card.subject == Scored.CHECKPOINT and row.loss is not None]
     if top is None or not lost:
         return None
-    lowest = min(lost, key=lambda row: (row.loss, row.card.epoch))
-    return None if lowest.card.epoch == top.card.epoch else (top.card.epoch, lowest.card.epoch)
+    # The rows stand in their order, so of equals it is the first.
+    lowest = min(lost, key=lambda row: row.loss or 0.0)
+    return None if lowest is top else lowest
 
 
 def _remarks(
     rows: Sequence[Row],
     top: Row | None,
-    doubtful: tuple[int, int] | None,
+    lowest: Row | None,
     counting: Sequence[Figure],
     speaker: Scorecard | None,
 ) -> list[str]:
@@ -112,12 +122,11 @@ def _remarks(
         base = next((row for row in rows if row.card.subject == Scored.BASE), None)
         if base and base.composite is not None and top.composite is not None and base.composite >= top.composite:
             said.append(BASE_NOT_BEATEN)
-    if doubtful:
-        other = next(row for row in rows if row.card.subject == Scored.CHECKPOINT and row.card.epoch == doubtful[1])
-        score = "no score" if other.composite is None else f"a score of {other.composite:.2f}"
+    if lowest and lowest.contender:
+        score = "no score" if lowest.composite is None else f"a score of {lowest.composite:.2f}"
         said.append(
-            f"Score and loss disagree: {other.name.lower()} has the lowest validation loss, {other.loss:.3f}, but "
-            f"{score}. Listen to both before you choose."
+            f"Score and loss disagree: {lowest.contender.phrase} has the lowest validation loss, {lowest.loss:.3f}, "
+            f"but {score}. Listen to both before you choose."
         )
     if speaker and speaker.facts.get("notice"):
         said.append(speaker.facts["notice"])

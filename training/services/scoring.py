@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -18,6 +18,7 @@ from training.engine.figures import judge
 from training.engine.sampling import BASE_EPOCH, SampleFacts, speak_samples
 from training.engine.scoring import Scorer, Speaker, Utterance, characters, whisper_language
 from training.models import Checkpoint, EpochSample, Scorecard, TrainingRun
+from training.services.ingest import sample_record
 from training.services.spec import bundle_open, spec_of
 from xttsproject.bundles.manifest import Bundle
 from xttsproject.jobs.models import Job
@@ -48,8 +49,19 @@ class Scoring:
 class _Subject:
     """Who speaks, and the adapter that lets it; None for the base model."""
 
-    epoch: int
     checkpoint: Checkpoint | None
+
+    @property
+    def key(self) -> int | None:
+        return self.checkpoint.pk if self.checkpoint else None
+
+    @property
+    def epoch(self) -> int:
+        return self.checkpoint.epoch if self.checkpoint else BASE_EPOCH
+
+    @property
+    def label(self) -> str:
+        return self.checkpoint.label if self.checkpoint else "base model"
 
 
 def scoring_start(*, run: TrainingRun, user: Any) -> Job:
@@ -87,18 +99,18 @@ def run_score(*, run: TrainingRun, progress: Progress) -> Scoring:
     """
     progress.report(0.0, "looking at the samples")
     subjects = [
-        _Subject(BASE_EPOCH, None),
-        *(_Subject(checkpoint.epoch, checkpoint) for checkpoint in run.checkpoints.of_epochs()),
+        _Subject(None),
+        *(_Subject(checkpoint) for checkpoint in run.checkpoints.in_order().select_related("run")),
     ]
     spoken = 0 if run.is_active else _speak(run, subjects, Part(progress, 0.0, 0.3))
     bundle = bundle_open(name=run.bundle)
     listener, notice = _listener()
     model_key = _models_key(bundle, listener, run)
-    samples = {subject.epoch: _samples(run, subject) for subject in subjects}
-    subjects = [subject for subject in subjects if samples[subject.epoch]]
-    keys = {subject.epoch: _key(model_key, samples[subject.epoch]) for subject in subjects}
-    known = {card.epoch: card.key for card in run.scorecards.exclude(subject=Scored.SPEAKER)}
-    waiting = [subject for subject in subjects if known.get(subject.epoch) != keys[subject.epoch]]
+    samples = {subject.key: _samples(run, subject) for subject in subjects}
+    subjects = [subject for subject in subjects if samples[subject.key]]
+    keys = {subject.key: _key(model_key, samples[subject.key]) for subject in subjects}
+    known = {card.checkpoint_id: card.key for card in run.scorecards.exclude(subject=Scored.SPEAKER)}
+    waiting = [subject for subject in subjects if known.get(subject.key) != keys[subject.key]]
     own = run.scorecards.filter(subject=Scored.SPEAKER, key=model_key).first()
     if waiting or own is None:
         progress.report(0.3, "loading the models")
@@ -106,12 +118,12 @@ def run_score(*, run: TrainingRun, progress: Progress) -> Scoring:
         speaker = _speaker(run, scorer, model_key, notice, Part(progress, 0.3, 0.5)) if own is None else _stored(own)
         for number, subject in enumerate(waiting):
             part = Part(progress, 0.5 + 0.5 * number / len(waiting), 0.5 + 0.5 * (number + 1) / len(waiting))
-            part.report(0.0, f"epoch {subject.epoch}" if subject.checkpoint else "base model")
-            said = [Utterance(sample.audio_path, sample.text) for sample in samples[subject.epoch]]
+            part.report(0.0, subject.label)
+            said = [Utterance(sample.audio_path, sample.text) for sample in samples[subject.key]]
             scores = scorer.samples(said, speaker, part)
             each = [
                 {"prompt": sample.prompt_index, **figures}
-                for sample, figures in zip(samples[subject.epoch], scores.samples, strict=True)
+                for sample, figures in zip(samples[subject.key], scores.samples, strict=True)
             ]
             _save(
                 run,
@@ -119,7 +131,7 @@ def run_score(*, run: TrainingRun, progress: Progress) -> Scoring:
                 subject.checkpoint,
                 figures=dict(scores.figures),
                 samples=each,
-                key=keys[subject.epoch],
+                key=keys[subject.key],
                 epoch=subject.epoch,
             )
     _reckon(run)
@@ -128,13 +140,13 @@ def run_score(*, run: TrainingRun, progress: Progress) -> Scoring:
 
 def _speak(run: TrainingRun, subjects: Sequence[_Subject], progress: Progress) -> int:
     """Samples that are missing or whose sound is gone, of whatever still has its weights."""
-    found = EpochSample.objects.filter(run=run).of_epochs().select_related("run")
-    rows = {(row.epoch, row.prompt_index): row for row in found}
+    found = EpochSample.objects.filter(run=run).select_related("run")
+    rows = {(row.checkpoint_id, row.prompt_index): row for row in found}
     wanted = range(len(run.spec.get("sample_prompts", ())))
     done = 0
     for number, subject in enumerate(subjects):
         there = frozenset(
-            index for index in wanted if (row := rows.get((subject.epoch, index))) and row.audio_path.is_file()
+            index for index in wanted if (row := rows.get((subject.key, index))) and row.audio_path.is_file()
         )
         if len(there) == len(wanted) or (subject.checkpoint is not None and not subject.checkpoint.is_kept):
             continue
@@ -143,28 +155,17 @@ def _speak(run: TrainingRun, subjects: Sequence[_Subject], progress: Progress) -
         part = Part(progress, number / len(subjects), (number + 1) / len(subjects))
 
         def write(facts: SampleFacts, checkpoint: Checkpoint | None = subject.checkpoint) -> None:
-            EpochSample.objects.update_or_create(
-                run=run,
-                checkpoint=checkpoint,
-                epoch=facts.epoch,
-                prompt_index=facts.prompt_index,
-                defaults={
-                    "text": facts.text,
-                    "seed": facts.seed,
-                    "path": facts.path,
-                    "seconds": facts.seconds,
-                },
-            )
+            sample_record(run=run, checkpoint=checkpoint, data=asdict(facts))
 
-        part.report(0.0, f"epoch {subject.epoch} speaks" if subject.checkpoint else "the base model speaks")
-        speak_samples(spec, subject.epoch, adapter, settings.DEVICE, part, write, there)
+        part.report(0.0, f"{subject.label} speaks")
+        folder = subject.checkpoint.folder.name if subject.checkpoint and subject.checkpoint.is_average else ""
+        speak_samples(spec, subject.epoch, adapter, settings.DEVICE, part, write, there, folder)
         done += len(wanted) - len(there)
     return done
 
 
 def _samples(run: TrainingRun, subject: _Subject) -> list[EpochSample]:
-    found = EpochSample.objects.filter(run=run, epoch=subject.epoch).of_epochs()
-    rows = found.select_related("run").order_by("prompt_index")
+    rows = EpochSample.objects.filter(run=run, checkpoint=subject.key).select_related("run").order_by("prompt_index")
     return [row for row in rows if row.audio_path.is_file()]
 
 
@@ -246,10 +247,9 @@ def _reckon(run: TrainingRun) -> None:
         spoken = {card.pk: card for card in cards if card.subject != Scored.SPEAKER}
         verdicts = judge({pk: card.figures for pk, card in spoken.items()}, own)
         for pk, verdict in verdicts.items():
-            composite = None if verdict.composite is None else round(verdict.composite, 4)
-            if spoken[pk].composite != composite:
+            if spoken[pk].composite != verdict.composite:
                 # The time of measuring stays.
-                Scorecard.objects.filter(pk=pk).update(composite=composite)
+                Scorecard.objects.filter(pk=pk).update(composite=verdict.composite)
 
 
 def _models_key(bundle: Bundle, listener: Bundle | None, run: TrainingRun) -> str:

@@ -21,7 +21,7 @@ from training.services import (
     comparison_outcome,
     comparison_vote,
     comparison_wav,
-    epochs_heard,
+    contenders_heard,
 )
 from xttsproject.http import bytes_response
 from xttsproject.lib.errors import DomainError
@@ -34,7 +34,12 @@ def compare(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The next pair. Never kept by the browser: going back shows what is open now, not what has its vote."""
     run = _visible(request, pk)
     among = _among(request.GET)
-    context: dict[str, Any] = {"run": run, "among": among, "query": _query(among), "epochs": epochs_heard(run=run)}
+    context: dict[str, Any] = {
+        "run": run,
+        "among": among,
+        "query": _query(among),
+        "contenders": contenders_heard(run=run),
+    }
     try:
         context["turn"] = comparison_next(run=run, voter=request.user, among=among)
     except DomainError as error:
@@ -88,8 +93,8 @@ def _comparisons(request: HttpRequest) -> Any:
 
 
 def _among(values: Any) -> Sequence[int]:
-    """``?among=0&among=3``; what is no number is told by its absence from the run."""
-    return sorted({int(value) for value in values.getlist("among") if value.isdecimal() and len(value) < 9})
+    """``?among=0&among=17``, keys of checkpoints; what is no number is told by its absence from the run."""
+    return sorted({int(value) for value in values.getlist("among") if value.isdecimal() and len(value) < 19})
 
 
 def _query(among: Sequence[int]) -> str:

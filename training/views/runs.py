@@ -37,6 +37,7 @@ from training.services import (
     run_delete,
     run_log_tail,
     run_preflight,
+    run_recommendation,
     run_resume,
     run_scoreboard,
 )
@@ -103,6 +104,7 @@ def run_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "board_url": run_address(settings.TENSORBOARD_URL, str(run.pk)),
         "references": range(len(_references(request, run))),
         "scoreboard": run_scoreboard(run=run),
+        "recommendation": run_recommendation(run=run),
         "scoring": latest_job(subject=run, user=request.user, kind=SCORE),
         "average_job": latest_job(subject=run, user=request.user, kind=AVERAGE),
         **_rows(run),
@@ -309,7 +311,8 @@ def _initial(request: HttpRequest) -> dict[str, Any]:
 
 def _rows(run: TrainingRun) -> dict[str, Any]:
     """The checkpoints with their samples, and the base model's samples."""
-    checkpoints = list(Checkpoint.objects.filter(run=run).prefetch_related("samples").order_by("-kind", "epoch"))
+    found = Checkpoint.objects.filter(run=run).with_recommended().prefetch_related("samples")
+    checkpoints = list(found.in_order())
     base = list(EpochSample.objects.filter(run=run, epoch=0).order_by("prompt_index"))
     spoken = [*base, *(sample for checkpoint in checkpoints for sample in checkpoint.samples.all())]
     for sample in spoken:

@@ -176,9 +176,9 @@ class MainJob:
             sound = self.maker.bytes("GET", sample["audio"]).content
             if sound[:4] != b"RIFF":
                 raise StageError(f"The sample of epoch {sample['epoch']} is no WAV file.")
-        best = next((row for row in checkpoints if row["is_best"]), checkpoints[-1])
+        best = next((row for row in checkpoints if row["is_recommended"]), checkpoints[-1])
         best["told"] = (
-            f"{len(checkpoints)} beside the base model, taken: epoch {best['epoch']} ({best['bytes'] / 1e6:.2f} MB)"
+            f"{len(checkpoints)} beside the base model, taken: {best['label']} ({best['bytes'] / 1e6:.2f} MB)"
         )
         return dict(best)
 
