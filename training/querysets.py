@@ -62,6 +62,10 @@ class CheckpointQuerySet(OwnedQuerySet["Checkpoint"]):
         """Run by run, those after its epochs first, oldest first, then averages."""
         return self.order_by("run", *IN_ORDER)
 
+    def recommended(self) -> Self:
+        """Of each run the one that a voice is best made of."""
+        return self.filter(pk=_recommended("run"))
+
     def with_recommended(self) -> Self:
         """Adds is_recommended: whether a voice is best made of it, of all checkpoints of its run."""
         chosen = models.Q(pk=_recommended("run"))

@@ -176,7 +176,7 @@ def _pairs(samples: Iterable[EpochSample]) -> list[tuple[EpochSample, EpochSampl
 
 def _deal(run: TrainingRun, voter: Any, free: list[tuple[EpochSample, EpochSample]]) -> Preference:
     given = Preference.objects.filter(run=run).given()
-    heard = Counter(given.values_list("earlier__checkpoint", "later__checkpoint"))
+    heard: Counter[Any] = Counter(given.values_list("earlier__checkpoint", "later__checkpoint"))
     fewest = min(heard[earlier.checkpoint_id, later.checkpoint_id] for earlier, later in free)
     least = [pair for pair in free if heard[pair[0].checkpoint_id, pair[1].checkpoint_id] == fewest]
     earlier, later = _random.choice(least)

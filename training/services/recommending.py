@@ -21,8 +21,8 @@ def run_recommendation(*, run: TrainingRun) -> Recommendation | None:
 
     Of those alone whose weights are there, since a voice is to be made of it.
     """
-    rows = Checkpoint.objects.filter(run=run).with_recommended().select_related("run", "scorecard")
-    checkpoint = rows.filter(is_recommended=True).first()
+    rows = Checkpoint.objects.filter(run=run).recommended().select_related("run", "scorecard")
+    checkpoint = rows.first()
     if checkpoint is None:
         return None
     card = getattr(checkpoint, "scorecard", None)
