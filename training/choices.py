@@ -31,6 +31,13 @@ class Schedule(models.TextChoices):
     CONSTANT = "constant", "Constant"
 
 
+class StopOn(models.TextChoices):
+    """The words are those of training.engine.spec.STOP_ON."""
+
+    LOSS = "loss", "The validation loss"
+    SCORE = "score", "The score of the samples"
+
+
 class CheckpointKind(models.TextChoices):
     EPOCH = "epoch", "After an epoch"
     AVERAGE = "average", "Average of several"

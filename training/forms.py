@@ -8,7 +8,7 @@ from django import forms
 from django.conf import settings
 
 from datasets.models import DatasetVersion
-from training.choices import Precision
+from training.choices import Precision, StopOn
 from training.services import RunValues
 from xttsproject.accounts.models import Visibility
 from xttsproject.bundles.manifest import list_bundles
@@ -68,13 +68,22 @@ class RunForm(forms.Form):
     early_stopping_patience = forms.IntegerField(
         required=False,
         label="Stop early after",
-        help_text="Epochs without a better validation loss, after which the run ends. Empty: it makes all its epochs.",
+        help_text="Epochs without anything better, after which the run ends. Empty: it makes all its epochs.",
+    )
+    early_stopping_on = forms.ChoiceField(
+        choices=StopOn.choices,
+        required=False,
+        initial=_DEFAULTS.early_stopping_on,
+        label="Stop early by",
+        help_text="The score is of similarity, length, loudness and silence, measured after every epoch; whether the "
+        "words are right is measured when the run has ended.",
     )
     early_stopping_min_delta = forms.FloatField(
         required=False,
         initial=_DEFAULTS.early_stopping_min_delta,
         label="Better by at least",
-        help_text="How far the validation loss has to fall below its best for an epoch to count as better.",
+        help_text="How far the loss has to fall below its best, or the score to rise above it, for an epoch to count "
+        "as better.",
         widget=forms.NumberInput(attrs={"step": "any"}),
     )
     prompt = forms.CharField(
@@ -119,6 +128,7 @@ class RunForm(forms.Form):
             seed=chosen["seed"],
             keep_best=chosen["keep_best"],
             early_stopping_patience=chosen["early_stopping_patience"],
+            early_stopping_on=chosen["early_stopping_on"] or _DEFAULTS.early_stopping_on,
             early_stopping_min_delta=chosen["early_stopping_min_delta"] or 0.0,
             prompts=[chosen["prompt"]] if chosen["prompt"] else [],
             fixed_prompts=chosen["fixed_prompts"],

@@ -122,12 +122,12 @@ def test_real_clips_become_a_voice_that_speaks(portal, shared_data, people, api_
     assert rate == 24_000
     assert len(sound) > rate * 0.5
     assert 0.003 < np.sqrt(np.mean(sound**2)) < 0.7
-    # The voice speaks as the sample did by which its checkpoint was chosen, up to rounding: training and speech may
-    # compute with other numbers of threads.
+    # The voice speaks as the sample did by which its checkpoint was chosen, up to rounding: the sample was spoken in a
+    # batch with others, and training and speech may compute with other numbers of threads.
     sample = best["samples"][0]
     heard = b"".join(maker.get(sample["audio"]).streaming_content)
     repeated = maker.post("/v1/audio/speech", {**wanted, "seed": sample["seed"]}).content
-    np.testing.assert_allclose(wav_of(repeated)[1], wav_of(heard)[1], rtol=0, atol=2 / 32768)
+    np.testing.assert_allclose(wav_of(repeated)[1], wav_of(heard)[1], rtol=0, atol=1e-3)
     again = maker.post("/v1/audio/speech", wanted)
     assert again.content == answer.content, "one seed, one sound"
 

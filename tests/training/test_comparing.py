@@ -408,11 +408,11 @@ def test_comparing_over_the_api(people: Any, run: TrainingRun, api_for: Any) -> 
     assert told["standings"][0] == {
         "checkpoint": won.checkpoint_id,
         "epoch": won.epoch,
-        "label": won.checkpoint.label if won.checkpoint else "base model",
+        "title": won.checkpoint.label if won.checkpoint else "base model",
         "share": told["standings"][0]["share"],
         "votes": 1,
     }
-    assert told["pairs"][0]["earlier"] == {"checkpoint": None, "epoch": 0, "label": "base model"}
+    assert told["pairs"][0]["earlier"] == {"checkpoint": None, "epoch": 0, "title": "base model"}
 
 
 def test_the_api_keeps_comparisons_apart(people: Any, run: TrainingRun, api_for: Any) -> None:

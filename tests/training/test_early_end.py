@@ -33,6 +33,31 @@ def test_the_form_and_the_api_take_patience(tiny: Path, people: Any, page_for: A
     assert "got 0" in error["message"]
 
 
+def test_the_form_and_the_api_let_the_score_decide(tiny: Path, people: Any, page_for: Any, api_for: Any) -> None:
+    version = frozen_version(people.tom, clips=6)
+    body = form_of(version, early_stopping_patience="3", early_stopping_on="score", prompt="Say this.")
+    assert page_for(people.tom).post("/runs/new/", body).status_code == 302
+    assert TrainingRun.objects.get().spec["early_stopping_on"] == "score"
+    asked = {"name": "Two", "version": str(version.pk), "early_stopping_patience": 2, "early_stopping_on": "score"}
+    made = api_for(people.tom).post("/api/v1/training-runs/", asked).json()
+    assert made["spec"]["early_stopping_on"] == "score"
+    assert "after 2 epochs without a better score" in page_for(people.tom).get(f"/runs/{made['id']}/").content.decode()
+    # Without a patience nothing is watched, and the loss is what is watched by default.
+    assert page_for(people.tom).post("/runs/new/", form_of(version, name="Three")).status_code == 302
+    assert TrainingRun.objects.get(name="Three").spec["early_stopping_on"] == "loss"
+
+
+def test_the_curve_of_the_scores_is_that_of_the_log(people: Any, api_for: Any) -> None:
+    run = RunFactory(owner=people.tom)
+    log = Log(run)
+    log.started()
+    for epoch, score in ((0, 0.4), (1, 0.5), (2, 0.7)):
+        log.writer.write(ev.SCORE, epoch=epoch, score=score, figures={}, own={})
+    run_ingest_events(run=run)
+    told = api_for(people.tom).get(f"/api/v1/training-runs/{run.pk}/curves/").json()["scores"]
+    assert told == {"epoch": [0, 1, 2], "score": [0.4, 0.5, 0.7]}
+
+
 def test_patience_without_validation_clips_is_refused_beside_its_field(tiny: Path, people: Any, page_for: Any) -> None:
     # A single clip can only be trained on.
     version = frozen_version(people.tom, clips=1)

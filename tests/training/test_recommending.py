@@ -35,7 +35,7 @@ def score(run: TrainingRun, **composites: float) -> None:
 
 
 def chosen(run: TrainingRun) -> list[str]:
-    return [row.label for row in Checkpoint.objects.filter(run=run).with_recommended() if row.is_recommended]
+    return [row.label for row in Checkpoint.objects.filter(run=run).recommended()]
 
 
 def test_the_lowest_loss_is_recommended_until_something_is_scored(run: TrainingRun) -> None:
@@ -96,7 +96,7 @@ def test_page_forms_admin_and_api_say_the_same(people: Any, run: TrainingRun, pa
     assert "Evening, epoch 3 (recommended)" in str(VoiceForm(user=people.tom)["checkpoint"])
     assert api.get(f"/api/v1/training-runs/{run.pk}/").json()["recommended_checkpoint"] == best.pk
     rows = api.get("/api/v1/checkpoints/", {"run": str(run.pk)}).json()["results"]
-    assert {row["label"]: (row["is_recommended"], row["is_best"]) for row in rows} == {
+    assert {row["title"]: (row["is_recommended"], row["is_best"]) for row in rows} == {
         "epoch 1": (False, False), "epoch 2": (False, True), "epoch 3": (True, False)
     }  # fmt: skip
     cells = page.get("/admin/training/checkpoint/").content.decode().split('class="field-recommended')[1:]

@@ -355,7 +355,7 @@ def test_the_scores_over_the_api(people: Any, scored: TrainingRun, api_for: Any)
     assert [each["checkpoint"] for each in told["disagreement"]] == [first.pk, second.pk]
     assert told["counted"] == ["similarity", "character_error_rate"]
     row = next(row for row in told["rows"] if row["epoch"] == 2)
-    assert (row["subject"], row["label"]) == ("checkpoint", "Epoch 2")
+    assert (row["subject"], row["title"]) == ("checkpoint", "Epoch 2")
     assert {cell["name"]: cell["value"] for cell in row["figures"]}["character_error_rate"] == 0.6
     assert {figure["name"]: figure["direction"] for figure in told["figures"]}["similarity"] == "higher"
     answer = api.post(f"/api/v1/training-runs/{scored.pk}/score/")

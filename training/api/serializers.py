@@ -9,7 +9,7 @@ from rest_framework.reverse import reverse
 
 from datasets.api.serializers import VisiblePrimaryKeyField
 from datasets.models import DatasetVersion
-from training.choices import Precision, Schedule, Vote
+from training.choices import Precision, Schedule, StopOn, Vote
 from training.models import Checkpoint, CheckpointExport, EpochSample, Preference, TrainingRun
 from training.services import RunValues, Scoreboard
 from xttsproject.accounts.models import Visibility
@@ -86,7 +86,7 @@ class CheckpointSerializer(serializers.ModelSerializer[Checkpoint]):
 
     samples = EpochSampleSerializer(many=True, read_only=True)
     download = serializers.SerializerMethodField(help_text="Where the adapter's safetensors file is fetched.")
-    label = serializers.CharField(read_only=True)
+    title = serializers.CharField(source="label", read_only=True)
     is_best = serializers.BooleanField(read_only=True, help_text="Lowest validation loss of its run.")
     is_recommended = serializers.BooleanField(
         read_only=True,
@@ -101,7 +101,7 @@ class CheckpointSerializer(serializers.ModelSerializer[Checkpoint]):
             "kind",
             "epoch",
             "averaged",
-            "label",
+            "title",
             "step",
             "path",
             "bytes",
@@ -224,7 +224,13 @@ class TrainingRunCreateSerializer(serializers.Serializer[TrainingRun]):
     early_stopping_patience = serializers.IntegerField(
         default=_DEFAULTS.early_stopping_patience,
         allow_null=True,
-        help_text="Epochs without a better validation loss after which the run ends; null: it makes all its epochs.",
+        help_text="Epochs without anything better after which the run ends; null: it makes all its epochs.",
+    )
+    early_stopping_on = serializers.ChoiceField(
+        choices=StopOn.choices,
+        default=_DEFAULTS.early_stopping_on,
+        help_text="What has to get better: the validation loss, or the score of the samples (similarity, length, "
+        "loudness and silence, without character errors).",
     )
     early_stopping_min_delta = serializers.FloatField(
         default=_DEFAULTS.early_stopping_min_delta, help_text="How far below its best counts as better."
@@ -267,6 +273,13 @@ class EpochCurveSerializer(serializers.Serializer[Any]):
     validation_loss_mel = serializers.ListField(child=serializers.FloatField(allow_null=True))
 
 
+class ScoreCurveSerializer(serializers.Serializer[Any]):
+    """Equally long lists: what the samples scored epoch by epoch, 0 being the base model."""
+
+    epoch = serializers.ListField(child=serializers.IntegerField())
+    score = serializers.ListField(child=serializers.FloatField())
+
+
 class CurvesSerializer(serializers.Serializer[Any]):
     state = serializers.CharField()
     base_validation_loss = serializers.FloatField(allow_null=True)
@@ -274,6 +287,7 @@ class CurvesSerializer(serializers.Serializer[Any]):
     base_validation_loss_mel = serializers.FloatField(allow_null=True)
     steps = StepCurveSerializer()
     epochs = EpochCurveSerializer()
+    scores = ScoreCurveSerializer()
 
 
 class ComparisonSerializer(serializers.ModelSerializer[Preference]):
@@ -327,7 +341,7 @@ class ContenderSerializer(serializers.Serializer[Any]):
 
     checkpoint = serializers.IntegerField(allow_null=True)
     epoch = serializers.IntegerField()
-    label = serializers.CharField()
+    title = serializers.CharField(source="label")
 
 
 class PairResultSerializer(serializers.Serializer[Any]):
@@ -348,7 +362,7 @@ class PairResultSerializer(serializers.Serializer[Any]):
 class StandingSerializer(serializers.Serializer[Any]):
     checkpoint = serializers.IntegerField(source="contender.checkpoint", allow_null=True)
     epoch = serializers.IntegerField(source="contender.epoch")
-    label = serializers.CharField(source="contender.label")
+    title = serializers.CharField(source="contender.label")
     share = serializers.FloatField(help_text="Chance to be preferred to a middling sample (Bradley-Terry).")
     votes = serializers.IntegerField()
 
@@ -372,7 +386,7 @@ class ScoreRowSerializer(serializers.Serializer[Any]):
     subject = serializers.CharField(source="card.subject")
     epoch = serializers.IntegerField(source="card.epoch")
     checkpoint = serializers.IntegerField(source="card.checkpoint_id", allow_null=True)
-    label = serializers.CharField(source="name")
+    title = serializers.CharField(source="name")
     composite = serializers.FloatField(allow_null=True)
     validation_loss = serializers.FloatField(source="loss", allow_null=True)
     is_best = serializers.BooleanField()

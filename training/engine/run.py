@@ -25,6 +25,7 @@ from training.engine.checkpoint import CheckpointFacts, Losses, Position
 from training.engine.dataset import Dataset, read_dataset
 from training.engine.features import ClipFeatures, prepare
 from training.engine.fit import EpochProgress, Fit, Split, StepFacts, build_accelerator, steps_per_epoch
+from training.engine.hearing import Hearing
 from training.engine.launch import EVENTS, TENSORBOARD
 from training.engine.model import Base, BundleAnalyser, open_base
 from training.engine.sampling import BASE_EPOCH, SampleFacts, check_prompts, speak_samples
@@ -69,6 +70,7 @@ class Run:
         self._told = _already_told(spec)
         self._at = EpochProgress(1, 0)
         self._usage_told = -math.inf
+        self._hearing: Hearing | None = None
 
     def execute(self) -> None:
         """Train to the end. DomainError for what a person can mend, Cancelled when asked to stop."""
@@ -118,6 +120,8 @@ class Run:
             if position and position.pieces > 1:
                 self._fit.pieces = position.pieces
                 self._tell_smaller()
+        if spec.stops_on_score:
+            self._hearing = Hearing(spec, dataset, self._device, self._events)
         self._speak(BASE_EPOCH)
         at = self._at
         with SummaryWriter(
@@ -209,6 +213,8 @@ class Run:
             self._events.write(ev.SAMPLE, **asdict(facts))
 
         speak_samples(self.spec, epoch, adapter, self._device, self._progress, on_sample, done)
+        if self._hearing:
+            self._hearing.measure(epoch, self._progress)
 
     # -- what is kept ---------------------------------------------------------------------------------------------
 
@@ -252,6 +258,9 @@ class Run:
         if patience is None:
             return False
         losses = [facts.validation.total for facts in self._facts(done).values() if facts.validation]
+        if self._hearing:
+            # A score that rises is as a loss that falls.
+            losses = [-score for score in self._hearing.scores(done)]
         return patience_ran_out(losses, patience, self.spec.early_stopping_min_delta)
 
     def _build_fit(self, dataset: Dataset, found: list[ClipFeatures], base: Base, accelerator: Any) -> Fit:

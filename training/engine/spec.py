@@ -15,6 +15,7 @@ from xttsproject.lib.files import write_json
 
 SCHEDULES = ("cosine", "linear", "constant")
 PRECISIONS = ("fp32", "bf16", "fp16")
+STOP_ON = ("loss", "score")
 LORA_TARGETS = ("c_attn", "c_proj", "c_fc")
 """The three kinds of projection in a GPT-2 block. ``c_proj`` names two of them: attention's and the MLP's."""
 
@@ -89,7 +90,8 @@ class TrainSpec:
     holds what is computed once per clip and model; runs that share it share the work (default: within the run).
     ``keep_best`` is how many checkpoints keep their weights, besides the last one, pinned ones and those in use; None
     keeps all. After ``early_stopping_patience`` epochs in which the validation loss has not fallen by more than
-    ``early_stopping_min_delta`` below its best, the run ends (None: it does not). ``threads`` is for the CPU, None lets
+    ``early_stopping_min_delta`` below its best, the run ends (None: it does not); ``early_stopping_on`` ``score``
+    watches what the epoch samples score instead (:mod:`training.engine.hearing`). ``threads`` is for the CPU, None lets
     torch choose. ``code_noise`` is the share of the codes read that are false, so that the model forgives its own
     slips: a small model needs it.
     """
@@ -116,6 +118,7 @@ class TrainSpec:
     keep_best: int | None = 10
     early_stopping_patience: int | None = None
     early_stopping_min_delta: float = 0.0
+    early_stopping_on: str = "loss"
     sample_prompts: tuple[Prompt, ...] = ()
     reference_clips: tuple[Path, ...] = ()
     threads: int | None = None
@@ -142,6 +145,12 @@ class TrainSpec:
         if self.early_stopping_patience is not None:
             _check_number("early_stopping_patience", self.early_stopping_patience, 1, 100_000, whole=True)
         _check_number("early_stopping_min_delta", self.early_stopping_min_delta, 0, 100)
+        _check_choice("early_stopping_on", self.early_stopping_on, STOP_ON)
+        if self.stops_on_score and not self.sample_prompts:
+            raise _refuse(
+                "early_stopping_on",
+                "Stopping on the score needs samples to measure: name a prompt, or stop on the loss.",
+            )
         if self.threads is not None:
             _check_number("threads", self.threads, 1, 4096, whole=True)
         _check_choice("schedule", self.schedule, SCHEDULES)
@@ -164,6 +173,10 @@ class TrainSpec:
     def _check_path(name: str, value: object) -> None:
         if not isinstance(value, Path) or value == Path():
             raise _refuse(name, f"{name} must be a path, got {value!r}.")
+
+    @property
+    def stops_on_score(self) -> bool:
+        return self.early_stopping_patience is not None and self.early_stopping_on == "score"
 
     @property
     def features_folder(self) -> Path:

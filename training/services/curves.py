@@ -40,6 +40,15 @@ class EpochCurve:
 
 
 @dataclass(frozen=True)
+class ScoreCurve:
+    """Equally long lists: what the samples scored while the run was at work; epoch 0 is the base model. Empty where
+    the run does not stop on the score."""
+
+    epoch: list[int] = field(default_factory=list)
+    score: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class Curves:
     """``base_validation_loss…`` are the untrained model's: where the curves begin."""
 
@@ -49,6 +58,7 @@ class Curves:
     base_validation_loss_mel: float | None
     steps: StepCurve
     epochs: EpochCurve
+    scores: ScoreCurve
 
 
 def run_curves(*, run: TrainingRun, points: int = MAX_POINTS) -> Curves:
@@ -59,6 +69,7 @@ def run_curves(*, run: TrainingRun, points: int = MAX_POINTS) -> Curves:
     """
     steps: dict[int, dict[str, Any]] = {}
     epochs: dict[int, dict[str, Any]] = {}
+    scores: dict[int, float] = {}
     fresh_start = False
     for event in _events(run.folder / EVENTS):
         if event.kind == ev.STARTED:
@@ -71,6 +82,8 @@ def run_curves(*, run: TrainingRun, points: int = MAX_POINTS) -> Curves:
             steps[event.data["step"]] = event.data
         elif event.kind == ev.EPOCH:
             epochs[event.data["epoch"]] = event.data
+        elif event.kind == ev.SCORE:
+            scores[event.data["epoch"]] = event.data["score"]
     rows = [epochs[epoch] for epoch in sorted(epochs)]
     base = run.facts.get("base_validation") or {}
     return Curves(
@@ -87,6 +100,7 @@ def run_curves(*, run: TrainingRun, points: int = MAX_POINTS) -> Curves:
             validation_loss_text=[row.get("validation_loss_text") for row in rows],
             validation_loss_mel=[row.get("validation_loss_mel") for row in rows],
         ),
+        scores=ScoreCurve(epoch=sorted(scores), score=[scores[epoch] for epoch in sorted(scores)]),
     )
 
 

@@ -66,6 +66,7 @@ class RunValues:
     keep_best: int | None = TrainSpec.keep_best
     early_stopping_patience: int | None = TrainSpec.early_stopping_patience
     early_stopping_min_delta: float = TrainSpec.early_stopping_min_delta
+    early_stopping_on: str = TrainSpec.early_stopping_on
     precision: str = TrainSpec.precision
     prompts: Sequence[str] = ()
     fixed_prompts: bool = True
@@ -113,8 +114,8 @@ def spec_build(*, version: DatasetVersion, bundle: Bundle, values: RunValues) ->
     if spec.early_stopping_patience is not None and not version.clips_validation:
         raise DomainError(
             "validation_missing",
-            f"Early stopping watches the validation loss, and {version} has no validation clips; leave the patience "
-            "empty, or freeze the dataset with a validation share.",
+            f"Early stopping is decided by validation clips, and {version} has no validation clips; leave the "
+            "patience empty, or freeze the dataset with a validation share.",
             field="early_stopping_patience",
         )
     speaks = read_config(bundle.path).languages

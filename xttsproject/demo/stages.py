@@ -178,7 +178,7 @@ class MainJob:
                 raise StageError(f"The sample of epoch {sample['epoch']} is no WAV file.")
         best = next((row for row in checkpoints if row["is_recommended"]), checkpoints[-1])
         best["told"] = (
-            f"{len(checkpoints)} beside the base model, taken: {best['label']} ({best['bytes'] / 1e6:.2f} MB)"
+            f"{len(checkpoints)} beside the base model, taken: {best['title']} ({best['bytes'] / 1e6:.2f} MB)"
         )
         return dict(best)
 
