@@ -26,7 +26,7 @@ def run(people: Any) -> TrainingRun:
 
 
 def facts(page: Any, run: TrainingRun) -> str:
-    return page.get(f"/runs/{run.pk}/facts/").content.decode().replace("\xa0", " ")
+    return str(page.get(f"/runs/{run.pk}/facts/").content.decode()).replace("\xa0", " ")
 
 
 def test_the_figures_name_rate_and_memory_of_a_processor(people: Any, page_for: Any, run: TrainingRun) -> None:
