@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,15 @@ def test_others_voices_are_neither_used_nor_named_until_they_are_shared(db, peop
     assert "“Benedict”" in refused(people.anna, vera, "One. [voice: Benedikt] Two.").message
     plan = script_plan(user=people.anna, voice=vera, text="One. [voice: BENEDICT] Two.")
     assert plan.voices == [vera, theirs]
+
+
+def test_a_name_longer_than_any_is_refused_in_a_short_sentence_and_at_once(db, people):
+    vera = VoiceFactory(owner=people.anna, name="Vera" * 30)
+    started = time.process_time()
+    error = refused(people.anna, vera, f"[voice: {'Vera ' * 900}] Hello.")
+    assert time.process_time() - started < 1.0
+    assert error.code == "voice_unknown"
+    assert len(error.message) < 400
 
 
 def test_a_name_that_two_voices_could_have_is_refused_with_their_ids(db, people):

@@ -11,9 +11,11 @@ from django.utils.text import slugify
 
 from voices.models import Voice
 from xttsproject.lib.errors import DomainError
+from xttsproject.xtts.text import shorten
 
 # How alike a name must be to be suggested: "Veera" is to "Vera", "Mum" is not to "Tom".
 _ALIKE = 0.6
+_LONGEST_NAME = 120
 
 
 def voice_find(*, user: Any, given: str, field: str = "voice") -> Voice:
@@ -33,6 +35,8 @@ def voice_find(*, user: Any, given: str, field: str = "voice") -> Voice:
     own = [voice for voice in named if voice.owner_id == user.pk]
     found = own or named
     if not found:
+        # What is longer than any name is like none, and comparing it would take its time.
+        given = shorten(given, _LONGEST_NAME)
         names = {voice.name.casefold(): voice.name for voice in visible}
         near = difflib.get_close_matches(given.casefold(), names, n=1, cutoff=_ALIKE)
         hint = f"did you mean “{names[near[0]]}”?" if near else "see the list of voices."

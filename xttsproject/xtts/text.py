@@ -69,6 +69,11 @@ def spoken_form(sentence: str) -> str:
     return plain.strip(" '()[]-,;:").rstrip(".。।").rstrip(" '()[]-,;:")
 
 
+def shorten(text: str, longest: int = 60) -> str:
+    """Quote of a text for messages."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
 def is_speakable(text: str) -> bool:
     """Whether there is a letter or a digit in it."""
     return any(sign.isalnum() for sign in text)

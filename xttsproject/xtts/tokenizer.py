@@ -8,7 +8,7 @@ from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
 
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.languages import LANGUAGES, validate_language
-from xttsproject.xtts.text import spoken_form
+from xttsproject.xtts.text import shorten, spoken_form
 
 
 class Tokenizer:
@@ -76,8 +76,3 @@ class Tokenizer:
         trainer and inference both keep the stop, and users of theirs hear babble after it.
         """
         return self.encode(spoken_form(text), language)
-
-
-def shorten(text: str, longest: int = 60) -> str:
-    """Quote of a text for messages."""
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
