@@ -14,6 +14,7 @@ from training.models import Checkpoint
 from voices.models import LexiconEntry, Voice
 from voices.services.scripts import pauses_of
 from xttsproject.accounts.models import Visibility
+from xttsproject.bundles.manifest import list_bundles
 from xttsproject.xtts.script import AUTO
 from xttsproject.xtts.types import LONGEST_PAUSE, Pauses
 
@@ -29,6 +30,9 @@ class VoiceForm(ServiceForm):
     name = forms.CharField(max_length=120)
     checkpoint = CheckpointChoice(
         queryset=Checkpoint.objects.none(), required=False, empty_label="Base model", label="Model that speaks"
+    )
+    bundle = forms.ChoiceField(
+        label="Which base model", required=False, help_text="Used where the base model speaks and no checkpoint."
     )
     speaker = forms.ModelChoiceField(
         queryset=Speaker.objects.none(),
@@ -60,6 +64,13 @@ class VoiceForm(ServiceForm):
             .select_related("run__version__dataset__speaker")
             .order_by("-run__created_at", "-kind", "epoch")
         )
+        bundle: Any = self.fields["bundle"]
+        default = str(settings.XTTS_BUNDLE)
+        names = [each.path.name for each in list_bundles(settings.MODELS_DIR) if each.kind == "xtts"]
+        bundle.choices = [
+            ("", f"The portal's own: {default}"),
+            *((name, name) for name in names if name != default),
+        ]
         speakers: Any = self.fields["speaker"]
         speakers.queryset = Speaker.objects.visible_to(user)
 

@@ -8,11 +8,27 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.template.defaultfilters import filesizeformat
+from django.urls import Resolver404, resolve
 
 from xttsproject.accounts.api.errors import body
 
 # Fields, boundaries and headers around the file itself.
 _MARGIN = 1024 * 1024
+
+
+# Routes that take models, by name.
+_TAKING_MODELS = {"library:import-add", "model-import-list"}
+
+
+def _limit_of(path: str) -> tuple[int, str]:
+    """The most bytes that an address takes, and what to do with more."""
+    try:
+        name = resolve(path).view_name
+    except Resolver404:
+        name = ""
+    if name in _TAKING_MODELS:
+        return settings.MODEL_UPLOAD_MAX_BYTES, "put the file into the models' inbox on the server and name it there"
+    return settings.UPLOAD_MAX_BYTES, "upload a shorter recording, or only its sound"
 
 
 class UploadLimitMiddleware:
@@ -30,14 +46,13 @@ class UploadLimitMiddleware:
         except ValueError:
             length = 0
         if length > settings.UPLOAD_MAX_BYTES + _MARGIN:
-            return self._refuse(request, length)
+            limit, instead = _limit_of(request.path_info)
+            if length > limit + _MARGIN:
+                return self._refuse(request, length, limit, instead)
         return self.get_response(request)
 
-    def _refuse(self, request: HttpRequest, length: int) -> HttpResponse:
-        sentence = (
-            f"The upload has {filesizeformat(length)}, but {filesizeformat(settings.UPLOAD_MAX_BYTES)} are the limit; "
-            "upload a shorter recording, or only its sound."
-        )
+    def _refuse(self, request: HttpRequest, length: int, limit: int, instead: str) -> HttpResponse:
+        sentence = f"The upload has {filesizeformat(length)}, but {filesizeformat(limit)} are the limit; {instead}."
         if request.path.startswith(("/api/", "/v1/")):
             return JsonResponse(body(sentence, code="too_large", param="file", http=413), status=413)
         return render(request, "413.html", {"sentence": sentence}, status=413)

@@ -22,6 +22,12 @@ ENVIRONMENT = env = Environment(BASE_DIR / ".env")
 env.section("Where things lie")
 DATA_ROOT = env.path("DATA_ROOT", "var", "Everything written at run time lies below this folder.", base=BASE_DIR)
 MODELS_DIR = env.path("MODELS_DIR", "models", "Model bundles, one folder each; relative to DATA_ROOT.", base=DATA_ROOT)
+MODELS_INBOX = env.path(
+    "MODELS_INBOX",
+    "inbox",
+    "Folder that models may be imported from without an upload, if it is there; relative to DATA_ROOT.",
+    base=DATA_ROOT,
+)
 MEDIA_ROOT = DATA_ROOT / "media"
 RUNS_DIR = DATA_ROOT / "runs"
 CACHE_DIR = DATA_ROOT / "cache"
@@ -104,6 +110,12 @@ INGEST_ALLOW_PRIVATE_HOSTS = env.boolean(
 env.section("Models and speech")
 MODEL_HUB_URL = env.url(
     "MODEL_HUB_URL", "https://huggingface.co", "The model hub that `manage.py models download` asks."
+)
+MODEL_UPLOAD_MAX_BYTES = env.integer(
+    "MODEL_UPLOAD_MAX_BYTES",
+    8 * 1024**3,
+    "Largest upload of a model, in bytes; a trainer's checkpoint has 5 GB. Larger ones go into MODELS_INBOX.",
+    minimum=1,
 )
 XTTS_BUNDLE = env.text("XTTS_BUNDLE", "tiny", "The XTTS bundle in MODELS_DIR that speaks and is fine-tuned.")
 WHISPER_BUNDLE = env.text("WHISPER_BUNDLE", "tiny-whisper", "The Whisper bundle in MODELS_DIR that transcribes.")
@@ -219,6 +231,7 @@ INSTALLED_APPS = [
     "datasets",
     "training",
     "voices",
+    "xttsproject.library",
 ]
 
 MIDDLEWARE = [

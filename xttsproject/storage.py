@@ -4,10 +4,12 @@ Below DATA_ROOT::
 
     portal.sqlite3, secret.key
     models/<bundle>/                    model bundles (see xttsproject.bundles)
+    inbox/                              models that may be imported without an upload
     media/recordings/<id>/              original.<suffix> as it came, master.wav (mono 24 kHz PCM16),
                                         captions.<language>[.auto].vtt,
                                         prints/<segment>.npz (what clips are compared by)
     media/imports/<id>/                 a dataset that is being imported: dataset.zip as it was uploaded, parts/
+    media/model-imports/<id>/           a model that is being imported, as it was uploaded
     media/datasets/<id>/                a frozen dataset version: manifest.jsonl, clips/*.wav
     media/exports/<version id>/<form>.zip
     media/voices/<id>/                  reference clips and conditioning.safetensors
@@ -37,6 +39,10 @@ def recording_master(source_id: UUID) -> Path:
 
 def import_dir(import_id: UUID) -> Path:
     return Path(settings.MEDIA_ROOT, "imports", str(import_id))
+
+
+def model_import_dir(import_id: UUID) -> Path:
+    return Path(settings.MEDIA_ROOT, "model-imports", str(import_id))
 
 
 def recording_prints(source_id: UUID) -> Path:

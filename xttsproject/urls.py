@@ -5,10 +5,12 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from xttsproject import views
+from xttsproject.library.views import bundle_list
 
 urlpatterns = [
     path("", views.home, name="home"),
-    path("models/", views.models, name="models"),
+    path("models/", bundle_list, name="models"),
+    path("models/", include("xttsproject.library.urls")),
     path("healthz", views.healthz, name="healthz"),
     path("profile/", include("xttsproject.accounts.urls")),
     path("accounts/", include("allauth.urls")),
@@ -24,6 +26,7 @@ urlpatterns = [
     path("api/v1/", include("datasets.api.urls")),
     path("api/v1/", include("training.api.urls")),
     path("api/v1/", include("voices.api.urls")),
+    path("api/v1/", include("xttsproject.library.api.urls")),
     path("v1/", include("voices.api.openai_urls")),
     path("metrics", views.metrics, name="metrics"),
 ]

@@ -17,7 +17,6 @@ from datasets.models import DatasetVersion, Segment, SourceVideo
 from training.models import Checkpoint, TrainingRun
 from voices.models import Synthesis, Voice
 from xttsproject.accounts.api.errors import body
-from xttsproject.bundles.manifest import Bundle, list_bundles
 from xttsproject.jobs.models import Job
 
 
@@ -41,13 +40,6 @@ def home(request: HttpRequest) -> HttpResponse:
             "jobs": Job.objects.visible_to(user)[:6],
         },
     )
-
-
-@login_required
-def models(request: HttpRequest) -> HttpResponse:
-    """The model bundles on this machine, which of them are in use, and their licences."""
-    bundles: list[Bundle] = list_bundles(settings.MODELS_DIR)
-    return render(request, "models.html", {"bundles": bundles, "used": {settings.XTTS_BUNDLE, settings.WHISPER_BUNDLE}})
 
 
 @require_safe

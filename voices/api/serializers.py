@@ -87,6 +87,12 @@ class VoiceCreateSerializer(serializers.Serializer[Voice]):
     checkpoint = VisiblePrimaryKeyField(
         queryset=Checkpoint.objects.select_related("run__version__dataset__speaker"), required=False, allow_null=True
     )
+    bundle = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=80,
+        help_text="The XTTS model that speaks where no checkpoint does, see `/api/v1/models/`; left out: XTTS_BUNDLE.",
+    )
     speaker = VisiblePrimaryKeyField(queryset=Speaker.objects.all(), required=False, allow_null=True)
     language = serializers.CharField(required=False, allow_blank=True, help_text="Code such as en, de or zh-cn.")
     clips = serializers.ListField(

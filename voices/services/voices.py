@@ -13,6 +13,7 @@ from datasets.models import Segment, Speaker
 from datasets.services.following import stop_jobs
 from training.models import Checkpoint
 from training.services import checkpoint_require
+from training.services.spec import bundle_open
 from voices.engine.references import require_enough, require_not_too_much
 from voices.models import Voice, VoiceClip
 from voices.services.clips import Clip, Upload, checkpoint_clips, segment_clips, upload_clips
@@ -23,7 +24,8 @@ from xttsproject.jobs.services import job_start
 from xttsproject.lib.audio import write_wav
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import atomic_directory, sha256_of
-from xttsproject.xtts.languages import validate_language
+from xttsproject.xtts.config import read_config
+from xttsproject.xtts.languages import language_names, validate_language
 
 PREPARE = "voices.prepare"
 
@@ -34,6 +36,7 @@ def voice_create(
     name: str,
     speaker: Speaker | None = None,
     checkpoint: Checkpoint | None = None,
+    bundle: str = "",
     language: str = "",
     uploads: Sequence[Upload] = (),
     segments: Sequence[Segment] = (),
@@ -41,6 +44,7 @@ def voice_create(
 ) -> Voice:
     """Make a voice and start the job that listens to its clips.
 
+    It speaks with the checkpoint, or, without one, with the XTTS model ``bundle`` (empty: the portal's XTTS_BUNDLE).
     Clips are the uploads or the segments given; a voice of a checkpoint that names neither takes clips of the
     dataset it was trained on. Speaker and language follow from checkpoint or segments where they are not given. Nothing
     is left behind when it fails. Raises DomainError.
@@ -50,13 +54,14 @@ def voice_create(
         raise DomainError("clips_mixed", "Give either files or segments as reference clips, not both.", field="clips")
     speaker = _speaker(speaker, checkpoint, segments)
     language = validate_language(language or _language(checkpoint, segments))
+    bundle = _bundle(checkpoint, bundle, language)
     clips = _clips(checkpoint, uploads, segments)
     voice = Voice(
         owner=owner,
         name=name,
         speaker=speaker,
         checkpoint=checkpoint,
-        bundle=checkpoint.run.bundle if checkpoint else settings.XTTS_BUNDLE,
+        bundle=bundle,
         language=language,
         visibility=visibility,
     )
@@ -148,6 +153,29 @@ def _language(checkpoint: Checkpoint | None, segments: Sequence[Segment]) -> str
     if segments:
         return segments[0].source.language
     raise DomainError("language_missing", "Choose the language that the voice speaks.", field="language")
+
+
+def _bundle(checkpoint: Checkpoint | None, given: str, language: str) -> str:
+    """The model that speaks; one that was chosen is looked at, so that a voice which cannot speak is not made."""
+    if checkpoint is not None:
+        if given and given != checkpoint.run.bundle:
+            raise DomainError(
+                "model_mismatch",
+                f"The checkpoint “{checkpoint}” was fine-tuned from {checkpoint.run.bundle} and speaks with nothing "
+                f"else; leave the model {given} out.",
+                field="bundle",
+            )
+        return checkpoint.run.bundle
+    if not given:
+        return str(settings.XTTS_BUNDLE)
+    speaks = read_config(bundle_open(name=given).path).languages
+    if language not in speaks:
+        raise DomainError(
+            "language_unsupported",
+            f"The model “{given}” does not speak {language_names([language])}; it speaks {language_names(speaks)}.",
+            field="language",
+        )
+    return given
 
 
 def _clips(checkpoint: Checkpoint | None, uploads: Sequence[Upload], segments: Sequence[Segment]) -> Iterable[Clip]:

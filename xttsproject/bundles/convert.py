@@ -1,36 +1,57 @@
-"""From the files that XTTS-v2 is released in (and trainers write) to a bundle. Nothing in them is ever executed."""
+"""From the files that XTTS-v2 is released in, and those that trainers write, to a bundle."""
 
 from __future__ import annotations
 
-import pickle
+import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from xttsproject.bundles.checkpoints import is_safetensors, read_checkpoint, read_tensor, read_weights, require_tensor
 from xttsproject.bundles.manifest import Bundle, open_bundle, write_manifest
+from xttsproject.bundles.recognise import require_fit, require_xtts2
+from xttsproject.bundles.sources import ModelFiles, find_files
 from xttsproject.lib.errors import DomainError
-from xttsproject.lib.files import atomic_directory
+from xttsproject.lib.files import atomic_directory, write_json
 from xttsproject.lib.progress import Progress, Silent
+from xttsproject.xtts.config import CONFIG_FILE, VOCAB_FILE, XttsConfig, parse_config, parse_vocabulary
+from xttsproject.xtts.languages import LANGUAGES, language_names
 
 if TYPE_CHECKING:
     from xttsproject.xtts.weights import State
 
-# The released checkpoint carries its configuration as pickled objects of these classes. They are let through as empty
-# shells: their content is in config.json, and Coqui's code need not run for it.
-_SHELLS = (
-    "TTS.tts.configs.xtts_config.XttsConfig",
-    "TTS.tts.configs.xtts_config.XttsArgs",
-    "TTS.tts.configs.xtts_config.XttsAudioConfig",
-    "TTS.tts.models.xtts.XttsArgs",
-    "TTS.tts.models.xtts.XttsAudioConfig",
-    "TTS.config.shared_configs.BaseDatasetConfig",
-    "TTS.tts.layers.xtts.trainer.gpt_trainer.GPTTrainerConfig",
-    "TTS.tts.layers.xtts.trainer.gpt_trainer.GPTArgs",
-)
-_TRAINER_PREFIX = "xtts."
-_LEFT_OUT = ("torch_mel_spectrogram_style_encoder.", "torch_mel_spectrogram_dvae.", "dvae.", "gpt.gpt_inference.")
+_WRAPPED, _TRAINER_PREFIX, _DVAE_PREFIX = "module.", "xtts.", "dvae."
+_LEFT_OUT = ("gpt.gpt_inference.",)
 _LEFT_OUT_ENDS = ("gpt.gpt.wte.weight", ".attn.bias", ".attn.masked_bias")
+_GPT, _DECODER, _MEL_STATS = "gpt.", "hifigan_decoder.", "mel_stats"
+_RELEASE = ("config.json", "vocab.json", "model.pth", "dvae.pth")
+
+
+@dataclass(frozen=True)
+class About:
+    """What a bundle's manifest says of it."""
+
+    name: str
+    licence: str
+    licence_url: str
+    notice: str
+    origin: str
+
+
+@dataclass
+class _Parts:
+    """What the bundle is put together from. ``from_base`` and ``notes`` tell people where it came from."""
+
+    raw: dict[str, Any]
+    vocab: Path
+    config: XttsConfig
+    model: State
+    dvae: State
+    speakers: State
+    from_base: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def convert_xtts(
@@ -44,143 +65,266 @@ def convert_xtts(
     origin: str,
     progress: Progress | None = None,
 ) -> Bundle:
-    """Make a bundle at ``target`` of a folder with ``model.pth``, ``config.json``, ``vocab.json``, ``dvae.pth``
-    and, where there are, ``mel_stats.pth`` and ``speakers_xtts.pth``.
+    """Make a bundle at ``target`` of a whole release: a folder with ``model.pth``, ``config.json``, ``vocab.json``,
+    ``dvae.pth`` and, where there are, ``mel_stats.pth`` and ``speakers_xtts.pth``.
 
-    Needs the checkpoint's size in memory. Raises :class:`DomainError` ``import_incomplete``, ``model_unsafe`` (the file
-    would run code) or ``model_damaged``.
+    Raises as :func:`import_xtts` does.
+    """
+    for needed in _RELEASE:
+        if not (source / needed).is_file():
+            raise DomainError("import_incomplete", f"{source.name} has no {needed}; XTTS-v2's release folder has one.")
+    about = About(name, licence, licence_url, notice, origin)
+    return import_xtts(find_files(source / "model.pth"), target, about, progress=progress)[0]
+
+
+def import_xtts(
+    files: ModelFiles, target: Path, about: About, *, progress: Progress | None = None
+) -> tuple[Bundle, list[str]]:
+    """Make a bundle at ``target`` of a released model, a trainer's checkpoint (with its optimizer, its DVAE and its
+    prefixes) or a safetensors file, and say in sentences where each part came from.
+
+    What the weights' file lacks comes from the other files, then from the base. Tensors go from file to file without
+    being held in memory as a whole. Nothing is left behind on failure. Raises :class:`DomainError`
+    ``import_incomplete``, ``config_unusable``, ``vocab_unusable``, ``language_unsupported``, ``model_foreign``,
+    ``model_mismatch``, ``model_cut_short``, ``model_unsafe`` (it would run code), ``model_damaged`` or
+    ``model_missing``, and :class:`~xttsproject.lib.errors.Cancelled` through ``progress``.
     """
     from safetensors.torch import save_file
 
-    from xttsproject.xtts.config import CONFIG_FILE, VOCAB_FILE
+    from xttsproject.xtts.networks import load_tokenizer
     from xttsproject.xtts.weights import DVAE_FILE, MODEL_FILE, SPEAKERS_FILE
 
     watcher = progress or Silent()
-    for needed in (CONFIG_FILE, VOCAB_FILE, "model.pth", "dvae.pth"):
-        if not (source / needed).is_file():
-            raise DomainError("import_incomplete", f"{source.name} has no {needed}; XTTS-v2's release folder has one.")
+    watcher.report(0.02, f"reading {files.weights.name}")
+    parts = _gather(files)
+    watcher.check()
+    watcher.report(0.2, "checking sizes")
+    _require_loadable(files, parts)
     with atomic_directory(target) as folder:
-        for file in (CONFIG_FILE, VOCAB_FILE):
-            shutil.copyfile(source / file, folder / file)
-        watcher.report(0.05, "reading model.pth")
-        model = _model_state(read_checkpoint(source / "model.pth"))
-        if (source / "mel_stats.pth").is_file():
-            model["mel_stats"] = _tensor(read_checkpoint(source / "mel_stats.pth"), "mel_stats.pth")
-        if "mel_stats" not in model:
-            raise DomainError("import_incomplete", f"{source.name} has no mel_stats.pth, and model.pth has none in it.")
+        write_json(folder / CONFIG_FILE, parts.raw)
+        shutil.copyfile(parts.vocab, folder / VOCAB_FILE)
+        load_tokenizer(folder)
         watcher.check()
-        watcher.report(0.4, "writing safetensors")
-        save_file(_plain(model), folder / MODEL_FILE)
-        del model
-        save_file(_plain(_dvae_state(read_checkpoint(source / "dvae.pth"))), folder / DVAE_FILE)
-        if (source / "speakers_xtts.pth").is_file():
-            save_file(_plain(_speakers(read_checkpoint(source / "speakers_xtts.pth"))), folder / SPEAKERS_FILE)
+        watcher.report(0.3, "writing safetensors")
+        save_file(_plain(parts.model), folder / MODEL_FILE)
         watcher.check()
-        watcher.report(0.7, "checking")
-        _require_loadable(folder)
-        watcher.report(0.9, "hashing")
+        watcher.report(0.7, "writing safetensors")
+        save_file(_plain(parts.dvae), folder / DVAE_FILE)
+        if parts.speakers:
+            save_file(_plain(parts.speakers), folder / SPEAKERS_FILE)
+        watcher.check()
+        watcher.report(0.8, "hashing")
         write_manifest(
-            folder, name=name, kind="xtts", licence=licence, licence_url=licence_url, notice=notice, source=origin
+            folder,
+            name=about.name,
+            kind="xtts",
+            licence=about.licence,
+            licence_url=about.licence_url,
+            notice=about.notice,
+            source=about.origin,
+            languages=files.base.languages if files.base else (),
         )
-    return open_bundle(target)
+        watcher.check()
+    if parts.from_base and files.base:
+        parts.notes.insert(0, f"From the base model “{files.base.path.name}”: {', '.join(parts.from_base)}.")
+    return open_bundle(target), parts.notes
 
 
-def read_checkpoint(path: Path) -> Any:
-    """The content of a file that ``torch.save`` wrote: tensors and plain values. Anything else in it is refused unread.
-
-    Raises :class:`DomainError` ``model_unsafe`` or ``model_damaged``.
-    """
-    import torch
-    from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
-
-    # One shell per name: torch tells classes apart by identity.
-    shells = {name: type("Shell", (_Shell,), {}) for name in _SHELLS}
-    try:
-        foreign = sorted(set(get_unsafe_globals_in_checkpoint(str(path))) - set(shells))
-        if foreign:
-            raise DomainError(
-                "model_unsafe",
-                f"{path.name} wants to run {', '.join(foreign[:3])} while it is read; a model needs no such thing. "
-                "It was not opened.",
-            )
-        with safe_globals([(shell, name) for name, shell in shells.items()]):
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except pickle.UnpicklingError as error:
-        raise DomainError(
-            "model_unsafe", f"{path.name} holds more than weights and was not opened ({error})."
-        ) from error
-    except (RuntimeError, ValueError, EOFError, OSError, KeyError) as error:
-        raise DomainError("model_damaged", f"{path.name} is no checkpoint that torch can read ({error}).") from error
+def _gather(files: ModelFiles) -> _Parts:
+    """Every part from where it is to be had, nothing written yet."""
+    weights = read_weights(files.weights)
+    model, dvae = _split(weights.tensors)
+    require_xtts2(list(model) or list(weights.tensors), files.weights.name)
+    from_base: list[str] = []
+    raw, notes = _configuration(files, weights.config, from_base)
+    vocab = files.vocab or _of_base(files, "vocab", from_base)
+    config = _parse(files, raw, _json(vocab, "vocab"))
+    if not any(name.startswith(_DECODER) for name in model):
+        model |= {f"{_DECODER}{name}": value for name, value in _base_state(files, "decoder", from_base).items()}
+    if _MEL_STATS not in model or files.mel_stats:
+        model[_MEL_STATS] = (
+            read_tensor(files.mel_stats, _MEL_STATS)
+            if files.mel_stats
+            else _base_state(files, _MEL_STATS, from_base)[_MEL_STATS]
+        )
+    if files.dvae:
+        dvae = read_weights(files.dvae).tensors
+    elif not dvae:
+        dvae = _base_state(files, "dvae", from_base)
+    return _Parts(raw, vocab, config, model, dvae, _speakers(files, from_base), from_base, notes)
 
 
-class _Shell:
-    """Takes the place of a configuration object and keeps nothing of it."""
-
-    def __new__(cls, *_: object) -> _Shell:
-        return super().__new__(cls)
-
-    def __setstate__(self, state: object) -> None:
-        pass
-
-    def __setitem__(self, key: object, value: object) -> None:
-        pass
-
-
-def _model_state(checkpoint: Any) -> State:
-    """The tensors of a release or of a trainer's checkpoint under the release's names."""
-    tensors = checkpoint.get("model", checkpoint) if isinstance(checkpoint, Mapping) else None
-    if not isinstance(tensors, Mapping):
-        raise DomainError("model_damaged", "model.pth holds no table of weights.")
-    state: State = {}
+def _split(tensors: Mapping[str, Any]) -> tuple[State, State]:
+    """A release's or a trainer's tensors under the release's names, and the DVAE that a trainer's file carries."""
+    model: State = {}
+    dvae: State = {}
     for name, value in tensors.items():
-        bare = str(name).removeprefix(_TRAINER_PREFIX)
-        if not bare.startswith(_LEFT_OUT) and not bare.endswith(_LEFT_OUT_ENDS):
-            state[bare] = _tensor(value, f"model.pth: {name}")
-    return state
+        bare = name.removeprefix(_WRAPPED).removeprefix(_TRAINER_PREFIX)
+        if bare.startswith(_DVAE_PREFIX):
+            dvae[bare.removeprefix(_DVAE_PREFIX)] = value
+        elif bare.startswith(_LEFT_OUT) or bare.endswith(_LEFT_OUT_ENDS):
+            continue
+        elif bare.startswith((_GPT, _DECODER)) or bare == _MEL_STATS:
+            model[bare] = value
+    return model, dvae
 
 
-def _dvae_state(checkpoint: Any) -> State:
-    tensors = checkpoint.get("model", checkpoint) if isinstance(checkpoint, Mapping) else {}
-    return {str(name): _tensor(value, f"dvae.pth: {name}") for name, value in tensors.items()}
+def _configuration(
+    files: ModelFiles, own: Mapping[str, Any] | None, from_base: list[str]
+) -> tuple[dict[str, Any], list[str]]:
+    """The content of ``config.json``, and what was left out of it."""
+    notes: list[str] = []
+    if files.config is None and own is not None:
+        # Objects that were let through as shells are not values.
+        raw = json.loads(json.dumps(own, default=lambda _value: None, skipkeys=True))
+        notes.append(f"The configuration is the one inside {files.weights.name}.")
+    else:
+        raw = _json(files.config or _of_base(files, "config", from_base), "config")
+    if not isinstance(raw, dict):
+        raise DomainError("config_unusable", f"{_config_name(files)} is no table of settings.", field="config")
+    unknown = [code for code in raw.get("languages") or () if code not in LANGUAGES]
+    if unknown:
+        raw["languages"] = [code for code in raw["languages"] if code in LANGUAGES]
+        if not raw["languages"]:
+            raise DomainError(
+                "language_unsupported",
+                f"{_config_name(files)} names only languages that nothing here can read out ({', '.join(unknown)}); "
+                f"known are {language_names(LANGUAGES)}.",
+                field="config",
+            )
+        notes.append(f"Left out, because nothing here can read its texts out: the language {', '.join(unknown)}.")
+    return raw, notes
 
 
-def _speakers(checkpoint: Any) -> State:
+def _parse(files: ModelFiles, raw: Mapping[str, Any], vocab: Any) -> XttsConfig:
+    try:
+        vocabulary = parse_vocabulary(vocab)
+        vocabulary["[START]"], vocabulary["[STOP]"]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DomainError(
+            "vocab_unusable", f"{_vocab_name(files)} is no tokenizer file ({error!r}).", field="vocab"
+        ) from error
+    try:
+        return parse_config(raw, vocabulary)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise DomainError(
+            "config_unusable",
+            f"{_config_name(files)} does not describe an XTTS-v2 ({reason}); give the config.json that lies beside the "
+            "checkpoint, or name a base model.",
+            field="config",
+        ) from error
+
+
+def _speakers(files: ModelFiles, from_base: list[str]) -> State:
+    """Preset voices as ``Name/gpt_cond_latent`` and ``Name/speaker_embedding``; a model may have none."""
+    from xttsproject.xtts.weights import SPEAKERS_FILE, read_tensors
+
+    if files.speakers is None:
+        if files.base is None or not (files.base.path / SPEAKERS_FILE).is_file():
+            return {}
+        from_base.append("the preset speakers")
+        return read_tensors(files.base.path / SPEAKERS_FILE)
+    if is_safetensors(files.speakers):
+        return read_weights(files.speakers).tensors
+    name = files.speakers.name
     state: State = {}
-    for speaker, voice in dict(checkpoint).items():
-        for key in ("gpt_cond_latent", "speaker_embedding"):
-            state[f"{speaker}/{key}"] = _tensor(voice[key], f"speakers_xtts.pth: {speaker}")
+    try:
+        for speaker, voice in dict(read_checkpoint(files.speakers)).items():
+            for key in ("gpt_cond_latent", "speaker_embedding"):
+                state[f"{speaker}/{key}"] = require_tensor(voice[key], f"{name}: {speaker}")
+    except (TypeError, ValueError, KeyError, IndexError) as error:
+        raise DomainError("model_damaged", f"{name} is no table of preset speakers ({error!r}).") from error
     return state
 
 
-def _tensor(value: Any, where: str) -> Any:
-    import torch
+def _base_state(files: ModelFiles, part: Any, from_base: list[str]) -> State:
+    from xttsproject.xtts.weights import read_state
 
-    if not isinstance(value, torch.Tensor):
-        raise DomainError("model_damaged", f"{where} is no tensor but {type(value).__name__}.")
-    return value.detach()
+    words = {"decoder": "the decoder", "mel_stats": "mel_stats", "dvae": "the DVAE"}[part]
+    option = {"decoder": "model", "mel_stats": "mel_stats.pth", "dvae": "dvae.pth"}[part]
+    if files.base is None:
+        raise _incomplete(files, words, option)
+    from_base.append(words)
+    return read_state(files.base.path, part)
+
+
+def _of_base(files: ModelFiles, part: str, from_base: list[str]) -> Path:
+    """The base's ``config.json`` or ``vocab.json``."""
+    file = {"config": CONFIG_FILE, "vocab": VOCAB_FILE}[part]
+    if files.base is None:
+        raise _incomplete(files, file, file)
+    from_base.append(file)
+    return files.base.path / file
+
+
+def _incomplete(files: ModelFiles, what: str, file: str) -> DomainError:
+    return DomainError(
+        "import_incomplete",
+        f"{files.weights.name} comes without {what}: give the {file} it was trained with, or name the base model that "
+        "it was fine-tuned from.",
+    )
+
+
+def _json(path: Path, part: str) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DomainError(f"{part}_unusable", f"{path.name} cannot be read as JSON ({error}).", field=part) from error
+
+
+def _config_name(files: ModelFiles) -> str:
+    return files.config.name if files.config else "the configuration"
+
+
+def _vocab_name(files: ModelFiles) -> str:
+    if files.vocab or files.base is None:
+        return VOCAB_FILE
+    return f"the {VOCAB_FILE} of “{files.base.path.name}”"
+
+
+def _require_loadable(files: ModelFiles, parts: _Parts) -> None:
+    """Compare the GPT's shapes with what the config says, and load the smaller networks, before anything is written."""
+    from xttsproject.xtts.networks import build_decoder, build_dvae, load_into
+
+    of = {_GPT: files.weights.name, _DECODER: files.weights.name}
+    split = {
+        prefix: {name[len(prefix) :]: value for name, value in parts.model.items() if name.startswith(prefix)}
+        for prefix in of
+    }
+    told = files.config.name if files.config else "its configuration"
+    if files.config is None and CONFIG_FILE in parts.from_base and files.base:
+        told = f"the {CONFIG_FILE} of “{files.base.path.name}”"
+    require_fit(parts.config, split[_GPT], file=files.weights.name, config_from=told, vocab_from=_vocab_name(files))
+    shape = tuple(parts.model[_MEL_STATS].shape)
+    if shape != (80,):
+        raise DomainError("model_mismatch", f"The mel_stats of {files.weights.name} have the shape {shape}, not (80,).")
+    for build, state, what, file in (
+        (build_decoder, split[_DECODER], "decoder", files.weights.name),
+        (build_dvae, parts.dvae, "DVAE", files.dvae.name if files.dvae else files.weights.name),
+    ):
+        try:
+            load_into(build(parts.config), dict(state), files.weights, what)
+        except DomainError as error:
+            raise DomainError(
+                "model_mismatch",
+                f"The {what} from {file} does not fit {told}{_first_complaint(error)}",
+            ) from error
+
+
+def _first_complaint(error: DomainError) -> str:
+    """The first of the many lines that torch says; the rest say the same of other tensors."""
+    lines = str(error.__cause__ or error).strip().splitlines()
+    return f": {lines[1].strip().rstrip('.')[:200]}." if len(lines) > 1 else f": {lines[0][:200]}."
 
 
 def _plain(state: State) -> State:
-    """Sorted, each tensor with memory of its own: safetensors keeps no shared storage."""
-    return {name: state[name].clone().contiguous() for name in sorted(state)}
-
-
-def _require_loadable(folder: Path) -> None:
-    """Compare the GPT's shapes with what the config says, and load the smaller networks."""
-    from xttsproject.xtts.config import read_config
-    from xttsproject.xtts.networks import load_decoder, load_dvae, load_tokenizer
-    from xttsproject.xtts.shapes import gpt_shapes
-    from xttsproject.xtts.weights import read_state
-
-    config = read_config(folder)
-    expected = gpt_shapes(config.gpt)
-    found = {name: tuple(value.shape) for name, value in read_state(folder, "gpt").items()}
-    for name in sorted(expected.keys() | found.keys()):
-        if expected.get(name) != found.get(name):
-            raise DomainError(
-                "model_damaged",
-                f"model.pth does not fit config.json: gpt.{name} is {found.get(name)}, expected {expected.get(name)}.",
-            )
-    load_decoder(folder, config)
-    load_dvae(folder, config)
-    load_tokenizer(folder)
+    """Sorted, whole, none sharing another's memory: safetensors keeps no shared storage. Copies only where it must."""
+    seen: set[int] = set()
+    plain: State = {}
+    for name in sorted(state):
+        value = state[name]
+        pointer = value.untyped_storage().data_ptr()
+        plain[name] = value.clone().contiguous() if pointer in seen else value.contiguous()
+        seen.add(pointer)
+    return plain

@@ -181,6 +181,16 @@ def parse_config(raw: Mapping[str, Any], vocabulary: Mapping[str, int]) -> XttsC
     )
 
 
+def parse_vocabulary(raw: Mapping[str, Any]) -> dict[str, int]:
+    """Every token of a tokenizer file's content with its number, those added later included.
+
+    What is wrong with the content comes as KeyError, TypeError, ValueError or AttributeError.
+    """
+    vocabulary = {str(token): int(index) for token, index in raw["model"]["vocab"].items()}
+    vocabulary.update({str(added["content"]): int(added["id"]) for added in raw.get("added_tokens") or ()})
+    return vocabulary
+
+
 def _sampling(raw: Mapping[str, Any]) -> dict[str, Any]:
     """The bundle's own defaults, those that it has. A value that no one could ask for is a ValueError."""
     own = {name: raw[name] for name in RELEASED_SAMPLING if raw.get(name) is not None}
@@ -207,13 +217,11 @@ def _with_class(raw: Mapping[str, Any], part: str, classes: tuple[str, str]) -> 
 def _vocabulary(path: Path) -> dict[str, int]:
     raw = _read_json(path)
     try:
-        vocabulary = {str(token): int(index) for token, index in raw["model"]["vocab"].items()}
-        vocabulary.update({str(added["content"]): int(added["id"]) for added in raw.get("added_tokens") or ()})
+        return parse_vocabulary(raw)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DomainError(
             "model_damaged", f"The model in {path.parent.name} has a {path.name} that is no tokenizer file ({error!r})."
         ) from error
-    return vocabulary
 
 
 def _read_json(path: Path) -> Any:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from xttsproject.bundles.convert import convert_xtts, read_checkpoint
+from xttsproject.bundles.checkpoints import read_checkpoint
+from xttsproject.bundles.convert import convert_xtts
 from xttsproject.bundles.manifest import Bundle
 from xttsproject.lib.errors import DomainError
 
@@ -101,7 +102,7 @@ def test_what_is_missing_or_does_not_fit_is_named(folder: Path, tmp_path: Path) 
     with pytest.raises(DomainError) as missing:
         convert(folder, tmp_path / "bundle")
     assert (unfit.value.code, garbage.value.code, missing.value.code) == (
-        "model_damaged",
+        "model_mismatch",
         "model_damaged",
         "import_incomplete",
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,22 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from xttsproject.bundles.catalog import CATALOG, CPML, Entry, find_entry
+from xttsproject.bundles.catalog import CATALOG, Entry, find_entry
+from xttsproject.bundles.describe import about_import, licence_of, name_for, require_accepted
 from xttsproject.bundles.manifest import list_bundles, open_bundle, verify
+from xttsproject.bundles.sources import PARTS, find_files, open_base, require_name
 from xttsproject.bundles.tiny import TINY_WHISPER, TINY_XTTS
+from xttsproject.lib.disk import room_for
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.progress import Callback
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_HELP = {
+    "config": "config.json",
+    "vocab": "vocab.json",
+    "dvae": "dvae.pth, which fine-tuning needs",
+    "mel_stats": "mel_stats.pth",
+    "speakers": "speakers_xtts.pth: preset voices",
+}
 
 
 class Command(BaseCommand):
@@ -31,9 +39,19 @@ class Command(BaseCommand):
         download = actions.add_parser("download", help="get a real model from the hub")
         download.add_argument("name", choices=sorted(CATALOG), metavar="NAME")
         download.add_argument("--accept-licence", action="store_true", help="you have read the licence and accept it")
-        importing = actions.add_parser("import", help="make a bundle of a folder with XTTS-v2's released files")
+        importing = actions.add_parser(
+            "import",
+            help="make a bundle of a released model, a trainer's checkpoint or a safetensors file",
+            description="PATH is a file of any name, or a folder with one. What lies beside it (config.json, "
+            "vocab.json, dvae.pth, mel_stats.pth, speakers_xtts.pth) is taken too; what is missing then comes from the "
+            "base model.",
+        )
         importing.add_argument("path", type=Path, metavar="PATH")
-        importing.add_argument("--name", required=True, help="the bundle's name: a to z, 0 to 9, dot, dash, underscore")
+        importing.add_argument("--name", help="the bundle's name: a to z, 0 to 9, dot, dash, underscore")
+        importing.add_argument("--base", metavar="NAME", help="the model that it was fine-tuned from")
+        for part in PARTS:
+            importing.add_argument(f"--{part.replace('_', '-')}", type=Path, metavar="FILE", help=f"its {_HELP[part]}")
+        importing.add_argument("--accept-licence", action="store_true", help="you have read the licence and accept it")
         importing.add_argument("--force", action="store_true", help="replace a bundle of that name")
         check = actions.add_parser("verify", help="compare every file with its SHA-256")
         check.add_argument("name", nargs="?", metavar="NAME")
@@ -49,7 +67,7 @@ class Command(BaseCommand):
                 case "download":
                     self._download(find_entry(options["name"]), models_dir, accept=options["accept_licence"])
                 case "import":
-                    self._import(options["path"], options["name"], models_dir, force=options["force"])
+                    self._import(models_dir, options)
                 case _:
                     self._verify(models_dir, options["name"])
         except DomainError as error:
@@ -88,25 +106,27 @@ class Command(BaseCommand):
         bundle = download(entry, models_dir, settings.MODEL_HUB_URL, accepted, Callback(self._report()))
         self.stdout.write(f"\n{entry.name} is ready ({_size(bundle.bytes)}).")
 
-    def _import(self, path: Path, name: str, models_dir: Path, *, force: bool) -> None:
-        from xttsproject.bundles.convert import convert_xtts
+    def _import(self, models_dir: Path, options: dict[str, Any]) -> None:
+        from xttsproject.bundles.convert import import_xtts
 
-        if not _NAME.fullmatch(name):
-            raise CommandError(f"“{name}” is no bundle name: small letters, digits, dot, dash and underscore are.")
-        if (models_dir / name).exists() and not force:
+        base = open_base(models_dir / options["base"]) if options["base"] else None
+        path: Path = options["path"]
+        name = name_for(path) if options["name"] is None else options["name"]
+        require_name(name)
+        if (models_dir / name).exists() and not options["force"]:
             raise CommandError(f"There is a model “{name}” already; choose another name, or replace it with --force.")
-        bundle = convert_xtts(
-            path,
-            models_dir / name,
-            name=name,
-            # Whoever trained it started from Coqui's weights, so their licence came along.
-            licence=CPML.name,
-            licence_url=CPML.url,
-            notice=f"Spoken by the imported model “{name}”, made from XTTS-v2: non-commercial use only.",
-            origin=f"imported from a folder named {path.resolve().name}",
-            progress=Callback(self._report()),
-        )
-        self.stdout.write(f"\n{name} is ready ({_size(bundle.bytes)}).")
+        files = find_files(path, base=base, **{part: options[part] for part in PARTS})
+        about = about_import(name, files)
+        licence = licence_of(base)
+        self.stdout.write(f"{name}, {licence.name}: {licence.terms}\n{licence.url}")
+        # Coqui's own tools take this variable for consent, and so does this one.
+        require_accepted(licence, options["accept_licence"] or os.environ.get("COQUI_TOS_AGREED") == "1")
+        with room_for(models_dir, files.room_needed, f"The model “{name}”"):
+            bundle, notes = import_xtts(files, models_dir / name, about, progress=Callback(self._report()))
+        self.stdout.write("")
+        for note in notes:
+            self.stdout.write(note)
+        self.stdout.write(f"{name} is ready ({_size(bundle.bytes)}).")
 
     def _verify(self, models_dir: Path, name: str | None) -> None:
         folders = [models_dir / name] if name else [bundle.path for bundle in list_bundles(models_dir)]
