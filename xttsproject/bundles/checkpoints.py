@@ -37,6 +37,8 @@ _SHELLS = (
     "numpy._core.multiarray.scalar",
     "numpy.dtype",
 )
+# torch's magic number, pickled, begins what torch wrote before version 1.6.
+_OLD, _PICKLE = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", b"\x80"
 _ZIP, _LFS, _HTML = b"PK\x03\x04", b"version https://git-lfs", (b"<!doctype html", b"<html")
 # More tensors' names than any model has; a length beyond it is no safetensors header.
 _LONGEST_HEADER = 100_000_000
@@ -187,6 +189,16 @@ def _is_mappable(path: Path) -> bool:
     if start.startswith(_ZIP) and not zipfile.is_zipfile(path):
         # A zip's directory stands at its end.
         raise _cut_short(path, size, "the directory that ends such a file is missing")
+    if start.startswith(_PICKLE) and not start.startswith(_OLD):
+        raise DomainError(
+            "model_unsafe",
+            f"{path.name} is a pickle that torch did not write, and reading one runs code; it was not opened. Save the "
+            "weights with torch.save or as safetensors.",
+        )
+    if not start.startswith((_ZIP, _OLD)):
+        raise DomainError(
+            "model_damaged", f"{path.name} is neither a checkpoint of torch's nor safetensors; choose the model's file."
+        )
     return start.startswith(_ZIP)
 
 

@@ -151,7 +151,23 @@ def _gather(files: ModelFiles) -> _Parts:
         dvae = read_weights(files.dvae).tensors
     elif not dvae:
         dvae = _base_state(files, "dvae", from_base)
-    return _Parts(raw, vocab, config, model, dvae, _speakers(files, from_base), from_base, notes)
+    parts = _Parts(raw, vocab, config, model, dvae, _speakers(files, from_base), from_base, notes)
+    _widen(parts)
+    return parts
+
+
+def _widen(parts: _Parts) -> None:
+    """Numbers of 16 (or 64) bits become float32, which is what speaks and what is trained on every device."""
+    import torch
+
+    narrow = 0
+    for state in (parts.model, parts.dvae, parts.speakers):
+        for name, value in state.items():
+            if value.is_floating_point() and value.dtype != torch.float32:
+                state[name] = value.float()
+                narrow += 1
+    if narrow:
+        parts.notes.append(f"{narrow} tensors were not in 32-bit precision and are now; that adds no exactness.")
 
 
 def _split(tensors: Mapping[str, Any]) -> tuple[State, State]:

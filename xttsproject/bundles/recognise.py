@@ -56,8 +56,8 @@ def require_xtts2(names: Sequence[str], file: str) -> None:
     shown = ", ".join(names[:_NAMED]) or "none at all"
     raise DomainError(
         "model_foreign",
-        f"{file} holds no XTTS-v2: its tensors are {shown}{' …' if len(names) > _NAMED else ''}, but an XTTS-v2's "
-        "begin with gpt. or xtts.gpt.",
+        f"{file} holds no XTTS-v2: its tensors are {shown}{' …' if len(names) > _NAMED else ''}, but those of an "
+        "XTTS-v2 begin with “gpt.” or “xtts.gpt.”.",
     )
 
 

@@ -44,7 +44,7 @@ class ModelFiles:
     @property
     def room_needed(self) -> int:
         """Bytes that the bundle can have at most: all of the files, and of the base what they may lack."""
-        given = [getattr(self, part) for part in ("weights", *PARTS)]
+        given = (self.weights, self.config, self.vocab, self.dvae, self.mel_stats, self.speakers)
         return sum(path.stat().st_size for path in given if path) + (self.base.bytes if self.base else 0)
 
 
@@ -60,10 +60,7 @@ def find_files(path: Path, *, base: Bundle | None = None, **given: Path | None) 
     if not weights.is_file():
         raise DomainError("model_missing", f"There is no file or folder {path.name} in {path.parent.name}.")
     beside = {part: next(_existing(weights, names), None) for part, names in _BESIDE.items()}
-    return replace(
-        ModelFiles(weights, **{part: given.get(part) or beside[part] for part in PARTS}),
-        base=base,
-    )
+    return replace(ModelFiles(weights, base=base), **{part: given.get(part) or beside[part] for part in PARTS})
 
 
 def looks_like_model(path: Path) -> bool:

@@ -54,7 +54,7 @@ class ModelImportForm(ServiceForm):
         self.inbox = inbox_names()
         names = [bundle.path.name for bundle in list_bundles(settings.MODELS_DIR) if bundle.kind == "xtts"]
         base: Any = self.fields["base"]
-        base.choices = [("", "None: the files below are complete"), *((name, name) for name in names)]
+        base.choices = [("", "None: the files given are complete"), *((name, name) for name in names)]
 
     @property
     def parts(self) -> list[forms.BoundField]:

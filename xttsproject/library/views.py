@@ -19,7 +19,6 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from datasets.services.following import latest_job
 from xttsproject.bundles.catalog import CPML
 from xttsproject.bundles.manifest import Bundle, list_bundles
-from xttsproject.lib.disk import size_words
 from xttsproject.lib.errors import DomainError
 from xttsproject.library.forms import ModelImportForm
 from xttsproject.library.models import ModelImport
@@ -69,7 +68,7 @@ def import_add(request: HttpRequest) -> HttpResponse:
         "form": form,
         "licence": CPML,
         "page": Paginator(rows, PER_PAGE).get_page(request.GET.get("page")),
-        "limit": size_words(settings.MODEL_UPLOAD_MAX_BYTES),
+        "limit": settings.MODEL_UPLOAD_MAX_BYTES,
     }
     return render(request, "library/import_add.html", context, status=400 if sent else 200)
 

@@ -13,8 +13,10 @@ import torch
 from torch import Tensor
 
 from tests.random_bundle import stock_sizes
-from xttsproject.bundles.convert import convert_xtts
+from xttsproject.bundles.convert import convert_xtts, import_xtts
+from xttsproject.bundles.describe import about_import
 from xttsproject.bundles.export import export_coqui
+from xttsproject.bundles.sources import find_files, open_base
 from xttsproject.lib.errors import Cancelled, DomainError
 from xttsproject.lib.progress import Callback
 from xttsproject.xtts.config import read_config
@@ -94,6 +96,14 @@ def state_of(bundle: Path, adapter: Path | None = None) -> dict[str, Tensor]:
     }
 
 
+def state_of_parts(bundle: Path) -> dict[str, Tensor]:
+    """Every tensor of the model and its DVAE, of a bundle without voices."""
+    return {
+        **read_tensors(bundle / "model.safetensors"),
+        **{f"dvae.{name}": value for name, value in read_state(bundle, "dvae").items()},
+    }
+
+
 def assert_same(left: dict[str, Tensor], right: dict[str, Tensor]) -> None:
     assert left.keys() == right.keys()
     assert not [name for name in left if not torch.equal(left[name], right[name])]
@@ -151,7 +161,9 @@ def test_coqui_speaks_the_same_codes_and_sound(coqui: Any, stock: Path, adapter:
     assert (here - there).norm() < 1e-3 * here.std() * here.numel() ** 0.5
 
 
-def test_coquis_trainer_takes_the_files(exported: Path) -> None:
+@pytest.fixture(scope="module")
+def trainer(exported: Path) -> Any:
+    """Coqui's own trainer over what was exported."""
     from TTS.tts.layers.xtts.trainer.gpt_trainer import GPTTrainer, GPTTrainerConfig
 
     config = GPTTrainerConfig()
@@ -159,7 +171,20 @@ def test_coquis_trainer_takes_the_files(exported: Path) -> None:
     arguments = config.model_args
     arguments.tokenizer_file, arguments.xtts_checkpoint = str(exported / "vocab.json"), str(exported / "model.pth")
     arguments.mel_norm_file, arguments.dvae_checkpoint = str(exported / "mel_stats.pth"), str(exported / "dvae.pth")
-    trainer = GPTTrainer(config)
+    return GPTTrainer(config)
+
+
+def greedy(bundle: Path, speakers: Path) -> list[int]:
+    """What the model says to one text, each code the likeliest."""
+    config = read_config(bundle)
+    voice = read_tensors(speakers / "speakers.safetensors")["Amber/gpt_cond_latent"]
+    tokens = tuple(load_tokenizer(bundle).encode("what went out must come in again", "en"))
+    utterance = Utterance(tokens, voice, 602, 0, Draw(repetition_penalty=PENALTY, greedy=True))
+    decoder = GptDecoder(read_state(bundle, "gpt"), config.gpt, torch.device("cpu"))
+    return list(decoder.decode([utterance])[0].codes)
+
+
+def test_coquis_trainer_takes_the_files(trainer: Any, exported: Path) -> None:
     weights = torch.load(exported / "dvae.pth", weights_only=True)
     loaded = trainer.dvae.state_dict()
     assert loaded.keys() == weights.keys()
@@ -167,6 +192,66 @@ def test_coquis_trainer_takes_the_files(exported: Path) -> None:
     model = torch.load(exported / "model.pth", weights_only=True)["model"]
     assert torch.equal(trainer.xtts.gpt.mel_head.weight, model["gpt.mel_head.weight"])
     assert torch.equal(trainer.torch_mel_spectrogram_dvae.mel_norms, model["mel_stats"])
+
+
+def test_what_coquis_trainer_saves_comes_in_with_its_vocabulary_alone(
+    trainer: Any, exported: Path, stock: Path, adapter: Path, work: Path
+) -> None:
+    from trainer.io import save_best_model
+
+    before = trainer.xtts.gpt.mel_head.weight.detach().clone()
+    optimizer = torch.optim.AdamW(trainer.xtts.gpt.parameters(), lr=1e-3)
+    for parameter in trainer.xtts.gpt.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimizer.step()
+    run = work / "run"
+    run.mkdir()
+    save_best_model(
+        {"train_loss": 1.0, "eval_loss": 2.0},
+        {"train_loss": 9.0, "eval_loss": 9.0},
+        trainer.config,
+        trainer,
+        run,
+        current_step=12,
+        epoch=1,
+        optimizer=[optimizer],
+    )
+    given = find_files(run / "best_model.pth", vocab=exported / "vocab.json")
+    bundle, notes = import_xtts(given, work / "trained", about_import("trained", given))
+    brought = state_of_parts(bundle.path)
+    ours = {**trainer.xtts.state_dict(), **{f"dvae.{name}": each for name, each in trainer.dvae.state_dict().items()}}
+    assert not [name for name, value in brought.items() if not torch.equal(value, ours[name])]
+    assert not torch.equal(brought["gpt.mel_head.weight"], before)
+    assert notes == ["The configuration is the one inside best_model.pth."]
+    assert read_config(bundle.path).gpt == read_config(stock).gpt
+    assert greedy(bundle.path, stock)
+    trainer.xtts.gpt.mel_head.weight.data.copy_(before)
+    shutil.rmtree(run)
+    shutil.rmtree(bundle.path)
+
+
+def test_one_exported_file_comes_back_alone_and_says_the_same(
+    exported: Path, stock: Path, adapter: Path, work: Path
+) -> None:
+    alone = work / "renamed.ckpt"
+    alone.hardlink_to(exported / "model.pth")
+    given = find_files(alone, base=open_base(stock))
+    bundle, notes = import_xtts(given, work / "alone", about_import("alone", given))
+    assert notes == [
+        "From the base model “stock”: vocab.json, the DVAE, the preset speakers.",
+        "The configuration is the one inside renamed.ckpt.",
+    ]
+    config = read_config(stock)
+    merged = apply_adapter(read_state(stock, "gpt"), adapter)
+    voice = read_tensors(stock / "speakers.safetensors")["Amber/gpt_cond_latent"]
+    tokens = tuple(load_tokenizer(stock).encode("what went out must come in again", "en"))
+    utterance = Utterance(tokens, voice, 602, 0, Draw(repetition_penalty=PENALTY, greedy=True))
+    expected = list(GptDecoder(merged, config.gpt, torch.device("cpu")).decode([utterance])[0].codes)
+    assert len(expected) > 10
+    assert greedy(bundle.path, stock) == expected
+    assert_same(state_of(bundle.path), state_of(stock, adapter))
+    shutil.rmtree(bundle.path)
+    alone.unlink()
 
 
 def test_the_exported_folder_converts_back_to_the_same_bundle(

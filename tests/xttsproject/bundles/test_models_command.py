@@ -66,13 +66,32 @@ def test_import_makes_a_bundle_and_replaces_one_only_when_told(
     models_dir: Path, released: Path, tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(released, tmp_path / "trained"))
-    assert "my-voice is ready" in run("import", str(folder), "--name", "my-voice")
+    with pytest.raises(CommandError, match="non-commercial"):
+        run("import", str(folder), "--name", "my-voice")
+    said = run("import", str(folder), "--name", "my-voice", "--accept-licence")
+    assert "my-voice is ready" in said
+    assert "Coqui Public Model License" in said
     assert (models_dir / "my-voice" / "model.safetensors").is_file()
     with pytest.raises(CommandError, match="--force"):
         run("import", str(folder), "--name", "my-voice")
     for wrong in ("../up", "Big", ""):
         with pytest.raises(CommandError, match="bundle name"):
             run("import", str(folder), f"--name={wrong}")
+
+
+def test_import_takes_a_file_of_any_name_and_the_rest_from_a_base(
+    models_dir: Path, released: Path, random_bundle: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(random_bundle, models_dir / "base")
+    weights = tmp_path / "My Model (final).pth.bak"
+    shutil.copyfile(released / "model.pth", weights)
+    with pytest.raises(CommandError, match=r"comes without config\.json"):
+        run("import", str(weights), "--accept-licence")
+    said = run("import", str(weights), "--base", "base", "--accept-licence", "--vocab", str(released / "vocab.json"))
+    assert "From the base model “base”: config.json, the DVAE, the preset speakers." in said
+    assert "my-model-final-.pth is ready" in said
+    with pytest.raises(CommandError, match="no model “nothing”"):
+        run("import", str(weights), "--base", "nothing", "--accept-licence")
 
 
 def test_verify_names_a_model_that_is_not_there() -> None:

@@ -1,0 +1,81 @@
+"""A model is deleted when nothing uses it; otherwise it is said what does."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from tests.training.factories import RunFactory
+from tests.voices.factories import VoiceFactory
+from xttsproject.lib.errors import DomainError
+from xttsproject.library.services import usage
+from xttsproject.library.services.usage import bundle_delete, bundle_uses
+
+pytestmark = pytest.mark.django_db
+
+
+def refusal(name: str, user: Any) -> DomainError:
+    with pytest.raises(DomainError) as caught:
+        bundle_delete(name=name, user=user)
+    return caught.value
+
+
+def test_what_uses_a_model_is_named_to_those_who_may_see_it(
+    models_dir: Any, people: SimpleNamespace, staff: Any, settings: Any
+) -> None:
+    settings.XTTS_BUNDLE = "base"
+    VoiceFactory(owner=staff, name="Mine", bundle="base")
+    VoiceFactory(owner=people.anna, name="Secret", bundle="base")
+    run = RunFactory(owner=people.anna, name="Night", bundle="base")
+    assert bundle_uses(name="base", user=staff) == [
+        "the setting XTTS_BUNDLE",
+        "the voice “Mine” and 1 more",
+        "1 training run of other people",
+    ]
+    assert bundle_uses(name="base", user=people.root)[1:] == [
+        "the voices “Mine” and “Secret”",
+        "the training run “Night”",
+    ]
+    assert bundle_uses(name="other", user=people.root) == []
+    error = refusal("base", people.root)
+    assert (error.code, error.message.startswith("“base” is still used by the setting XTTS_BUNDLE, the voices")) == (
+        "in_use",
+        True,
+    )
+    assert run.bundle == "base"
+    assert (models_dir / "base" / "manifest.json").is_file()
+
+
+def test_pages_and_the_api_delete_what_nothing_uses(
+    models_dir: Any, people: SimpleNamespace, staff: Any, page_for: Any, api_for: Any
+) -> None:
+    address = reverse("library:bundle-delete", args=["base"])
+    assert page_for(people.anna).post(address).status_code == 403
+    assert api_for(people.anna).delete("/api/v1/models/base/").status_code == 403
+    assert address not in page_for(people.anna).get(reverse("models")).content.decode()
+    used = VoiceFactory(owner=people.anna, bundle="base")
+    assert address not in page_for(staff).get(reverse("models")).content.decode()
+    said = page_for(staff).post(address, follow=True).content.decode()
+    assert "still used by 1 voice of other people" in said
+    assert api_for(staff).delete("/api/v1/models/base/").status_code == 409
+    used.delete()
+    assert address in page_for(staff).get(reverse("models")).content.decode()
+    assert api_for(staff).get("/api/v1/models/base/").data["bytes"] > 0
+    assert page_for(staff).post(address).status_code == 302
+    assert list(models_dir.iterdir()) == []
+    assert api_for(staff).delete("/api/v1/models/base/").status_code == 404
+    assert api_for(staff).get("/api/v1/models/base/").status_code == 404
+    assert refusal("..", staff).code == "model_unknown"
+
+
+def test_whoever_begins_to_use_a_model_that_is_being_deleted_keeps_it(
+    models_dir: Any, people: SimpleNamespace, staff: Any, monkeypatch: Any
+) -> None:
+    looked = iter([[], ["the voice “Late”"]])
+    monkeypatch.setattr(usage, "bundle_uses", lambda **_: next(looked))
+    assert refusal("base", staff).code == "in_use"
+    assert [path.name for path in models_dir.iterdir()] == ["base"]
+    assert (models_dir / "base" / "manifest.json").is_file()
