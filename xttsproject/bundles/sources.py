@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from xttsproject.bundles.manifest import Bundle, open_bundle
 from xttsproject.lib.errors import DomainError
@@ -59,8 +60,10 @@ def find_files(path: Path, *, base: Bundle | None = None, **given: Path | None) 
     weights = _in_folder(path) if path.is_dir() else path
     if not weights.is_file():
         raise DomainError("model_missing", f"There is no file or folder {path.name} in {path.parent.name}.")
-    beside = {part: next(_existing(weights, names), None) for part, names in _BESIDE.items()}
-    return replace(ModelFiles(weights, base=base), **{part: given.get(part) or beside[part] for part in PARTS})
+    parts: dict[str, Any] = {
+        part: given.get(part) or next(_existing(weights, names), None) for part, names in _BESIDE.items()
+    }
+    return ModelFiles(weights, base=base, **parts)
 
 
 def looks_like_model(path: Path) -> bool:

@@ -178,7 +178,10 @@ def test_another_model_is_told_by_its_kind(base: Bundle, tmp_path: Path, names: 
 
 
 def cut(keep: Callable[[bytes], bytes]) -> Callable[[Path], None]:
-    return lambda path: path.write_bytes(keep(path.read_bytes())) and None
+    def change(path: Path) -> None:
+        path.write_bytes(keep(path.read_bytes()))
+
+    return change
 
 
 @pytest.mark.parametrize(
@@ -252,7 +255,7 @@ def test_what_is_missing_is_asked_for_by_its_file(model: State, random_bundle: P
     found = {}
     for given in ((), ("config",), ("config", "vocab")):
         files = {part: random_bundle / f"{part}.json" for part in given}
-        error = refusal(tmp_path / "lonely.pth", tmp_path / "bundle", **files)
+        error = refusal(tmp_path / "lonely.pth", tmp_path / "bundle", None, **files)
         assert error.code == "import_incomplete"
         found[given] = error.message.split(":")[0]
     assert list(found.values()) == [
