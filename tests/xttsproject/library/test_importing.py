@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from django.conf import settings as django_settings
 from django.urls import reverse
 
 from datasets.choices import ImportState
 from tests.training.factories import frozen_version
 from tests.xttsproject.library.conftest import upload
 from xttsproject import storage
-from xttsproject.bundles.manifest import open_bundle
+from xttsproject.bundles.manifest import list_bundles, open_bundle
 from xttsproject.jobs.choices import JobState
 from xttsproject.jobs.models import Job
 from xttsproject.jobs.services import job_cancel, job_retry
@@ -28,6 +32,23 @@ from xttsproject.library.services.sweeping import models_sweep
 
 pytestmark = pytest.mark.django_db
 API = "/api/v1/models/import/"
+
+# What a worker does until its process is killed, as it is about to hash what it has written.
+KILLED = """
+import os, signal
+from pathlib import Path
+from xttsproject.bundles.convert import import_xtts
+from xttsproject.bundles.describe import about_import
+from xttsproject.bundles.sources import find_files, open_base
+from xttsproject.lib.progress import Callback
+
+def report(fraction, message):
+    if message == "hashing":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+files = find_files(Path("{weights}"), base=open_base(Path("{base}")))
+import_xtts(files, Path("{target}"), about_import("mine", files), progress=Callback(report))
+"""
 
 
 def start(owner: Any, **given: Any) -> tuple[ModelImport, Job]:
@@ -186,9 +207,14 @@ def test_a_cancelled_import_may_be_tried_again(models_dir, staff, trained, work)
 
 def test_whoever_takes_over_from_a_killed_worker_finds_its_way(models_dir, staff, trained):
     importing, _job = start(staff, file=upload(trained))
-    # Killed while it wrote: what it left is cleared away, and the work is begun anew.
+    # Killed while it wrote: nothing can be chosen, what it left is cleared away, and the work is begun anew.
     left = models_dir / f".importing-{importing.pk}-dead"
     left.mkdir()
+    program = KILLED.format(weights=importing.uploaded, base=models_dir / "base", target=left / "bundle")
+    killed = subprocess.run([sys.executable, "-c", program], cwd=django_settings.BASE_DIR, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert [path.name for path in left.rglob("model.safetensors")] == ["model.safetensors"]
+    assert [bundle.path.name for bundle in list_bundles(models_dir)] == ["base"]
     importing.advance(ImportState.READING, since=(ImportState.WAITING,))
     model_import_run(importing=importing, progress=Silent())
     assert sorted(path.name for path in models_dir.iterdir()) == ["base", "mine"]

@@ -39,6 +39,7 @@ def test_what_uses_a_model_is_named_to_those_who_may_see_it(
         "the voices “Mine” and “Secret”",
         "the training run “Night”",
     ]
+    assert bundle_uses(name="base", user=people.cora) == ["the setting XTTS_BUNDLE"]
     assert bundle_uses(name="other", user=people.root) == []
     error = refusal("base", people.root)
     assert (error.code, error.message.startswith("“base” is still used by the setting XTTS_BUNDLE, the voices")) == (
