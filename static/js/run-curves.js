@@ -1,4 +1,5 @@
-// The curves of a run: the loss with the learning rate, and its two parts in charts of their own.
+// The curves of a run: the loss with the learning rate, and its two parts in charts of their own; where a run stops on the
+// score of its samples, that too, epoch by epoch.
 
 function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -12,6 +13,7 @@ const validationOf = (part) => `validation_${part}`;
 
 // One row of x values for all series, as uPlot wants them; null where a series has no value there.
 function aligned(curves, part, withRate) {
+  if (part === "score") return [curves.scores.epoch, curves.scores.score];
   const { steps, epochs } = curves;
   const measured = epochs[validationOf(part)];
   const validation = new Map(epochs.step.map((step, index) => [step, measured[index]]));
@@ -58,6 +60,10 @@ class Chart {
         { ...line("Validation", "--bad", 2.4), points: { show: true, size: 7, fill: colour("--bad") }, value: fixed(3) },
       ],
     };
+    if (this.part === "score") {
+      const points = { show: true, size: 7, fill: colour("--accent") };
+      options.series = [{ label: "Epoch" }, { ...line("Score", "--accent", 2.4), points, value: fixed(3) }];
+    }
     if (this.whole) {
       options.axes.push({
         ...axis,

@@ -13,7 +13,7 @@ from tests.training.test_pages import form_of
 from training.choices import RunState
 from training.engine import events as ev
 from training.models import TrainingRun
-from training.services import run_ingest_events
+from training.services import checkpoints_prune, run_ingest_events
 
 pytestmark = pytest.mark.django_db
 
@@ -56,6 +56,24 @@ def test_the_curve_of_the_scores_is_that_of_the_log(people: Any, api_for: Any) -
     run_ingest_events(run=run)
     told = api_for(people.tom).get(f"/api/v1/training-runs/{run.pk}/curves/").json()["scores"]
     assert told == {"epoch": [0, 1, 2], "score": [0.4, 0.5, 0.7]}
+
+
+def test_a_run_that_stops_on_the_score_keeps_the_best_by_it_and_draws_it(people: Any, page_for: Any) -> None:
+    spec = {"epochs": 9, "batch_size": 4, "keep_best": 1, "early_stopping_patience": 2, "early_stopping_on": "score"}
+    run = RunFactory(owner=people.tom, version=VersionFactory(owner=people.tom), spec=spec, state=RunState.RUNNING)
+    log = Log(run)
+    log.started(epochs=9)
+    for epoch, (loss, score) in enumerate(((5.0, 0.5), (4.0, 0.8), (3.0, 0.7), (3.5, 0.6)), start=1):
+        log.epoch(epoch, loss)
+        log.writer.write(ev.SCORE, epoch=epoch, score=score, figures={}, own={})
+    # A second start forgets nothing of it.
+    log.started(epochs=9, resumed_from=4)
+    run_ingest_events(run=run)
+    assert [row.epoch for row in checkpoints_prune(run=run)] == [1]
+    assert 'data-curve="score"' in page_for(people.tom).get(f"/runs/{run.pk}/").content.decode()
+    run.spec["early_stopping_on"] = "loss"
+    run.save()
+    assert 'data-curve="score"' not in page_for(people.tom).get(f"/runs/{run.pk}/").content.decode()
 
 
 def test_patience_without_validation_clips_is_refused_beside_its_field(tiny: Path, people: Any, page_for: Any) -> None:

@@ -128,6 +128,11 @@ class TrainingRun(OwnedModel):
         return self.is_active and (self.job is None or not self.job.is_active)
 
     @property
+    def stops_on_score(self) -> bool:
+        """What its samples score is measured epoch by epoch, and decides when it ends."""
+        return bool(self.spec.get("early_stopping_patience")) and self.spec.get("early_stopping_on") == "score"
+
+    @property
     def progress(self) -> float:
         """Share of the steps done, 0 to 1."""
         if self.state == RunState.SUCCEEDED:

@@ -16,7 +16,7 @@ from training.models import Checkpoint, EpochSample, TrainingRun
 from training.services.eventlog import read_on
 
 STARTED_FACTS = ("clips_train", "clips_validation", "left_out", "trainable_parameters", "resumed_from_epoch")
-KEPT_FACTS = ("base_validation",)
+KEPT_FACTS = ("base_validation", "scores")
 # What the engine writes into each checkpoint's folder before it tells of the checkpoint.
 CHECKPOINT_FACTS = "checkpoint.json"
 
@@ -81,6 +81,8 @@ def _apply(run: TrainingRun, event: ev.Event) -> None:
         _checkpoint(run, data)
     elif event.kind == ev.SAMPLE:
         _sample(run, data)
+    elif event.kind == ev.SCORE:
+        run.facts["scores"] = {**run.facts.get("scores", {}), str(data["epoch"]): data["score"]}
     elif event.kind == ev.MEMORY:
         run.facts["memory"] = {name: data[name] for name in ("epoch", "step", "batch_size", "accumulation")}
     elif event.kind == ev.USAGE:
@@ -93,7 +95,7 @@ def _apply(run: TrainingRun, event: ev.Event) -> None:
 def _started(run: TrainingRun, event: ev.Event) -> None:
     data = event.data
     run.steps_total, run.epochs_total, run.device = data["steps_total"], data["epochs"], data["device"]
-    # What the untrained model was measured at is true of every start.
+    # What was measured of the untrained model, and of samples, is true of every start.
     measured = {name: run.facts[name] for name in KEPT_FACTS if name in run.facts}
     run.facts = {**measured, **{name: data[name] for name in STARTED_FACTS}}
     run.started_at = run.started_at or datetime.fromtimestamp(event.time, UTC)

@@ -12,8 +12,9 @@ from training.services.exporting import export_delete
 def checkpoints_prune(*, run: TrainingRun) -> list[Checkpoint]:
     """Take the weights of all but the run's best ``keep_best`` and its last checkpoint, and return whose they were.
 
-    The best are those of the lowest loss, since nothing is scored before a run has ended; where one that was scored
-    goes on, the best by score stays besides. Pinned ones and those that a voice uses stay too. The row is marked first
+    The best are those of the lowest loss, since a run is scored in full when it has ended. The best by what a run that
+    stops on the score measures itself stays besides, and so does the best by score where a scored run goes on. Pinned
+    ones and those that a voice uses stay too. The row is marked first
     and the file removed after: a death between the two leaves a file that nobody is offered, and the next call removes
     it.
     """
@@ -25,7 +26,10 @@ def checkpoints_prune(*, run: TrainingRun) -> list[Checkpoint]:
         ranked = sorted(kept, key=lambda row: (row.loss is None, row.loss or 0.0, row.epoch))
         last = [row for row in kept if not row.is_average][-1:]
         scored = run.checkpoints.kept().exclude(scorecard__composite=None).order_by("-scorecard__composite")[:1]
-        staying = {row.pk for row in [*ranked[:count], *last, *scored]}
+        heard = run.facts.get("scores", {})
+        sounding = [row for row in kept if not row.is_average and str(row.epoch) in heard]
+        alike = sorted(sounding, key=lambda row: (-heard[str(row.epoch)], row.epoch))[:1]
+        staying = {row.pk for row in [*ranked[:count], *last, *scored, *alike]}
         removed = [row for row in kept if row.pk not in staying and row.mark_removed()]
     for row in rows:
         if not row.is_kept:
