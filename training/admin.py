@@ -14,7 +14,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from datasets.admin.access import ReadOnlyAdmin
-from training.choices import Scored
+from training.choices import Method, Scored
 from training.engine.figures import FIGURES
 from training.models import Checkpoint, CheckpointExport, EpochSample, Preference, Scorecard, TrainingRun
 from training.services import average_create, checkpoint_pin, contender_of, export_create
@@ -23,7 +23,18 @@ from xttsproject.lib.errors import DomainError
 
 @admin.register(TrainingRun)
 class TrainingRunAdmin(ReadOnlyAdmin):
-    list_display = ("name", "state", "version", "bundle", "epoch", "epochs_total", "best_loss", "owner", "created_at")
+    list_display = (
+        "name",
+        "state",
+        "version",
+        "bundle",
+        "method",
+        "epoch",
+        "epochs_total",
+        "best_loss",
+        "owner",
+        "created_at",
+    )
     list_filter = ("state", "bundle")
     search_fields = ("name", "owner__username", "version__dataset__name")
     date_hierarchy = "created_at"
@@ -32,6 +43,10 @@ class TrainingRunAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         rows: Any = super().get_queryset(request)
         return rows.with_relations().with_best()  # type: ignore[no-any-return]
+
+    @admin.display(description="method")
+    def method(self, run: TrainingRun) -> str:
+        return "full" if run.spec.get("method") == Method.FULL else "LoRA"
 
     @admin.display(description="best validation loss", ordering="best_validation_loss")
     def best_loss(self, run: Any) -> str:

@@ -15,6 +15,21 @@ ACTIVE_STATES = (RunState.QUEUED, RunState.RUNNING)
 RESUMABLE_STATES = (RunState.FAILED, RunState.CANCELLED)
 
 
+class Method(models.TextChoices):
+    """The words are those of training.engine.spec.METHODS."""
+
+    LORA = "lora", "LoRA: small adapters"
+    FULL = "full", "Full fine-tuning: every weight"
+
+
+class LoraTarget(models.TextChoices):
+    """The words are those of training.engine.spec.LORA_TARGETS."""
+
+    C_ATTN = "c_attn", "Attention's queries, keys and values (c_attn)"
+    C_PROJ = "c_proj", "Both output projections (c_proj)"
+    C_FC = "c_fc", "The MLP's inputs (c_fc)"
+
+
 class Precision(models.TextChoices):
     """The words are those of training.engine.spec.PRECISIONS."""
 

@@ -2,19 +2,66 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from django import forms
 from django.conf import settings
 
 from datasets.models import DatasetVersion
-from training.choices import Precision, StopOn
+from training.choices import LoraTarget, Method, Precision, Schedule, StopOn
 from training.services import RunValues
 from xttsproject.accounts.models import Visibility
 from xttsproject.bundles.manifest import list_bundles
 from xttsproject.lib.errors import DomainError
 
 _DEFAULTS = RunValues()
+
+
+_GROUPS: tuple[tuple[str, tuple[str, ...], bool, bool], ...] = (
+    ("", ("name", "version", "bundle", "visibility"), False, False),
+    ("What is trained", ("method",), False, False),
+    ("LoRA", ("lora_rank", "lora_alpha"), False, True),
+    ("How long", ("epochs", "batch_size", "learning_rate", "precision"), False, False),
+    ("What the checkpoints say", ("prompt", "fixed_prompts"), False, False),
+    (
+        "Which checkpoints stay",
+        ("keep_best", "early_stopping_patience", "early_stopping_on", "early_stopping_min_delta"),
+        True,
+        False,
+    ),
+    ("More of LoRA", ("lora_dropout", "lora_targets", "train_conditioning", "train_heads"), True, True),
+    (
+        "More of the training",
+        (
+            "augment_conditioning",
+            "schedule",
+            "warmup_fraction",
+            "accumulation",
+            "weight_decay",
+            "max_grad_norm",
+            "seed",
+        ),
+        True,
+        False,
+    ),
+)
+"""Title, fields, whether folded up, whether it means LoRA alone."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FieldGroup:
+    """Fields that stand together on the page."""
+
+    title: str
+    fields: list[forms.BoundField]
+    folded: bool
+    lora: bool
+
+    @property
+    def is_open(self) -> bool:
+        """What was refused is not to be looked for."""
+        return any(field.errors for field in self.fields)
 
 
 class VersionField(forms.ModelChoiceField):
@@ -40,8 +87,16 @@ class RunForm(forms.Form):
     )
     learning_rate = forms.FloatField(
         initial=_DEFAULTS.learning_rate,
-        help_text="How far each step goes. Halve it if the validation loss soon rises.",
+        help_text="How far each step goes: about 2e-4 for LoRA, 1e-5 for full fine-tuning. Halve it if the validation "
+        "loss soon rises.",
         widget=forms.NumberInput(attrs={"step": "any"}),
+    )
+    method = forms.ChoiceField(
+        choices=Method.choices,
+        required=False,
+        initial=_DEFAULTS.method,
+        help_text="LoRA needs little memory and leaves checkpoints of some MB. Full fine-tuning moves every weight: "
+        "for hours of speech, with several times the memory and the whole model in each checkpoint.",
     )
     lora_rank = forms.IntegerField(
         initial=_DEFAULTS.lora_rank,
@@ -54,7 +109,71 @@ class RunForm(forms.Form):
         help_text="How strongly the adapters act; twice the rank is usual.",
         widget=forms.NumberInput(attrs={"step": "any"}),
     )
+    lora_dropout = forms.FloatField(
+        required=False,
+        initial=_DEFAULTS.lora_dropout,
+        label="LoRA dropout",
+        help_text="Share of the adapters' inputs left out at random, 0 to 0.9: against learning by heart.",
+        widget=forms.NumberInput(attrs={"step": "any"}),
+    )
+    lora_targets = forms.MultipleChoiceField(
+        choices=LoraTarget.choices,
+        initial=list(_DEFAULTS.lora_targets),
+        label="Layers with adapters",
+        widget=forms.CheckboxSelectMultiple,
+    )
+    train_conditioning = forms.BooleanField(
+        required=False,
+        initial=_DEFAULTS.train_conditioning,
+        label="Train the conditioning networks whole",
+        help_text="What hears the reference clip (conditioning encoder and perceiver), beside the adapters.",
+    )
+    train_heads = forms.BooleanField(
+        required=False,
+        initial=_DEFAULTS.train_heads,
+        label="Train the heads whole",
+        help_text="What names text tokens and audio codes (both heads and the norm before them), beside the adapters.",
+    )
+    augment_conditioning = forms.BooleanField(
+        required=False,
+        initial=_DEFAULTS.augment_conditioning,
+        label="Alter the references",
+        help_text="Training hears the reference clips louder, softer, noisier, narrower, slower or faster at random, "
+        "so that the voice depends less on how its reference was recorded. What it is to say is never altered.",
+    )
     precision = forms.ChoiceField(choices=Precision.choices, initial=_DEFAULTS.precision)
+    accumulation = forms.IntegerField(
+        required=False,
+        initial=_DEFAULTS.accumulation,
+        label="Batches per step",
+        help_text="Gradients of so many batches are gathered for one step: a larger batch in the same memory.",
+    )
+    schedule = forms.ChoiceField(
+        choices=Schedule.choices,
+        required=False,
+        initial=_DEFAULTS.schedule,
+        help_text="How the learning rate falls after its warm-up.",
+    )
+    warmup_fraction = forms.FloatField(
+        required=False,
+        initial=_DEFAULTS.warmup_fraction,
+        label="Warm-up",
+        help_text="Share of all steps in which the learning rate rises from nothing, 0 to 0.9.",
+        widget=forms.NumberInput(attrs={"step": "any"}),
+    )
+    weight_decay = forms.FloatField(
+        required=False,
+        initial=_DEFAULTS.weight_decay,
+        help_text="Pull of weight matrices towards 0. Norms, biases and embeddings are left out.",
+        widget=forms.NumberInput(attrs={"step": "any"}),
+    )
+    max_grad_norm = forms.FloatField(
+        required=False,
+        initial=_DEFAULTS.max_grad_norm,
+        label="Longest gradient",
+        help_text="Longer ones are scaled down to this length before a step.",
+        widget=forms.NumberInput(attrs={"step": "any"}),
+    )
     seed = forms.IntegerField(
         initial=_DEFAULTS.seed, help_text="The same seed gives the same run and the same samples."
     )
@@ -116,22 +235,24 @@ class RunForm(forms.Form):
     def _choose(self, name: str) -> Any:
         return self.fields[name]
 
+    @property
+    def groups(self) -> list[FieldGroup]:
+        """The fields in the order of the page; what few people change stands folded up."""
+        return [
+            FieldGroup(title, [self[name] for name in names], folded, lora) for title, names, folded, lora in _GROUPS
+        ]
+
     def values(self) -> RunValues:
-        chosen = self.cleaned_data
+        """A field that was left empty, or not sent, is as the engine presets it."""
+        chosen = dict(self.cleaned_data)
+        chosen["prompts"] = [chosen["prompt"]] if chosen["prompt"] else []
+        may_be_none = ("keep_best", "early_stopping_patience")
         return RunValues(
-            epochs=chosen["epochs"],
-            batch_size=chosen["batch_size"],
-            learning_rate=chosen["learning_rate"],
-            lora_rank=chosen["lora_rank"],
-            lora_alpha=chosen["lora_alpha"],
-            precision=chosen["precision"],
-            seed=chosen["seed"],
-            keep_best=chosen["keep_best"],
-            early_stopping_patience=chosen["early_stopping_patience"],
-            early_stopping_on=chosen["early_stopping_on"] or _DEFAULTS.early_stopping_on,
-            early_stopping_min_delta=chosen["early_stopping_min_delta"] or 0.0,
-            prompts=[chosen["prompt"]] if chosen["prompt"] else [],
-            fixed_prompts=chosen["fixed_prompts"],
+            **{
+                item.name: chosen[item.name]
+                for item in dataclasses.fields(RunValues)
+                if item.name in chosen and (item.name in may_be_none or chosen[item.name] not in (None, ""))
+            }
         )
 
     def refuse(self, error: DomainError) -> None:

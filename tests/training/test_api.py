@@ -42,6 +42,20 @@ def test_a_trainer_starts_a_run(tiny: Path, people: Any, api_for: Any) -> None:
     assert (job["kind"], job["queue"], job["subject_id"]) == ("training.run", "gpu", data["id"])
 
 
+def test_full_fine_tuning_and_its_neighbours_are_asked_for_over_the_api(tiny: Path, people: Any, api_for: Any) -> None:
+    version = str(frozen_version(people.tom, clips=3).pk)
+    api = api_for(people.tom)
+    full = api.post(RUNS, {"name": "Whole", "version": version, "method": "full", "learning_rate": 1e-5}).json()
+    assert (full["spec"]["method"], full["spec"]["augment_conditioning"]) == ("full", False)
+    body = {"train_heads": True, "augment_conditioning": True, "lora_targets": ["c_attn"], "max_grad_norm": 2.0}
+    wide = api.post(RUNS, {"name": "Heads", "version": version, **body}).json()["spec"]
+    assert (wide["method"], wide["train_heads"], wide["train_conditioning"]) == ("lora", True, False)
+    assert (wide["lora"]["targets"], wide["max_grad_norm"], wide["augment_conditioning"]) == (["c_attn"], 2.0, True)
+    for wrong in ({"method": "half"}, {"lora_targets": ["q_proj"]}, {"lora_targets": []}):
+        assert api.post(RUNS, {"name": "Wrong", "version": version, **wrong}).status_code == 400
+    assert TrainingRun.objects.count() == 2
+
+
 def test_sending_twice_starts_one_run(tiny: Path, people: Any, api_for: Any) -> None:
     body = {"name": "Evening", "version": str(frozen_version(people.tom, clips=2).pk)}
     api = api_for(people.tom)

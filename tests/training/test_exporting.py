@@ -32,13 +32,16 @@ def stock(random_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture
-def checkpoint(people: Any, settings: Any, stock: Path) -> Checkpoint:
-    """The best of a run of tom's on a model of the released sizes but for a small GPT; its adapter is a random one."""
+def checkpoint(people: Any, settings: Any, stock: Path, request: pytest.FixtureRequest) -> Checkpoint:
+    """The best of a run of tom's on a model of the released sizes but for a small GPT; what it learnt is random.
+
+    A parameter is what the spec says of the method.
+    """
     import torch
 
-    from training.engine import lora
     from training.engine.model import open_base
-    from training.engine.spec import LoraSpec
+    from training.engine.spec import LoraSpec, TrainSpec
+    from training.engine.trained import Trained
 
     settings.MODELS_DIR = stock.parent
     settings.XTTS_BUNDLE = stock.name
@@ -46,12 +49,14 @@ def checkpoint(people: Any, settings: Any, stock: Path) -> Checkpoint:
     row: Checkpoint = CheckpointFactory(run=run, epoch=2)
     gpt = open_base(stock).load_gpt()
     torch.manual_seed(7)
-    config = lora.inject(gpt, LoraSpec(rank=4, alpha=8))
-    for name, parameter in gpt.named_parameters():
-        if "lora_" in name:
-            parameter.data = torch.randn_like(parameter) * 0.05
+    method = getattr(request, "param", {})
+    spec = TrainSpec(row.folder, stock, stock, "en", lora=LoraSpec(rank=4, alpha=8), **method)
+    trained = Trained(gpt, spec)
+    for name, parameter in trained.parameters.items():
+        change = torch.randn_like(parameter) * (0.05 if "lora_" in name else 0.01)
+        parameter.data = change if "lora_" in name else parameter.data + change
     row.folder.mkdir(parents=True)
-    lora.save_adapter(row.folder, gpt, config)
+    trained.save(row.folder)
     return row
 
 
@@ -63,6 +68,7 @@ def unpacked(export: CheckpointExport, target: Path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("checkpoint", [{}, {"method": "full"}], indirect=True, ids=["lora", "full"])
 def test_coqui_loads_the_download_and_speaks_the_same_codes(
     people: Any, checkpoint: Checkpoint, stock: Path, page_for: Any, work: Any, tmp_path: Path
 ) -> None:

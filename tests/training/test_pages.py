@@ -40,6 +40,7 @@ def form_of(version: Any, **changes: Any) -> dict[str, Any]:
         "learning_rate": "2e-4",
         "lora_rank": 8,
         "lora_alpha": 16,
+        "lora_targets": ["c_attn", "c_proj", "c_fc"],
         "precision": "fp32",
         "seed": 1,
         "prompt": "",
@@ -145,6 +146,40 @@ def test_a_sent_form_starts_the_run(tiny: Path, people: Any, page_for: Any) -> N
     assert (run.name, run.state, run.visibility) == ("Evening", RunState.QUEUED, "team")
     assert run.spec["sample_prompts"] == [{"text": "Say this.", "language": "en", "seed": 1}]
     assert page_for(people.tom).get(f"/runs/{run.pk}/").status_code == 200
+
+
+def test_every_choice_of_the_method_reaches_the_spec(tiny: Path, people: Any, page_for: Any) -> None:
+    version = frozen_version(people.tom, clips=3)
+    page = page_for(people.tom)
+    chosen = {"train_conditioning": "on", "train_heads": "on", "augment_conditioning": "on", "lora_targets": ["c_fc"]}
+    advanced = {"lora_dropout": 0.2, "schedule": "linear", "warmup_fraction": 0.1, "accumulation": 2}
+    page.post("/runs/new/", form_of(version, **chosen, **advanced, weight_decay=0, max_grad_norm=0.5))
+    run = TrainingRun.objects.get()
+    spec = run.spec
+    assert (spec["train_conditioning"], spec["train_heads"], spec["augment_conditioning"]) == (True, True, True)
+    assert (spec["lora"]["targets"], spec["lora"]["dropout"]) == (["c_fc"], 0.2)
+    assert (spec["schedule"], spec["warmup_fraction"], spec["accumulation"]) == ("linear", 0.1, 2)
+    assert (spec["weight_decay"], spec["max_grad_norm"]) == (0.0, 0.5)
+    html = page.get(f"/runs/{run.pk}/").content.decode()
+    assert "LoRA of rank 8, alpha 16.0, conditioning networks whole, heads whole" in html
+    page.post("/runs/new/", form_of(version, name="Whole", method="full"))
+    whole = TrainingRun.objects.get(name="Whole")
+    assert whole.spec["method"] == "full"
+    assert "every weight (full fine-tuning)" in page.get(f"/runs/{whole.pk}/").content.decode()
+    refused = page.post("/runs/new/", form_of(version, name="None", lora_targets=[]))
+    assert refused.status_code == 400
+    # A group that is folded up opens where something in it was refused.
+    assert refused.content.decode().count("<details open") + refused.content.decode().count('" open>') == 1
+
+
+def test_the_preflight_of_full_fine_tuning_warns_of_a_rate_for_adapters(tiny: Path, people: Any, page_for: Any) -> None:
+    version = frozen_version(people.tom, clips=4)
+    page = page_for(people.tom)
+    html = page.get("/runs/new/preflight/", form_of(version, method="full")).content.decode()
+    assert "A learning rate of 0.0002 suits adapters" in html
+    calm = page.get("/runs/new/preflight/", form_of(version, method="full", learning_rate="1e-5")).content.decode()
+    assert "suits adapters" not in calm
+    assert "parameters" in calm
 
 
 def test_a_second_click_leads_to_the_name_and_not_to_a_second_run(tiny: Path, people: Any, page_for: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 import time
@@ -34,6 +35,7 @@ from xttsproject.jobs.models import Job
 from xttsproject.jobs.services import job_retry
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import write_json
+from xttsproject.xtts.config import read_config
 
 pytestmark = pytest.mark.django_db
 
@@ -74,6 +76,33 @@ def test_the_preflight_says_what_the_run_will_do(tiny: Path, people: Any) -> Non
     assert Job.objects.count() == 0
 
 
+def test_the_preflight_of_full_fine_tuning_says_what_it_takes(tiny: Path, people: Any) -> None:
+    from xttsproject.xtts.shapes import gpt_shapes
+
+    shape = read_config(tiny).gpt
+    parameters = sum(math.prod(size) for size in gpt_shapes(shape).values())
+    version = frozen_version(people.tom, clips=4)
+    values = RunValues(method="full", epochs=5, keep_best=1, learning_rate=1e-5)
+    found = run_preflight(owner=people.tom, version=version, values=values)
+    assert (found.trained_parameters, found.checkpoint_bytes) == (parameters, 4 * parameters)
+    # Three checkpoints while one is exchanged, and the file to go on from, thrice as large, twice while it is replaced.
+    assert found.disk_bytes - found.features_bytes == (3 + 2 * 3) * 4 * parameters
+    assert found.remarks == ()
+    adapters = run_preflight(owner=people.tom, version=version, values=RunValues())
+    assert adapters.checkpoint_bytes < found.checkpoint_bytes / 10
+    hasty = run_preflight(owner=people.tom, version=version, values=RunValues(method="full"))
+    assert "0.0002" in hasty.remarks[0]
+
+
+def test_altered_references_take_room(tiny: Path, people: Any) -> None:
+    version = frozen_version(people.tom, clips=4)
+    plain = run_preflight(owner=people.tom, version=version, values=RunValues())
+    altered = run_preflight(owner=people.tom, version=version, values=RunValues(augment_conditioning=True))
+    assert altered.disk_bytes - plain.disk_bytes == altered.features_bytes - plain.features_bytes
+    # Four recordings of half the bytes, of the training clips alone.
+    assert altered.features_bytes > 2 * plain.features_bytes
+
+
 @pytest.mark.parametrize(
     ("values", "field"),
     [
@@ -85,6 +114,9 @@ def test_the_preflight_says_what_the_run_will_do(tiny: Path, people: Any) -> Non
         ({"precision": "fp8"}, "precision"),
         ({"seed": -1}, "seed"),
         ({"schedule": "sawtooth"}, "schedule"),
+        ({"method": "half"}, "method"),
+        ({"lora_targets": ()}, "lora_targets"),
+        ({"max_grad_norm": 0.0}, "max_grad_norm"),
     ],
 )
 def test_a_wrong_value_is_refused_by_its_field(tiny: Path, people: Any, values: dict[str, Any], field: str) -> None:
@@ -93,6 +125,13 @@ def test_a_wrong_value_is_refused_by_its_field(tiny: Path, people: Any, values: 
     assert (error.code, error.field) == ("spec_invalid", field)
     assert repr(values[field]) in error.message
     assert not TrainingRun.objects.exists()
+
+
+def test_half_precision_on_a_processor_is_refused_before_anything_starts(tiny: Path, people: Any) -> None:
+    version = frozen_version(people.tom, clips=2)
+    error = refused(run_create, owner=people.tom, version=version, name="Run", values=RunValues(precision="fp16"))
+    assert (error.code, error.field) == ("precision_unsupported", "precision")
+    assert "fp32 or bf16" in error.message
 
 
 def test_only_trainers_start_runs(tiny: Path, people: Any) -> None:
@@ -106,9 +145,7 @@ def test_what_is_not_chosen_is_as_the_engine_presets_it(tiny: Path, people: Any)
     preset = {item.name: item.default for item in fields(TrainSpec)}
     chosen = {item.name for item in fields(RunValues)} & set(preset)
     assert {name: run.spec[name] for name in chosen} == {name: preset[name] for name in chosen}
-    assert {name: run.spec["lora"][name] for name in ("rank", "alpha", "dropout")} == {
-        item.name: item.default for item in fields(LoraSpec) if item.name != "targets"
-    }
+    assert spec_of(run=run).lora == LoraSpec()
 
 
 def test_a_name_is_taken_once_per_person(tiny: Path, people: Any) -> None:

@@ -9,7 +9,7 @@ from rest_framework.reverse import reverse
 
 from datasets.api.serializers import VisiblePrimaryKeyField
 from datasets.models import DatasetVersion
-from training.choices import Precision, Schedule, StopOn, Vote
+from training.choices import LoraTarget, Method, Precision, Schedule, StopOn, Vote
 from training.models import Checkpoint, CheckpointExport, EpochSample, Preference, TrainingRun
 from training.services import RunValues, Scoreboard
 from xttsproject.accounts.models import Visibility
@@ -82,10 +82,13 @@ class PinSerializer(serializers.Serializer[Any]):
 
 
 class CheckpointSerializer(serializers.ModelSerializer[Checkpoint]):
-    """A LoRA adapter after an epoch, with what it says. ``removed_at``: when its file made room for better ones."""
+    """A LoRA adapter or a whole GPT after an epoch, with what it says.
+
+    ``removed_at``: when its file made room for better ones.
+    """
 
     samples = EpochSampleSerializer(many=True, read_only=True)
-    download = serializers.SerializerMethodField(help_text="Where the adapter's safetensors file is fetched.")
+    download = serializers.SerializerMethodField(help_text="Where the weights' safetensors file is fetched.")
     title = serializers.CharField(source="label", read_only=True)
     is_best = serializers.BooleanField(read_only=True, help_text="Lowest validation loss of its run.")
     is_recommended = serializers.BooleanField(
@@ -211,9 +214,35 @@ class TrainingRunCreateSerializer(serializers.Serializer[TrainingRun]):
     schedule = serializers.ChoiceField(choices=Schedule.choices, default=_DEFAULTS.schedule)
     warmup_fraction = serializers.FloatField(default=_DEFAULTS.warmup_fraction, help_text="Share of all steps.")
     weight_decay = serializers.FloatField(default=_DEFAULTS.weight_decay)
+    max_grad_norm = serializers.FloatField(
+        default=_DEFAULTS.max_grad_norm, help_text="Gradients are scaled down to this length where they are longer."
+    )
+    method = serializers.ChoiceField(
+        choices=Method.choices,
+        default=_DEFAULTS.method,
+        help_text="full: every weight; what names LoRA is then unused.",
+    )
     lora_rank = serializers.IntegerField(default=_DEFAULTS.lora_rank)
     lora_alpha = serializers.FloatField(default=_DEFAULTS.lora_alpha)
     lora_dropout = serializers.FloatField(default=_DEFAULTS.lora_dropout)
+    lora_targets = serializers.ListField(
+        child=serializers.ChoiceField(choices=LoraTarget.choices),
+        default=list(_DEFAULTS.lora_targets),
+        allow_empty=False,
+        help_text="Which layers of a block get an adapter.",
+    )
+    train_conditioning = serializers.BooleanField(
+        default=_DEFAULTS.train_conditioning,
+        help_text="With LoRA, train the networks that hear the reference (conditioning encoder, perceiver) as a whole.",
+    )
+    train_heads = serializers.BooleanField(
+        default=_DEFAULTS.train_heads,
+        help_text="With LoRA, train the text head, the audio head and the norm before them as a whole.",
+    )
+    augment_conditioning = serializers.BooleanField(
+        default=_DEFAULTS.augment_conditioning,
+        help_text="Alter the references that training hears (gain, noise, band, speed), never what is to be said.",
+    )
     seed = serializers.IntegerField(default=_DEFAULTS.seed)
     keep_best = serializers.IntegerField(
         default=_DEFAULTS.keep_best,

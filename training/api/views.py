@@ -168,7 +168,7 @@ class TrainingRunViewSet(
 
 
 class CheckpointViewSet(OwnedViewMixin, viewsets.ReadOnlyModelViewSet[Checkpoint]):
-    """What runs made: an adapter per epoch and averages of them, each with its samples."""
+    """What runs made: an adapter or a whole GPT per epoch and averages of them, each with its samples."""
 
     queryset = Checkpoint.objects.none()
     serializer_class = CheckpointSerializer
@@ -182,7 +182,7 @@ class CheckpointViewSet(OwnedViewMixin, viewsets.ReadOnlyModelViewSet[Checkpoint
     @extend_schema(responses={(200, "application/octet-stream"): _BINARY})
     @action(detail=True)
     def download(self, request: Request, pk: Any = None) -> HttpResponseBase:
-        """The adapter's weights as safetensors."""
+        """The weights as safetensors: of the adapter, or of the whole GPT after full fine-tuning."""
         checkpoint = self.get_object()
         if not checkpoint.is_kept:
             raise checkpoint_gone(checkpoint)

@@ -43,11 +43,13 @@ def sequential_batches(lengths: Sequence[int], batch_size: int) -> list[list[int
 
 @dataclass(frozen=True)
 class Reference:
-    """A stretch of conditioning mel: from ``start`` for ``frames`` frames of the clip at ``index``."""
+    """A stretch of conditioning mel: from ``start`` for ``frames`` frames of the clip at ``index``, as it is or, with
+    ``variant`` above 0, as one of its altered recordings has it."""
 
     index: int
     start: int
     frames: int
+    variant: int = 0
 
 
 def draw_references(
@@ -57,11 +59,13 @@ def draw_references(
     by_speaker: Mapping[str, Sequence[int]],
     frames_per_second: float,
     random: Random,
+    variants: int = 0,
 ) -> list[Reference]:
     """A random reference for every clip of a batch, all of one length, so that none is padded with silence.
 
     A clip that is at least twice as long as the reference gives it itself (its loss is then masked there); for a
     shorter one it comes from another clip of the same speaker, and where there is none, from half of its own.
+    Of ``variants`` altered recordings and the clip as it is, each is as likely as the others.
     """
     wanted = round(frames_per_second * random.uniform(MIN_REFERENCE_SECONDS, MAX_REFERENCE_SECONDS))
     length = min(wanted, *(_longest(index, frames, by_speaker[speakers[index]]) for index in batch))
@@ -70,15 +74,39 @@ def draw_references(
         source = index
         if frames[index] < 2 * length:
             source = random.choice([i for i in by_speaker[speakers[index]] if i != index and frames[i] >= length])
-        references.append(Reference(source, random.randint(0, frames[source] - length), length))
+        start = random.randint(0, frames[source] - length)
+        references.append(Reference(source, start, length, random.randint(0, variants) if variants else 0))
     return references
 
 
-def fixed_references(batch: Sequence[int], frames: Sequence[int], frames_per_second: float) -> list[Reference]:
-    """Validation's references: the start of each clip itself, the same in every epoch."""
+def fixed_references(
+    batch: Sequence[int], frames: Sequence[int], speakers: Sequence[str], held_out: int, frames_per_second: float
+) -> list[Reference]:
+    """Validation's references: the start of another clip of the same speaker, the same in every epoch.
+
+    The first ``held_out`` of ``frames`` and ``speakers`` are validation clips, which ``batch`` names; those behind them
+    only lend their sound, where no held-out one is long enough. In use a voice never hears the sentence that it is to
+    say; a clip hears itself, half of it, only where its speaker has no other.
+    """
     middle = round(frames_per_second * (MIN_REFERENCE_SECONDS + MAX_REFERENCE_SECONDS) / 2)
-    length = min(middle, *(max(1, frames[index] // 2) for index in batch))
-    return [Reference(index, 0, length) for index in batch]
+    sources = [_other_clip(index, frames, speakers, held_out, middle) for index in batch]
+    available = [
+        frames[source] if source != index else max(1, frames[index] // 2)
+        for index, source in zip(batch, sources, strict=True)
+    ]
+    length = min(middle, *available)
+    return [Reference(source, 0, length) for source in sources]
+
+
+def _other_clip(index: int, frames: Sequence[int], speakers: Sequence[str], held_out: int, wanted: int) -> int:
+    """Which clip a held-out one hears; itself where its speaker has no other."""
+    others = [i for i, speaker in enumerate(speakers) if speaker == speakers[index] and i != index]
+    if not others:
+        return index
+    long = [i for i in others if frames[i] >= wanted]
+    chosen = [i for i in long if i < held_out] or long
+    # Not the same one for all, or the loss would say how well that one is liked.
+    return chosen[index % len(chosen)] if chosen else max(others, key=lambda i: (frames[i], -i))
 
 
 def _longest(index: int, frames: Sequence[int], family: Sequence[int]) -> int:

@@ -9,11 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.engine.launch import ADAPTER_CONFIG as CONFIG
-from training.engine.launch import ADAPTER_WEIGHTS as WEIGHTS
 from xttsproject.lib.disk import room_for
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import atomic_directory, atomic_path, sha256_of, write_json
+from xttsproject.xtts.checkpoints import ADAPTER_CONFIG_FILE, ADAPTER_FILE, FULL_FILE, weights_file
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,7 +35,7 @@ class Losses:
 
 @dataclass(frozen=True)
 class CheckpointFacts:
-    """``bytes`` and ``sha256`` are those of the adapter's weights; ``validation`` is None without validation clips."""
+    """``bytes`` and ``sha256`` are those of the weights' file; ``validation`` is None without validation clips."""
 
     epoch: int
     step: int
@@ -64,7 +63,7 @@ def write_checkpoint(
     base_validation: Losses | None,
     seconds: float,
 ) -> CheckpointFacts:
-    """Write an epoch's folder whole or not at all; ``save`` puts the adapter's files into the folder it is given.
+    """Write an epoch's folder whole or not at all; ``save`` puts the weights' files into the folder it is given.
 
     ``needed`` is about how many bytes that takes. DomainError ``disk_full``, before the first of them is written.
     """
@@ -73,7 +72,7 @@ def write_checkpoint(
         atomic_directory(checkpoint_folder(run_dir, epoch)) as folder,
     ):
         save(folder)
-        weights = folder / WEIGHTS
+        weights = weights_file(folder)
         facts = CheckpointFacts(
             epoch, step, train_loss, validation, base_validation, seconds, weights.stat().st_size, sha256_of(weights)
         )
@@ -96,7 +95,7 @@ def read_facts(run_dir: Path, epoch: int) -> CheckpointFacts:
 def read_checkpoint(run_dir: Path, epoch: int) -> CheckpointFacts:
     """An epoch's facts; ``checkpoint_damaged`` where they are not there or the weights are not those they tell of."""
     facts = read_facts(run_dir, epoch)
-    weights = checkpoint_folder(run_dir, epoch) / WEIGHTS
+    weights = weights_file(checkpoint_folder(run_dir, epoch))
     try:
         whole = weights.stat().st_size == facts.bytes and sha256_of(weights) == facts.sha256
     except OSError as error:
@@ -173,7 +172,7 @@ def remove_weights(folder: Path) -> None:
 
     Doing it again, after a kill in its middle, does the rest.
     """
-    for name in (WEIGHTS, CONFIG):
+    for name in (ADAPTER_FILE, ADAPTER_CONFIG_FILE, FULL_FILE):
         (folder / name).unlink(missing_ok=True)
 
 

@@ -39,16 +39,28 @@ class Analyser(Protocol):
 
 @dataclass(frozen=True)
 class ClipFeatures:
-    """Codes ``(n,)`` and tokens ``(t,)``, int64, in memory; the mel ``(frames, 80)`` stays in ``path``."""
+    """Codes ``(n,)`` and tokens ``(t,)``, int64, in memory; the mel ``(frames, 80)`` stays in ``path``.
+
+    ``altered`` are files of the clip as other microphones would have heard it (:mod:`training.engine.augment`).
+    """
 
     path: Path
     codes: Tensor
     tokens: Tensor
     frames: int
+    altered: tuple[Path, ...] = ()
 
-    def mel(self, start: int, frames: int) -> Tensor:
-        """Conditioning mel ``(80, frames)`` from frame ``start`` on; reads only that stretch of the file."""
+    def mel(self, start: int, frames: int, variant: int = 0) -> Tensor:
+        """Conditioning mel ``(80, frames)`` from frame ``start`` on; reads only that stretch of the file.
+
+        ``variant`` counts altered recordings from 1; 0 is the clip as it is.
+        """
         from safetensors import safe_open
+
+        if variant:
+            from training.engine.augment import altered_mel
+
+            return altered_mel(self.altered[variant - 1], start, frames, self.frames)
 
         with safe_open(self.path, framework="pt") as handle:
             part: Tensor = handle.get_slice("mel")[start : start + frames]

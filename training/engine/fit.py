@@ -15,34 +15,23 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from training.engine.batches import Reference, draw_references, epoch_batches, fixed_references, sequential_batches
+from training.engine.batches import Reference, draw_references, epoch_batches
 from training.engine.checkpoint import Losses
-from training.engine.dataset import Clip
-from training.engine.features import ClipFeatures
-from training.engine.losses import FRAME_SAMPLES, Batch, collate, forward_losses, misled
+from training.engine.losses import Batch, collate, forward_losses, misled
 from training.engine.memory import give_back, is_out_of_memory
 from training.engine.optimizer import build_optimizer, load_optimizer_state, optimizer_state
 from training.engine.schedule import Schedule
 from training.engine.seeds import derive, generator
-from training.engine.spec import TrainSpec
+from training.engine.sizes import VARIANTS
+from training.engine.spec import FULL, TrainSpec
+from training.engine.splits import FRAMES_PER_SECOND, HeldOut, Split
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.progress import Progress
-from xttsproject.xtts.limits import MODEL_RATE
 
 logger = logging.getLogger(__name__)
 
-FRAMES_PER_SECOND = MODEL_RATE / FRAME_SAMPLES
-
 SCALER = "#scaler"
 """Where fp16's loss scale stands among the optimizer's tensors."""
-
-
-@dataclass(frozen=True)
-class Split:
-    """Clips with their features, index for index."""
-
-    clips: Sequence[Clip]
-    features: Sequence[ClipFeatures]
 
 
 @dataclass(frozen=True)
@@ -85,7 +74,7 @@ class Fit:
         self.spec = spec
         self.accelerator = accelerator
         self.device: torch.device = accelerator.device
-        self._train, self._validation = train, validation
+        self._train, self._validation = train, HeldOut(validation, train)
         self._stop_token = stop_token
         self._on_smaller = on_smaller
         # Into how many pieces every batch is divided, since memory ran out: 1, 2, 4 …
@@ -199,24 +188,33 @@ class Fit:
             raise DomainError(
                 "out_of_memory",
                 f"The memory of {self.device} does not hold one clip at a time. Leave out the longest clips, take "
-                f"another precision than {self.spec.precision}, a LoRA rank below {self.spec.lora.rank}, or a larger "
-                "device.",
+                f"another precision than {self.spec.precision}, {self._smaller()}, or a larger device.",
                 permanent=False,
             )
         self.pieces *= 2
         logger.warning("Memory ran out: batches are divided by %d from now on.", self.pieces)
         self._on_smaller()
 
+    def _smaller(self) -> str:
+        return "LoRA instead" if self.spec.method == FULL else f"a LoRA rank below {self.spec.lora.rank}"
+
     def _batches(self, indices: list[int], pieces: list[slice], epoch: int, number: int) -> Iterator[Batch]:
         """A batch in its pieces. References are drawn for the whole, so they do not depend on the memory there is."""
         random = generator(self.spec.seed, "references", epoch, number)
-        references = draw_references(indices, self._frames, self._speakers, self._by_speaker, FRAMES_PER_SECOND, random)
+        variants = VARIANTS if self.spec.augment_conditioning else 0
+        references = draw_references(
+            indices, self._frames, self._speakers, self._by_speaker, FRAMES_PER_SECOND, random, variants
+        )
         for piece in pieces:
-            yield self._collate(self._train, indices[piece], references[piece], mask=True)
-
-    def _collate(self, split: Split, indices: list[int], references: list[Reference], *, mask: bool) -> Batch:
-        batch = collate(indices, references, split.clips, split.features, self._stop_token, mask_references=mask)
-        return batch.to(self.device)
+            batch = collate(
+                indices[piece],
+                references[piece],
+                self._train.clips,
+                self._train.features,
+                self._stop_token,
+                mask_references=True,
+            )
+            yield batch.to(self.device)
 
     # -- validation -----------------------------------------------------------------------------------------------
 
@@ -224,19 +222,18 @@ class Fit:
     def validate(self, progress: Progress) -> Losses | None:
         """Mean losses over the validation clips, every batch counting by its clips; None without any.
 
-        References are fixed and nothing is masked, so that epochs can be compared.
+        References are fixed, so that epochs can be compared.
         """
         clips = self._validation.clips
         if not clips:
             return None
-        frames = [features.frames for features in self._validation.features]
         self._gpt.eval()
         sums = torch.zeros(2, dtype=torch.float64)
-        for indices in sequential_batches([clip.samples for clip in clips], self.spec.batch_size):
+        for indices in self._validation.batches(self.spec.batch_size):
             found = None
             while found is None:
                 try:
-                    found = self._validated(indices, frames, progress)
+                    found = self._validated(indices, progress)
                 except Exception as error:
                     if not is_out_of_memory(error):
                         raise
@@ -251,10 +248,10 @@ class Fit:
             )
         return Losses(self.spec.text_loss_weight * text + self.spec.mel_loss_weight * mel, text, mel)
 
-    def _validated(self, indices: list[int], frames: list[int], progress: Progress) -> Tensor:
+    def _validated(self, indices: list[int], progress: Progress) -> Tensor:
         """The text and mel losses of a batch, each times its clips."""
         sums = torch.zeros(2, dtype=torch.float64)
-        references = fixed_references(indices, frames, FRAMES_PER_SECOND)
+        references = self._validation.references(indices)
         for piece in self._divided(indices):
             progress.check()
             sums += batch_losses(
@@ -264,8 +261,8 @@ class Fit:
 
     # -- memory ---------------------------------------------------------------------------------------------------
 
-    def optimizer_state(self) -> dict[str, Tensor]:
-        state = optimizer_state(self._raw_optimizer, self.parameters)
+    def optimizer_state(self, *, copy: bool = True) -> dict[str, Tensor]:
+        state = optimizer_state(self._raw_optimizer, self.parameters, copy=copy)
         if self.accelerator.scaler is not None:
             scaler = self.accelerator.scaler.state_dict()
             state[SCALER] = torch.tensor([scaler["scale"], scaler["_growth_tracker"]], dtype=torch.float64)
@@ -311,10 +308,15 @@ class Fit:
 
 
 def batch_losses(
-    gpt: Any, split: Split, indices: list[int], references: list[Reference], stop_token: int, device: torch.device
+    gpt: Any,
+    held_out: HeldOut,
+    indices: list[int],
+    references: list[Reference],
+    stop_token: int,
+    device: torch.device,
 ) -> Tensor:
-    """The text and mel losses of validation clips, each times how many clips they are; nothing is masked."""
-    batch = collate(indices, references, split.clips, split.features, stop_token, mask_references=False).to(device)
+    """The text and mel losses of validation clips, each times how many clips they are."""
+    batch = held_out.collate(indices, references, stop_token).to(device)
     return torch.stack(forward_losses(gpt, batch)).double().cpu() * len(indices)
 
 

@@ -15,8 +15,6 @@ LOG = "train.log"
 CANCEL = "cancel"
 TENSORBOARD = "tensorboard"
 SPEC = "spec.json"
-ADAPTER_WEIGHTS = "adapter_model.safetensors"
-ADAPTER_CONFIG = "adapter_config.json"
 PARENT_VARIABLE = "TRAINING_PARENT_PID"
 
 WITHHELD = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "EMAIL_URL", "METRICS_TOKEN")

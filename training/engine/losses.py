@@ -63,7 +63,7 @@ def collate(
     chosen = [features[index] for index in batch]
     codes = torch.nn.utils.rnn.pad_sequence([item.codes for item in chosen], batch_first=True)
     text = torch.nn.utils.rnn.pad_sequence([item.tokens for item in chosen], batch_first=True)
-    mels = [features[ref.index].mel(ref.start, ref.frames) for ref in references]
+    mels = [features[ref.index].mel(ref.start, ref.frames, ref.variant) for ref in references]
     targets = torch.full((len(batch), max(clips[index].codes for index in batch) + 5), IGNORED, dtype=torch.long)
     for row, (index, reference) in enumerate(zip(batch, references, strict=True)):
         length = clips[index].codes

@@ -36,8 +36,9 @@ class Base:
         return limits_of(self.config, self.tokenizer.unknown)
 
     def load_gpt(self) -> Any:
-        """Coqui's GPT with the bundle's weights, on the CPU."""
-        gpt = load_gpt(self.path, self.config)
+        """Coqui's GPT with the bundle's weights, on the CPU, in float32 whatever the bundle keeps them in: what is
+        trained whole moves by less than half precision can tell."""
+        gpt = load_gpt(self.path, self.config).float()
         # Keys and values of past positions are for decoding; training would only carry them along.
         gpt.gpt.config.use_cache = False
         return gpt
@@ -68,13 +69,21 @@ class BundleAnalyser:
     def __init__(self, base: Base, device: torch.device):
         self.key = base.key
         self._base, self._device = base, device
-        self._loaded: tuple[Any, Tensor] | None = None
+        self._stats: Tensor | None = None
+        self._dvae: Any = None
 
     def analyse(self, audio: Audio) -> tuple[Tensor, Tensor]:
-        if self._loaded is None:
-            stats = read_state(self._base.path, "mel_stats")["mel_stats"].to(self._device)
-            self._loaded = load_dvae(self._base.path, self._base.config).to(self._device), stats
-        dvae, stats = self._loaded
-        wav = torch.from_numpy(audio.samples).to(self._device)[None]
-        codes: Tensor = dvae.get_codebook_indices(dvae_mel(wav, stats))
+        if self._dvae is None:
+            self._dvae = load_dvae(self._base.path, self._base.config).to(self._device)
+        wav, stats = self._wave(audio)
+        codes: Tensor = self._dvae.get_codebook_indices(dvae_mel(wav, stats))
         return codes[0], conditioning_mel(wav, stats)[0]
+
+    def mel(self, audio: Audio) -> Tensor:
+        """Conditioning mel ``(80, frames)`` alone."""
+        return conditioning_mel(*self._wave(audio))[0]
+
+    def _wave(self, audio: Audio) -> tuple[Tensor, Tensor]:
+        if self._stats is None:
+            self._stats = read_state(self._base.path, "mel_stats")["mel_stats"].to(self._device)
+        return torch.from_numpy(audio.samples).to(self._device)[None], self._stats

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 def decays(name: str, module: nn.Module, parameter: nn.Parameter) -> bool:
     """Weight matrices decay; norms, biases and embeddings do not (Loshchilov & Hutter 2019 leaves this open; GPT-2's
-    own training did so)."""
+    own training did so). The perceiver's latents are its queries, learnt one by one: embeddings by another name."""
     norms = (nn.LayerNorm, nn.GroupNorm, nn.modules.batchnorm._BatchNorm)
-    return parameter.ndim >= 2 and not isinstance(module, (*norms, nn.Embedding)) and not name.endswith("bias")
+    spared = isinstance(module, (*norms, nn.Embedding)) or name.endswith(("bias", "latents"))
+    return parameter.ndim >= 2 and not spared
 
 
 def build_optimizer(model: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
@@ -27,10 +28,15 @@ def build_optimizer(model: nn.Module, learning_rate: float, weight_decay: float)
     return torch.optim.AdamW([group for group in groups if group["params"]], lr=learning_rate)
 
 
-def optimizer_state(optimizer: torch.optim.Optimizer, names: Mapping[str, nn.Parameter]) -> dict[str, Tensor]:
-    """AdamW's moments and step counts as ``<parameter>#<what>``; safetensors holds them, no pickle needed."""
+def optimizer_state(
+    optimizer: torch.optim.Optimizer, names: Mapping[str, nn.Parameter], *, copy: bool = True
+) -> dict[str, Tensor]:
+    """AdamW's moments and step counts as ``<parameter>#<what>``; safetensors holds them, no pickle needed.
+
+    Without ``copy`` tensors may be the optimizer's own memory: to be written at once.
+    """
     return {
-        f"{name}#{what}": value.detach().cpu().clone()
+        f"{name}#{what}": value.detach().to("cpu", copy=copy).contiguous()
         for name, parameter in names.items()
         for what, value in optimizer.state.get(parameter, {}).items()
     }

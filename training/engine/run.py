@@ -20,18 +20,20 @@ from torch.utils.tensorboard import SummaryWriter
 
 from training.engine import checkpoint as keep
 from training.engine import events as ev
-from training.engine import lora
+from training.engine.augment import prepare_altered
 from training.engine.checkpoint import CheckpointFacts, Losses, Position
 from training.engine.dataset import Dataset, read_dataset
 from training.engine.features import ClipFeatures, prepare
-from training.engine.fit import EpochProgress, Fit, Split, StepFacts, build_accelerator, steps_per_epoch
+from training.engine.fit import EpochProgress, Fit, StepFacts, build_accelerator, steps_per_epoch
 from training.engine.hearing import Hearing
 from training.engine.launch import EVENTS, TENSORBOARD
 from training.engine.model import Base, BundleAnalyser, open_base
 from training.engine.sampling import BASE_EPOCH, SampleFacts, check_prompts, speak_samples
-from training.engine.sizes import adapter_bytes, state_bytes
-from training.engine.spec import TrainSpec
+from training.engine.sizes import checkpoint_bytes, state_bytes
+from training.engine.spec import LORA, TrainSpec
+from training.engine.splits import Split
 from training.engine.stopping import patience_ran_out
+from training.engine.trained import Trained
 from training.engine.usage import measure
 from xttsproject.lib.disk import require_free, room_for
 from xttsproject.lib.errors import Cancelled, DomainError
@@ -54,12 +56,22 @@ CONTINUED = (
     "weight_decay",
     "max_grad_norm",
     "seed",
+    "method",
     "lora",
+    "train_conditioning",
+    "train_heads",
+    "augment_conditioning",
     "text_loss_weight",
     "mel_loss_weight",
     "code_noise",
 )
 """Fields of the spec that a resumed run shares with the one that was begun. The number of epochs may grow."""
+
+UNTOLD = {"method": LORA, "train_conditioning": False, "train_heads": False, "augment_conditioning": False}
+"""What runs were that were begun before there was a choice."""
+
+CANCEL_BYTES = 500_000_000
+"""A cancelled process has seconds: it writes a state of this size, and leaves a larger one as it was saved last."""
 
 
 class Run:
@@ -86,8 +98,9 @@ class Run:
             spec.manifest, spec.language, base.tokenizer.encode_sentence, base.limits, self._progress
         )
         _require_validation(spec, dataset)
-        self._checkpoint_bytes = adapter_bytes(base.config.gpt, spec.lora)
-        self._epoch_bytes = self._checkpoint_bytes + state_bytes(base.config.gpt, spec.lora)
+        self._checkpoint_bytes = checkpoint_bytes(base.config.gpt, spec)
+        self._state_bytes = state_bytes(base.config.gpt, spec)
+        self._epoch_bytes = self._checkpoint_bytes + self._state_bytes
         require_free(spec.run_dir, self._epoch_bytes, "The run")
         accelerator = build_accelerator(spec)
         self._device = str(accelerator.device)
@@ -95,7 +108,7 @@ class Run:
         resumed = keep.read_state(spec.run_dir)
         position = resumed[1] if resumed else None
         if position:
-            keep.check_identity(position.identity, self._identity)
+            keep.check_identity({**UNTOLD, **position.identity}, self._identity)
             self._at = EpochProgress(
                 position.epoch + 1, position.step, position.steps_in_epoch, position.loss_sum, position.seconds
             )
@@ -104,16 +117,13 @@ class Run:
         gpt = base.load_gpt()
         # The adapter's first weights too depend on the seed alone.
         torch.manual_seed(spec.seed)
-        self._config = lora.inject(gpt, spec.lora)
+        self._trained = Trained(gpt, spec)
         self._gpt = gpt
         if resumed:
-            lora.load_adapter_state(gpt, _part(resumed[0], "adapter/"))
+            self._trained.load(_part(resumed[0], "adapter/"))
         self._tell_started(dataset, position)
 
-        clips = (*dataset.train, *dataset.validation)
-        found = prepare(
-            clips, spec.features_folder, BundleAnalyser(base, accelerator.device), self._progress, self._tell_features()
-        )
+        found = self._prepare(dataset, BundleAnalyser(base, accelerator.device))
         self._fit = self._build_fit(dataset, found, base, accelerator)
         if resumed:
             self._fit.load_optimizer_state(_part(resumed[0], "optimizer/"))
@@ -158,11 +168,12 @@ class Run:
             validation = self._fit.validate(self._progress)
         except Cancelled:
             # Whatever is whole is kept: the run goes on with the very next step, or with the validation.
-            self._save_state(at, epochs_done=at.epoch - 1)
+            if self._state_bytes <= CANCEL_BYTES:
+                self._save_state(at, epochs_done=at.epoch - 1)
             raise
         facts = keep.write_checkpoint(
             self.spec.run_dir,
-            lambda folder: lora.save_adapter(folder, self._gpt, self._config),
+            self._trained.save,
             needed=self._checkpoint_bytes,
             epoch=at.epoch,
             step=at.step,
@@ -219,8 +230,8 @@ class Run:
     # -- what is kept ---------------------------------------------------------------------------------------------
 
     def _save_state(self, at: EpochProgress, epochs_done: int) -> None:
-        tensors = {f"adapter/{key}": value for key, value in lora.adapter_state(self._gpt).items()}
-        tensors |= {f"optimizer/{key}": value for key, value in self._fit.optimizer_state().items()}
+        tensors = {f"adapter/{key}": value for key, value in self._trained.state(copy=False).items()}
+        tensors |= {f"optimizer/{key}": value for key, value in self._fit.optimizer_state(copy=False).items()}
         position = Position(
             epochs_done,
             at.step,
@@ -263,6 +274,19 @@ class Run:
             losses = [-score for score in self._hearing.scores(done)]
         return patience_ran_out(losses, patience, self.spec.early_stopping_min_delta)
 
+    def _prepare(self, dataset: Dataset, analyser: BundleAnalyser) -> list[ClipFeatures]:
+        """Features of the training clips, with their altered recordings where those are wanted, then of the others."""
+        clips, tell = (*dataset.train, *dataset.validation), self._tell_features()
+        altered = len(dataset.train) if self.spec.augment_conditioning else 0
+        total = len(clips) + altered
+        found = prepare(clips, self.spec.features_folder, analyser, self._progress, lambda done, _: tell(done, total))
+        if not altered:
+            return found
+        heard = prepare_altered(
+            dataset.train, found[:altered], analyser, self._progress, lambda done, _: tell(len(clips) + done, total)
+        )
+        return [*heard, *found[altered:]]
+
     def _build_fit(self, dataset: Dataset, found: list[ClipFeatures], base: Base, accelerator: Any) -> Fit:
         count = len(dataset.train)
         train, validation = Split(dataset.train, found[:count]), Split(dataset.validation, found[count:])
@@ -285,7 +309,7 @@ class Run:
             clips_train=len(dataset.train),
             clips_validation=len(dataset.validation),
             left_out=[asdict(clip) for clip in dataset.left_out],
-            trainable_parameters=sum(value.numel() for value in lora.trainable(self._gpt).values()),
+            trainable_parameters=sum(value.numel() for value in self._trained.parameters.values()),
             resumed_from_epoch=position.epoch if position else None,
             device=self._device,
         )

@@ -13,6 +13,8 @@ from typing import Any
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import write_json
 
+LORA, FULL = "lora", "full"
+METHODS = (LORA, FULL)
 SCHEDULES = ("cosine", "linear", "constant")
 PRECISIONS = ("fp32", "bf16", "fp16")
 STOP_ON = ("loss", "score")
@@ -42,6 +44,11 @@ def _check_number(
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise _refuse(name, f"{name} must be one of {', '.join(choices)}, got {value!r}.")
+
+
+def _check_switch(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise _refuse(name, f"{name} must be true or false, got {value!r}.")
 
 
 def _check_text(name: str, value: object) -> None:
@@ -88,6 +95,10 @@ class TrainSpec:
 
     ``manifest`` is the dataset version's JSONL. ``reference_clips`` condition the epoch samples. ``features_dir``
     holds what is computed once per clip and model; runs that share it share the work (default: within the run).
+    ``method`` ``lora`` trains adapters (``lora``), and with ``train_conditioning`` the networks that hear the reference
+    (conditioning encoder and perceiver) as a whole, with ``train_heads`` those that name text tokens and audio codes
+    (both heads and the norm before them). ``full`` trains every weight; the three say nothing then.
+    ``augment_conditioning`` alters the references that training hears, never what it is to say.
     ``keep_best`` is how many checkpoints keep their weights, besides the last one, pinned ones and those in use; None
     keeps all. After ``early_stopping_patience`` epochs in which the validation loss has not fallen by more than
     ``early_stopping_min_delta`` below its best, the run ends (None: it does not); ``early_stopping_on`` ``score``
@@ -111,7 +122,11 @@ class TrainSpec:
     seed: int = 1
     precision: str = "fp32"
     device: str = "auto"
+    method: str = LORA
     lora: LoraSpec = field(default_factory=LoraSpec)
+    train_conditioning: bool = False
+    train_heads: bool = False
+    augment_conditioning: bool = False
     text_loss_weight: float = 0.01
     mel_loss_weight: float = 1.0
     code_noise: float = 0.0
@@ -153,10 +168,19 @@ class TrainSpec:
             )
         if self.threads is not None:
             _check_number("threads", self.threads, 1, 4096, whole=True)
+        for name in ("train_conditioning", "train_heads", "augment_conditioning"):
+            _check_switch(name, getattr(self, name))
+        _check_choice("method", self.method, METHODS)
         _check_choice("schedule", self.schedule, SCHEDULES)
         _check_choice("precision", self.precision, PRECISIONS)
         if not _is_device(self.device):
             raise _refuse("device", f"device must be auto, cpu, cuda or cuda:N, got {self.device!r}.")
+        if self.precision == "fp16" and self.device == "cpu":
+            raise DomainError(
+                "precision_unsupported",
+                "fp16 needs a CUDA device; on a processor take fp32 or bf16.",
+                field="precision",
+            )
         if not isinstance(self.lora, LoraSpec):
             raise _refuse("lora", f"lora must be a LoraSpec, got {self.lora!r}.")
         if not all(isinstance(prompt, Prompt) for prompt in self.sample_prompts):

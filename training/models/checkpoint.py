@@ -8,13 +8,13 @@ from django.db import models
 from django.utils import timezone
 
 from training.choices import CheckpointKind
-from training.engine.launch import ADAPTER_WEIGHTS
 from training.models.run import TrainingRun
 from training.querysets import CheckpointQuerySet, EpochSampleQuerySet
+from xttsproject.xtts.checkpoints import weights_file
 
 
 class Checkpoint(models.Model):
-    """A LoRA adapter after an epoch, or the average of several; its folder lies inside the run's."""
+    """A LoRA adapter or a whole GPT after an epoch, or the average of several; its folder lies inside the run's."""
 
     run = models.ForeignKey(TrainingRun, on_delete=models.CASCADE, related_name="checkpoints")
     kind = models.CharField(max_length=7, choices=CheckpointKind.choices, default=CheckpointKind.EPOCH)
@@ -94,7 +94,7 @@ class Checkpoint(models.Model):
     @property
     def weights_path(self) -> Path:
         """The file that ``bytes`` and ``sha256`` are of."""
-        return self.folder / ADAPTER_WEIGHTS
+        return weights_file(self.folder)
 
 
 class EpochSample(models.Model):

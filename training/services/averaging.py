@@ -11,7 +11,6 @@ from django.db import models, transaction
 
 from training.choices import CheckpointKind
 from training.engine.checkpoint import CHECKPOINTS
-from training.engine.launch import ADAPTER_WEIGHTS
 from training.models import Checkpoint, TrainingRun
 from training.services.ingest import best_mark, sample_record
 from training.services.keeping import checkpoint_gone, checkpoint_require
@@ -24,6 +23,7 @@ from xttsproject.lib.disk import room_for
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import sha256_of
 from xttsproject.lib.progress import Part, Progress
+from xttsproject.xtts.checkpoints import weights_file
 
 KIND = "training.average"
 MOST = 16
@@ -68,7 +68,7 @@ def average_make(*, run: TrainingRun, epochs: Sequence[int], progress: Progress)
     The row is pinned: somebody asked for it, so the run's policy does not take it away.
     """
     from training.engine.sampling import SampleFacts, speak_samples
-    from training.engine.soup import average_adapters, measure_adapter
+    from training.engine.soup import average_checkpoints, measure_checkpoint
 
     rows = _members(run, epochs)
     for row in rows:
@@ -78,9 +78,9 @@ def average_make(*, run: TrainingRun, epochs: Sequence[int], progress: Progress)
     folder = run.folder / _path(epochs)
     progress.report(0.02, "averaging")
     with room_for(folder, sum(row.bytes for row in rows), f"An average of {len(rows)} checkpoints"):
-        average_adapters([row.folder for row in rows], folder)
-    losses = measure_adapter(spec, folder, Part(progress, 0.1, 0.6))
-    weights = folder / ADAPTER_WEIGHTS
+        average_checkpoints([row.folder for row in rows], folder)
+    losses = measure_checkpoint(spec, folder, Part(progress, 0.1, 0.6))
+    weights = weights_file(folder)
     made, _ = Checkpoint.objects.update_or_create(
         run=run,
         path=_path(epochs),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from datasets.models import DatasetVersion
 from datasets.services.following import stop_jobs
 from training.choices import RunState
 from training.engine import launch
-from training.engine.sizes import adapter_bytes, state_bytes
+from training.engine.sizes import checkpoint_bytes, features_bytes, state_bytes, trained_parameters
+from training.engine.spec import FULL, TrainSpec
 from training.models import TrainingRun
 from training.services.spec import RunValues, bundle_open, spec_build, spec_values
 from xttsproject import storage
@@ -29,6 +31,7 @@ from xttsproject.xtts.config import read_config
 
 JOB_KIND = "training.run"
 LOG_TAIL_BYTES = 6000
+FULL_RATE = 5e-5
 
 
 @dataclass(frozen=True)
@@ -43,9 +46,12 @@ class Preflight:
     seconds_validation: float
     steps_per_epoch: int
     steps_total: int
+    trained_parameters: int
     checkpoint_bytes: int
+    features_bytes: int
     disk_bytes: int
     disk_free: int
+    remarks: tuple[str, ...] = ()
 
     @property
     def minutes(self) -> float:
@@ -214,10 +220,11 @@ def _check(
     # As the engine counts: a last batch may be smaller, and a last step may gather fewer batches.
     per_epoch = math.ceil(math.ceil(version.clips_train / spec.batch_size) / spec.accumulation)
     shape = read_config(bundle.path).gpt
-    checkpoint = adapter_bytes(shape, spec.lora)
+    checkpoint = checkpoint_bytes(shape, spec)
     # Before one is removed the next is written, and the resume file stands there twice while it is replaced.
     kept = spec.epochs if spec.keep_best is None else min(spec.epochs, spec.keep_best + 2)
-    disk = kept * checkpoint + 2 * state_bytes(shape, spec.lora)
+    features = features_bytes(version.seconds_train, version.seconds_validation, altered=spec.augment_conditioning)
+    disk = kept * checkpoint + 2 * state_bytes(shape, spec) + features
     require_free(storage.run_dir(version.pk), disk, "The run")
     preflight = Preflight(
         version=version,
@@ -228,11 +235,23 @@ def _check(
         seconds_validation=version.seconds_validation,
         steps_per_epoch=per_epoch,
         steps_total=per_epoch * spec.epochs,
+        trained_parameters=trained_parameters(shape, spec),
         checkpoint_bytes=checkpoint,
+        features_bytes=features,
         disk_bytes=disk,
         disk_free=free_bytes(storage.run_dir(version.pk)),
+        remarks=tuple(_remarks(spec)),
     )
     return preflight, spec_values(spec), bundle_name
+
+
+def _remarks(spec: TrainSpec) -> Iterator[str]:
+    """What may be meant, but more often is not."""
+    if spec.method == FULL and spec.learning_rate > FULL_RATE:
+        yield (
+            f"A learning rate of {spec.learning_rate:g} suits adapters. In full fine-tuning a model that moves faster "
+            f"than {FULL_RATE:g} soon forgets how to speak; try 1e-5."
+        )
 
 
 def trainer_require(*, user: Any) -> None:

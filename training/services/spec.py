@@ -11,7 +11,7 @@ from django.conf import settings
 
 from datasets.models import DatasetVersion
 from datasets.services.freezing import version_manifest
-from training.engine.spec import LoraSpec, Prompt, TrainSpec
+from training.engine.spec import LORA_TARGETS, LoraSpec, Prompt, TrainSpec
 from training.models import TrainingRun
 from training.prompts import prompts_for
 from xttsproject import storage
@@ -35,6 +35,7 @@ _FIELDS = {
     "lora.rank": "lora_rank",
     "lora.alpha": "lora_alpha",
     "lora.dropout": "lora_dropout",
+    "lora.targets": "lora_targets",
     "sample_prompts": "prompts",
     "sample_prompts.text": "prompts",
     "sample_prompts.language": "prompts",
@@ -59,9 +60,15 @@ class RunValues:
     schedule: str = TrainSpec.schedule
     warmup_fraction: float = TrainSpec.warmup_fraction
     weight_decay: float = TrainSpec.weight_decay
+    max_grad_norm: float = TrainSpec.max_grad_norm
+    method: str = TrainSpec.method
     lora_rank: int = LoraSpec.rank
     lora_alpha: float = LoraSpec.alpha
     lora_dropout: float = LoraSpec.dropout
+    lora_targets: Sequence[str] = LORA_TARGETS
+    train_conditioning: bool = TrainSpec.train_conditioning
+    train_heads: bool = TrainSpec.train_heads
+    augment_conditioning: bool = TrainSpec.augment_conditioning
     seed: int = TrainSpec.seed
     keep_best: int | None = TrainSpec.keep_best
     early_stopping_patience: int | None = TrainSpec.early_stopping_patience
@@ -98,11 +105,13 @@ def spec_build(*, version: DatasetVersion, bundle: Bundle, values: RunValues) ->
         texts = prompts_for(language, own, fixed=values.fixed_prompts)
         chosen = {item.name: getattr(values, item.name) for item in fields(values) if "prompts" not in item.name}
         lora = {name.removeprefix(_LORA): chosen.pop(name) for name in list(chosen) if name.startswith(_LORA)}
+        lora["targets"] = tuple(lora["targets"])
         spec = TrainSpec(
             run_dir=storage.run_dir(version.pk),
             bundle=bundle.path,
             manifest=version.manifest_path,
             language=language,
+            device=settings.DEVICE,
             **chosen,
             lora=LoraSpec(**lora),
             sample_prompts=tuple(Prompt(text, language, values.seed) for text in texts),

@@ -76,7 +76,9 @@ def run_add_preflight(request: HttpRequest) -> HttpResponse:
     """What the form's values amount to, asked for while it is being filled in."""
     _require_trainer(request)
     # The name may come last.
-    form = RunForm({**request.GET.dict(), "name": request.GET.get("name") or "unnamed"}, user=request.user)
+    given = request.GET.copy()
+    given["name"] = given.get("name") or "unnamed"
+    form = RunForm(given, user=request.user)
     context: dict[str, Any] = {"form": form, "chosen": bool(request.GET.get("version"))}
     if form.is_valid():
         try:

@@ -1,4 +1,7 @@
-"""Reading a bundle's weights, and merging a LoRA adapter into them. Only safetensors: no file here can run code."""
+"""Reading a bundle's weights, and what was fine-tuned upon them: a LoRA adapter that is merged, or a whole GPT.
+
+Only safetensors: no file here can run code.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,11 @@ from torch import Tensor
 
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import sha256_of
+from xttsproject.xtts.checkpoints import ADAPTER_CONFIG_FILE, ADAPTER_FILE, FULL_FILE, files_of, is_full
 
 MODEL_FILE = "model.safetensors"
 DVAE_FILE = "dvae.safetensors"
 SPEAKERS_FILE = "speakers.safetensors"
-ADAPTER_FILE = "adapter_model.safetensors"
-ADAPTER_CONFIG_FILE = "adapter_config.json"
 
 Part = Literal["gpt", "decoder", "mel_stats", "dvae"]
 State = dict[str, Tensor]
@@ -58,13 +60,16 @@ def read_tensors(path: Path, prefix: str = "", device: str = "cpu") -> State:
 
 
 def apply_adapter(gpt_state: State, adapter_path: Path) -> State:
-    """A copy of the GPT's state with a peft LoRA adapter merged into it.
+    """A copy of the GPT's state with what was fine-tuned upon it put in.
 
-    ``adapter_path`` is a folder with ``adapter_config.json`` and ``adapter_model.safetensors``. Tensors that it holds
+    ``adapter_path`` is a folder with ``adapter_config.json`` and ``adapter_model.safetensors``: tensors that it holds
     whole (peft's ``modules_to_save``) take the place of the model's; the others change by ``scale · B·A`` (Hu et al.,
-    2021, https://arxiv.org/abs/2106.09685), computed in float32. Raises :class:`DomainError` ``adapter_missing``,
+    2021, https://arxiv.org/abs/2106.09685), computed in float32. Or it is a folder with ``gpt.safetensors``, of full
+    fine-tuning: every tensor takes the place of the model's. Raises :class:`DomainError` ``adapter_missing``,
     ``adapter_damaged``, or ``adapter_mismatch`` when it was made for another model.
     """
+    if is_full(adapter_path):
+        return _whole(gpt_state, adapter_path)
     settings = adapter_settings(adapter_path)
     factors: dict[str, dict[str, Tensor]] = {}
     merged = dict(gpt_state)
@@ -90,19 +95,32 @@ def apply_adapter(gpt_state: State, adapter_path: Path) -> State:
     return merged
 
 
+def _whole(gpt_state: State, adapter_path: Path) -> State:
+    """The GPT of full fine-tuning, found to be of the same shapes, each tensor of the type that the model has it in."""
+    tensors = adapter_tensors(adapter_path)
+    for name in sorted(tensors.keys() | gpt_state.keys()):
+        if name not in tensors:
+            raise DomainError("adapter_damaged", f"The checkpoint {adapter_path.name} lacks {name}.")
+        _require_shape(adapter_path, gpt_state, name, tensors[name].shape)
+    return {name: tensors[name].to(value.dtype) for name, value in gpt_state.items()}
+
+
 def adapter_tensors(adapter_path: Path) -> State:
-    """Every tensor of an adapter under peft's names. DomainError ``adapter_missing`` or ``adapter_damaged``."""
+    """Every tensor of an adapter under peft's names, or of a whole GPT under its own.
+
+    DomainError ``adapter_missing`` or ``adapter_damaged``.
+    """
     try:
-        return read_tensors(adapter_path / ADAPTER_FILE)
+        return read_tensors(adapter_path / (FULL_FILE if is_full(adapter_path) else ADAPTER_FILE))
     except DomainError as error:
         raise DomainError(error.code.replace("model", "adapter"), error.message) from error
 
 
 def model_key(bundle_path: Path, adapter: Path | None) -> str:
-    """A key of the content that speaks: the hashes of the model, its config and tokenizer, and the adapter."""
+    """A key of the content that speaks: hashes of the model, its config and tokenizer, and what was fine-tuned."""
     parts = [_recorded_hash(bundle_path, name) for name in (MODEL_FILE, "config.json", "vocab.json")]
     if adapter is not None:
-        parts += [sha256_of(adapter / ADAPTER_FILE), sha256_of(adapter / ADAPTER_CONFIG_FILE)]
+        parts += [sha256_of(file) for file in files_of(adapter)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -151,5 +169,5 @@ def _require_shape(adapter_path: Path, state: State, name: str, shape: tuple[int
         there = tuple(state[name].shape) if name in state else "nothing"
         raise DomainError(
             "adapter_mismatch",
-            f"The adapter {adapter_path.name} is for another model: {name} is {tuple(shape)} there, {there} here.",
+            f"The checkpoint {adapter_path.name} is for another model: {name} is {tuple(shape)} there, {there} here.",
         )

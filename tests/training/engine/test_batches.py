@@ -67,9 +67,41 @@ def test_a_lone_short_clip_gives_half_of_itself() -> None:
     assert (references[0].index, references[0].frames) == (0, 30)
 
 
-def test_validation_references_are_the_starts_of_the_clips() -> None:
-    references = fixed_references([1, 0], [100, 900], 86.13)
-    assert [(ref.index, ref.start, ref.frames) for ref in references] == [(1, 0, 50), (0, 0, 50)]
+def heard(batch: list[int], frames: list[int], speakers: str, held_out: int) -> list[tuple[int, int, int]]:
+    references = fixed_references(batch, frames, speakers, held_out, 86.13)
+    return [(ref.index, ref.start, ref.frames) for ref in references]
+
+
+def test_a_validation_clip_hears_another_one_of_its_speaker() -> None:
+    # 4.5 seconds are 388 frames; the fourth clip is another speaker's, the fifth and sixth are training clips.
+    frames, speakers = [500, 600, 700, 900, 800, 900], "aaabaa"
+    found = heard([0, 1, 2], frames, speakers, 4)
+    assert [length for _, _, length in found] == [388, 388, 388]
+    assert all(source != row and source in (0, 1, 2) for row, (source, _, _) in enumerate(found))
+    assert found == heard([0, 1, 2], frames, speakers, 4)
+    # In a batch of its own it hears the same.
+    assert heard([1], frames, speakers, 4) == found[1:2]
+
+
+def test_a_training_clip_lends_its_sound_where_no_held_out_one_is_long_enough() -> None:
+    assert heard([0, 1], [500, 300, 800, 900], "aaab", 2)[0] == (2, 0, 388)
+    assert heard([0], [200, 250, 100], "aaa", 2) == [(1, 0, 250)]
+
+
+def test_a_validation_clip_without_another_of_its_speaker_hears_half_of_itself() -> None:
+    assert heard([1, 0], [100, 900, 900], "abc", 2) == [(1, 0, 50), (0, 0, 50)]
+
+
+def test_of_the_altered_recordings_and_the_clip_itself_each_is_heard_as_often() -> None:
+    times = [0] * 5
+    for epoch in range(400):
+        (reference,) = draw_references([0], [900], ["a"], {"a": [0]}, 86.13, generator(1, epoch), 4)
+        times[reference.variant] += 1
+    assert min(times) > 50
+    (plain,) = draw_references([0], [900], ["a"], {"a": [0]}, 86.13, generator(1, 7))
+    (altered,) = draw_references([0], [900], ["a"], {"a": [0]}, 86.13, generator(1, 7), 4)
+    # What is altered is the sound alone: the stretch is the one that would have been heard.
+    assert (plain.start, plain.frames) == (altered.start, altered.frames)
 
 
 def test_seeds_are_the_same_on_every_machine() -> None:

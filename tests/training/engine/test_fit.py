@@ -12,8 +12,9 @@ from accelerate.state import AcceleratorState
 
 from tests.training.engine.material import made_up_clips, small_gpt
 from training.engine import lora
-from training.engine.fit import EpochProgress, Fit, Split, StepFacts, build_accelerator, steps_per_epoch
+from training.engine.fit import EpochProgress, Fit, StepFacts, build_accelerator, steps_per_epoch
 from training.engine.spec import LoraSpec, TrainSpec
+from training.engine.splits import Split
 from xttsproject.lib.errors import Cancelled, DomainError
 from xttsproject.lib.progress import Callback, Silent
 

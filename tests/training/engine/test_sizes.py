@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from tests.training.engine.conftest import Finished
-from training.engine.sizes import adapter_bytes, state_bytes
-from training.engine.spec import LoraSpec
+from training.engine.sizes import adapter_bytes, checkpoint_bytes, state_bytes, trained_parameters
+from training.engine.spec import LoraSpec, TrainSpec
 from xttsproject.xtts.config import GptShape, read_config
 
 COQUI_BYTES = 5e9
@@ -14,7 +17,7 @@ COQUI_BYTES = 5e9
 
 
 def released() -> GptShape:
-    """The released XTTS-v2's arguments, those that a LoRA adapter's size depends on as they are in its config.json."""
+    """The released XTTS-v2's arguments, those that a checkpoint's size depends on as they are in its files."""
     from xttsproject.xtts.config import parse_config
 
     arguments = {
@@ -29,7 +32,8 @@ def released() -> GptShape:
         "gpt_max_prompt_tokens": 70,
         "gpt_use_perceiver_resampler": True,
     }
-    return parse_config({"model_args": arguments, "languages": ["en"]}, {"[START]": 0, "[STOP]": 1, "[UNK]": 2}).gpt
+    vocabulary = {"[START]": 0, "[STOP]": 1, "[UNK]": 2, "the last of its 6681": 6680}
+    return parse_config({"model_args": arguments, "languages": ["en"]}, vocabulary).gpt
 
 
 def test_a_checkpoint_of_the_released_model_at_rank_8_is_far_below_coquis() -> None:
@@ -45,11 +49,28 @@ def test_the_table_in_the_docs(rank: int, megabytes: float) -> None:
     assert adapter_bytes(released(), LoraSpec(rank=rank)) / 1e6 == pytest.approx(megabytes, abs=0.05)
 
 
+@pytest.mark.parametrize(
+    ("changes", "parameters", "megabytes"),
+    [
+        ({"train_heads": True}, 11_833_883, 47.3),
+        ({"train_conditioning": True}, 50_231_976, 200.9),
+        ({"method": "full"}, 441_018_563, 1764.1),
+    ],
+)
+def test_what_is_trained_whole_weighs_what_the_docs_say(
+    changes: dict[str, Any], parameters: int, megabytes: float
+) -> None:
+    spec = TrainSpec(Path("run"), Path("bundle"), Path("manifest"), "en", **changes)
+    assert trained_parameters(released(), spec) == parameters
+    assert checkpoint_bytes(released(), spec) / 1e6 == pytest.approx(megabytes, abs=0.05)
+    assert state_bytes(released(), spec) == 3 * checkpoint_bytes(released(), spec)
+
+
 def test_the_files_of_a_run_are_as_large_as_was_reckoned(finished: Finished) -> None:
     spec = finished.spec
     shape = read_config(spec.bundle).gpt
     told = finished.of("checkpoint")[0]["bytes"]
     names = 12_000  # the header of a safetensors file
-    assert 0 <= told - adapter_bytes(shape, spec.lora) < names
+    assert 0 <= told - checkpoint_bytes(shape, spec) < names
     state = (spec.run_dir / "state/resume.safetensors").stat().st_size
-    assert 0 <= state - state_bytes(shape, spec.lora) < 5 * names
+    assert 0 <= state - state_bytes(shape, spec) < 5 * names

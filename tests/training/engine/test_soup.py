@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from tests.training.engine.conftest import Finished
-from training.engine.soup import average_adapters, measure_adapter
+from training.engine.soup import average_checkpoints, measure_checkpoint
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.progress import Silent
 from xttsproject.xtts.weights import adapter_scale, adapter_settings, adapter_tensors, apply_adapter, read_state
@@ -34,7 +34,7 @@ def changes(finished: Finished, adapter: Path) -> dict[str, Tensor]:
 
 def test_its_change_of_every_layer_is_the_mean_of_theirs(finished: Finished, tmp_path: Path) -> None:
     members = folders(finished, 1, 3, 5)
-    average_adapters(members, tmp_path / "soup")
+    average_checkpoints(members, tmp_path / "soup")
     found = changes(finished, tmp_path / "soup")
     theirs = [changes(finished, member) for member in members]
     assert found.keys() == theirs[0].keys()
@@ -55,7 +55,7 @@ def test_the_mean_of_the_factors_would_be_another_change(finished: Finished, tmp
     """Why the factors are set side by side: averaged apart they miss the mean by far more than rounding."""
     members = folders(finished, 1, 5)
     states, settings = [adapter_tensors(member) for member in members], adapter_settings(members[0])
-    average_adapters(members, tmp_path / "soup")
+    average_checkpoints(members, tmp_path / "soup")
     wanted = changes(finished, tmp_path / "soup")
     worst = 0.0
     for layer, change in wanted.items():
@@ -70,7 +70,7 @@ def test_the_mean_of_the_factors_would_be_another_change(finished: Finished, tmp
 
 def test_an_average_of_one_twice_is_that_one(finished: Finished, tmp_path: Path) -> None:
     (member,) = folders(finished, 2)
-    average_adapters([member, member], tmp_path / "soup")
+    average_checkpoints([member, member], tmp_path / "soup")
     found, own = changes(finished, tmp_path / "soup"), changes(finished, member)
     assert max(float((found[layer] - own[layer]).abs().max()) for layer in own) < 1e-7
 
@@ -80,7 +80,7 @@ def test_peft_reads_the_average(finished: Finished, tmp_path: Path) -> None:
 
     from training.engine.model import open_base
 
-    average_adapters(folders(finished, 4, 5), tmp_path / "soup")
+    average_checkpoints(folders(finished, 4, 5), tmp_path / "soup")
     gpt = open_base(finished.spec.bundle).load_gpt()
     PeftModel.from_pretrained(gpt, str(tmp_path / "soup")).merge_and_unload()
     ours = apply_adapter(read_state(finished.spec.bundle, "gpt"), tmp_path / "soup")
@@ -94,7 +94,7 @@ def test_a_checkpoint_is_measured_as_the_run_measured_it(finished: Finished) -> 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        losses = measure_adapter(finished.spec, folders(finished, 3)[0], Silent())
+        losses = measure_checkpoint(finished.spec, folders(finished, 3)[0], Silent())
     finally:
         torch.set_num_threads(threads)
     told = finished.of("epoch")[2]
@@ -109,11 +109,11 @@ def test_adapters_of_different_layers_have_no_average(finished: Finished, tmp_pa
     raw = json.loads((other / "adapter_config.json").read_text())
     (other / "adapter_config.json").write_text(json.dumps({**raw, "target_modules": ["c_fc"]}))
     with pytest.raises(DomainError) as caught:
-        average_adapters([first, other], tmp_path / "soup")
+        average_checkpoints([first, other], tmp_path / "soup")
     assert caught.value.code == "adapter_mismatch"
     (other / "adapter_model.safetensors").write_bytes(b"cut")
     (other / "adapter_config.json").write_text(json.dumps(raw))
     with pytest.raises(DomainError) as cut:
-        average_adapters([first, other], tmp_path / "soup")
+        average_checkpoints([first, other], tmp_path / "soup")
     assert cut.value.code == "adapter_damaged"
     assert not (tmp_path / "soup").exists()

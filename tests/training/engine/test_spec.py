@@ -58,6 +58,9 @@ def test_a_spec_written_as_json_reads_back_equal(tmp_path: Path) -> None:
         ({"manifest": "manifest.jsonl"}, "manifest", "'manifest.jsonl'"),
         ({"threads": 0}, "threads", "0"),
         ({"sample_prompts": (Prompt("Hello.", "en"),)}, "reference_clips", "1 sample prompts"),
+        ({"method": "half"}, "method", "'half'"),
+        ({"train_heads": 1}, "train_heads", "1"),
+        ({"augment_conditioning": "gain"}, "augment_conditioning", "'gain'"),
     ],
 )
 def test_a_value_that_cannot_work_is_named_and_quoted(changes: dict[str, Any], field: str, quoted: str) -> None:
