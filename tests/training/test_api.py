@@ -51,7 +51,8 @@ def test_full_fine_tuning_and_its_neighbours_are_asked_for_over_the_api(tiny: Pa
     wide = api.post(RUNS, {"name": "Heads", "version": version, **body}).json()["spec"]
     assert (wide["method"], wide["train_heads"], wide["train_conditioning"]) == ("lora", True, False)
     assert (wide["lora"]["targets"], wide["max_grad_norm"], wide["augment_conditioning"]) == (["c_attn"], 2.0, True)
-    for wrong in ({"method": "half"}, {"lora_targets": ["q_proj"]}, {"lora_targets": []}):
+    wrongs: list[dict[str, Any]] = [{"method": "half"}, {"lora_targets": ["q_proj"]}, {"lora_targets": []}]
+    for wrong in wrongs:
         assert api.post(RUNS, {"name": "Wrong", "version": version, **wrong}).status_code == 400
     assert TrainingRun.objects.count() == 2
 

@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from training.engine.spec import LoraSpec
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import atomic_path, write_json
-from xttsproject.xtts.checkpoints import ADAPTER_CONFIG_FILE as CONFIG
-from xttsproject.xtts.checkpoints import ADAPTER_FILE as WEIGHTS
+from xttsproject.xtts.checkpoints import ADAPTER_CONFIG_FILE, ADAPTER_FILE
+
+WEIGHTS, CONFIG = ADAPTER_FILE, ADAPTER_CONFIG_FILE
 
 KEY_PREFIX = "base_model.model."
 """What peft puts in front of a module's own names in an adapter file."""
