@@ -57,6 +57,8 @@ def checkpoint(people: Any, settings: Any, stock: Path, request: pytest.FixtureR
         parameter.data = change if "lora_" in name else parameter.data + change
     row.folder.mkdir(parents=True)
     trained.save(row.folder)
+    row.bytes, row.sha256 = row.weights_path.stat().st_size, sha256_of(row.weights_path)
+    row.save()
     return row
 
 

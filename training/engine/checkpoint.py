@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -177,10 +177,23 @@ def remove_weights(folder: Path) -> None:
 
 
 def clear_leftovers(run_dir: Path) -> None:
-    """Remove the temporary files and folders that a killed process left (all begin with a dot)."""
-    for folder in (run_dir / CHECKPOINTS, run_dir / SAMPLES, *(run_dir / SAMPLES).glob("*/"), run_dir / STATE):
-        for path in folder.glob(".*"):
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+    """Remove the temporary files and folders that a killed process of the run left (all begin with a dot).
+
+    What stands beside its epochs (an average) may be in the making by another process, and is left alone.
+    """
+    samples = run_dir / SAMPLES
+    _clear([*(run_dir / CHECKPOINTS).glob(".epoch-*"), *samples.glob("epoch-*/.*"), *samples.glob("base/.*")])
+    _clear((run_dir / STATE).glob(".*"))
+
+
+def clear_leftovers_of(run_dir: Path, name: str) -> None:
+    """The same for one checkpoint that is no epoch's, by its folder's name."""
+    _clear([*(run_dir / CHECKPOINTS).glob(f".{name}-*"), *(run_dir / SAMPLES / name).glob(".*")])
+
+
+def _clear(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

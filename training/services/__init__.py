@@ -15,7 +15,7 @@ from training.services.curves import Curves, run_curves
 from training.services.execution import run_execute
 from training.services.exporting import export_create, export_delete, export_ended, export_write
 from training.services.ingest import run_ingest_events
-from training.services.keeping import checkpoint_gone, checkpoint_pin, checkpoint_require
+from training.services.keeping import checkpoint_gone, checkpoint_pin, checkpoint_require, checkpoint_verify
 from training.services.pruning import checkpoints_prune
 from training.services.recommending import Recommendation, run_recommendation
 from training.services.runs import (
@@ -53,6 +53,7 @@ __all__ = [
     "checkpoint_gone",
     "checkpoint_pin",
     "checkpoint_require",
+    "checkpoint_verify",
     "checkpoints_prune",
     "comparison_next",
     "comparison_outcome",

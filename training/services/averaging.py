@@ -10,10 +10,10 @@ from django.conf import settings
 from django.db import models, transaction
 
 from training.choices import CheckpointKind
-from training.engine.checkpoint import CHECKPOINTS
+from training.engine.checkpoint import CHECKPOINTS, clear_leftovers_of
 from training.models import Checkpoint, TrainingRun
 from training.services.ingest import best_mark, sample_record
-from training.services.keeping import checkpoint_gone, checkpoint_require
+from training.services.keeping import checkpoint_gone, checkpoint_require, checkpoint_verify
 from training.services.runs import trainer_require
 from training.services.spec import spec_of
 from xttsproject import storage
@@ -74,8 +74,10 @@ def average_make(*, run: TrainingRun, epochs: Sequence[int], progress: Progress)
     for row in rows:
         if not row.is_kept:
             raise checkpoint_gone(row)
+        checkpoint_verify(checkpoint=row)
     spec = spec_of(run=run)
     folder = run.folder / _path(epochs)
+    clear_leftovers_of(run.folder, folder.name)
     progress.report(0.02, "averaging")
     with room_for(folder, sum(row.bytes for row in rows), f"An average of {len(rows)} checkpoints"):
         average_checkpoints([row.folder for row in rows], folder)

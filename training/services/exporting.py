@@ -12,7 +12,7 @@ from django.db import models, transaction
 
 from datasets.services.following import stop_jobs
 from training.models import Checkpoint, CheckpointExport
-from training.services.keeping import checkpoint_gone, checkpoint_require
+from training.services.keeping import checkpoint_gone, checkpoint_require, checkpoint_verify
 from training.services.spec import bundle_open
 from xttsproject import storage
 from xttsproject.bundles.export import export_coqui, require_released
@@ -60,6 +60,7 @@ def export_write(*, export: CheckpointExport, progress: Progress) -> None:
     bundle = bundle_open(name=checkpoint.run.bundle)
     if not checkpoint.is_kept:
         raise checkpoint_gone(checkpoint)
+    checkpoint_verify(checkpoint=checkpoint)
     storage.remove_tree(export.folder)
     export.folder.mkdir(parents=True)
     with (

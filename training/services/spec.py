@@ -115,7 +115,7 @@ def spec_build(*, version: DatasetVersion, bundle: Bundle, values: RunValues) ->
             **chosen,
             lora=LoraSpec(**lora),
             sample_prompts=tuple(Prompt(text, language, values.seed) for text in texts),
-            reference_clips=references_choose(version=version),
+            reference_clips=references_require(version=version),
         )
     except DomainError as error:
         field = _FIELDS.get(error.field or "", error.field)
@@ -151,7 +151,7 @@ def spec_of(*, run: TrainingRun) -> TrainSpec:
             "run_dir": run.folder,
             "bundle": bundle_open(name=run.bundle).path,
             "manifest": run.version.manifest_path,
-            "reference_clips": references_choose(version=run.version),
+            "reference_clips": references_require(version=run.version),
             "features_dir": storage.features_dir(),
             "device": settings.DEVICE,
         }
@@ -184,3 +184,17 @@ def references_choose(*, version: DatasetVersion) -> tuple[Path, ...]:
         chosen.append(version.folder / audio)
         seconds -= negative
     return tuple(chosen)
+
+
+def references_require(*, version: DatasetVersion) -> tuple[Path, ...]:
+    """The same, all of them there; DomainError ``version_damaged`` also for one that is gone from the disk."""
+    chosen = references_choose(version=version)
+    for path in chosen:
+        if not path.is_file():
+            raise DomainError(
+                "version_damaged",
+                f"The clip {path.name} of {version} is gone from its folder; put it back from a backup, or freeze the "
+                "dataset again.",
+                field="version",
+            )
+    return chosen

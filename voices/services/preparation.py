@@ -11,6 +11,7 @@ from pathlib import Path
 
 from django.db import transaction
 
+from training.services import checkpoint_verify
 from voices.models import Voice
 from voices.services.voices import voice_start_preparing
 from xttsproject import storage
@@ -35,10 +36,13 @@ def conditioning_key(clips: Sequence[str], model_key: str, settings: Conditionin
 def voice_prepare(*, voice: Voice, progress: Progress) -> None:
     """Compute the voice's latents unless they are there, and make it ready. Running it twice does no harm.
 
-    Raises ``Cancelled`` and DomainError (``model_missing``, ``adapter_mismatch``, ``clip_missing``, …).
+    Raises ``Cancelled`` and DomainError (``model_missing``, ``checkpoint_damaged``, ``adapter_mismatch``,
+    ``clip_missing``, …).
     """
     voice.mark_preparing()
     bundle = open_bundle(voice.bundle_path)
+    if voice.checkpoint is not None:
+        checkpoint_verify(checkpoint=voice.checkpoint)
     progress.check()
     # Hashing only; the networks are loaded where latents are really to be computed.
     from xttsproject.xtts.weights import model_key

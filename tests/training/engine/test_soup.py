@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from tests.training.engine.conftest import Finished
+from training.engine.checkpoint import clear_leftovers, clear_leftovers_of
 from training.engine.soup import average_checkpoints, measure_checkpoint
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.progress import Silent
@@ -117,3 +118,25 @@ def test_adapters_of_different_layers_have_no_average(finished: Finished, tmp_pa
         average_checkpoints([first, other], tmp_path / "soup")
     assert cut.value.code == "adapter_damaged"
     assert not (tmp_path / "soup").exists()
+
+
+def test_what_a_killed_process_left_is_cleared_by_whoever_makes_the_same_again(tmp_path: Path) -> None:
+    """The run and an average of it may be at work at once: neither takes the other's half-written files away."""
+    of_run = [".epoch-0002-x1", "epoch-0002/.prompt-0-x2.wav", "base/.prompt-0-x3.wav"]
+    of_average = [".average-0001-0002-x4", "average-0001-0002/.prompt-0-x5.wav"]
+
+    def write() -> None:
+        for name in of_run + of_average:
+            path = tmp_path / ("samples" if name.endswith(".wav") else "checkpoints") / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"half")
+
+    def left() -> set[str]:
+        return {path.name for path in tmp_path.rglob(".*")}
+
+    write()
+    clear_leftovers(tmp_path)
+    assert left() == {Path(name).name for name in of_average}
+    write()
+    clear_leftovers_of(tmp_path, "average-0001-0002")
+    assert left() == {Path(name).name for name in of_run}
