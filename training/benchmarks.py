@@ -1,8 +1,11 @@
-"""The benchmarks of this app: ``tiny``, the models that came with the project, and ``screening``, what it finds."""
+"""The benchmarks of this app: ``tiny``, the models that came with the project; ``screening``, what it finds; and
+``training``, its speed beside Coqui's.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 import time
 from argparse import ArgumentParser
 from collections.abc import Mapping
@@ -12,6 +15,7 @@ from typing import Any
 from django.conf import settings
 
 from xttsproject.lib.benchmarks import Benchmark, Log, add_benchmark
+from xttsproject.lib.errors import DomainError
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -100,3 +104,39 @@ def _screening(options: Mapping[str, Any], log: Log) -> Mapping[str, Any]:
 
 
 add_benchmark(Benchmark("screening", "what screening finds of planted defects", _screening, _screening_arguments))
+
+
+def _training_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--sizes",
+        nargs="+",
+        default=["256x6", "512x10", "1024x10", "1024x30"],
+        metavar="WIDTHxLAYERS",
+        help="sizes of the GPT, the last of which counts (default: up to the released one, which wants 16 GB)",
+    )
+    parser.add_argument("--steps", type=int, default=6, help="steps that are timed, after a first one (default: 6)")
+    parser.add_argument("--batch", type=int, default=4, help="clips of a step (default: 4)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="processor threads (default: all)")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    parser.add_argument("--methods", nargs="+", choices=("full", "lora"), default=["full", "lora"])
+    parser.add_argument("--no-samples", action="store_true", help="leave out what the end of an epoch costs")
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=Path(settings.DATA_ROOT, "benchmarks", "training"),
+        help="folder for models and clips (default: benchmarks/training below DATA_ROOT)",
+    )
+
+
+def _training(options: Mapping[str, Any], log: Log) -> Mapping[str, Any]:
+    from training.engine.benchmark.compare import Wish, compare
+    from training.engine.benchmark.material import size_named
+
+    sizes = [size_named(name) for name in options["sizes"]]
+    if min(options["steps"], options["batch"], options["threads"]) < 1:
+        raise DomainError("options_invalid", "--steps, --batch and --threads must be at least 1.")
+    chosen = {name: options[name] for name in ("steps", "batch", "threads", "device", "work", "methods")}
+    return compare(Wish(sizes, **chosen, samples=not options["no_samples"]), log)
+
+
+add_benchmark(Benchmark("training", "training steps beside Coqui's trainer", _training, _training_arguments))

@@ -33,6 +33,7 @@ class LoraTarget(models.TextChoices):
 class Precision(models.TextChoices):
     """The words are those of training.engine.spec.PRECISIONS."""
 
+    AUTO = "auto", "automatic: bf16 where the GPU or processor has it, else fp32"
     FP32 = "fp32", "fp32: exact, works everywhere"
     BF16 = "bf16", "bf16: faster on recent GPUs and processors"
     FP16 = "fp16", "fp16: faster on older GPUs"

@@ -34,6 +34,7 @@ class Log:
             clips_validation=2,
             left_out=[{"id": "007", "reason": "it has no text"}],
             trainable_parameters=1234,
+            precision="bf16",
             resumed_from_epoch=resumed_from,
             device="cpu",
         )

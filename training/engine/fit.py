@@ -19,7 +19,9 @@ from training.engine.batches import Reference, draw_references, epoch_batches
 from training.engine.checkpoint import Losses
 from training.engine.losses import Batch, collate, forward_losses, misled
 from training.engine.memory import give_back, is_out_of_memory
+from training.engine.objective import Objective, settle
 from training.engine.optimizer import build_optimizer, load_optimizer_state, optimizer_state
+from training.engine.precision import TYPES, resolve
 from training.engine.schedule import Schedule
 from training.engine.seeds import derive, generator
 from training.engine.sizes import VARIANTS
@@ -85,9 +87,11 @@ class Fit:
         for index, speaker in enumerate(self._speakers):
             self._by_speaker[speaker].append(index)
         self.parameters = {name: value for name, value in gpt.named_parameters() if value.requires_grad}
+        self.precision = resolve(spec.precision, self.device)
+        settle(gpt, TYPES.get(self.precision, torch.float32))
         optimizer = build_optimizer(gpt, spec.learning_rate, spec.weight_decay)
         self._raw_optimizer = optimizer
-        self._gpt, self._optimizer = accelerator.prepare(gpt, optimizer)
+        self._gpt, self._optimizer = accelerator.prepare(Objective(gpt), optimizer)
         self.steps_per_epoch = steps_per_epoch(len(train.clips), spec)
         self.schedule = Schedule(
             spec.schedule, spec.learning_rate, self.steps_per_epoch * spec.epochs, spec.warmup_fraction
@@ -342,5 +346,5 @@ def build_accelerator(spec: TrainSpec) -> Accelerator:
         raise DomainError(
             "precision_unsupported", "fp16 needs a CUDA device; on a processor take fp32 or bf16.", field="precision"
         )
-    precision = "no" if spec.precision == "fp32" else spec.precision
-    return Accelerator(mixed_precision=precision, cpu=on_cpu)
+    precision = resolve(spec.precision, torch.device("cpu" if on_cpu else "cuda"))
+    return Accelerator(mixed_precision="no" if precision == "fp32" else precision, cpu=on_cpu)

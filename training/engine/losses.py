@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from training.engine.batches import Reference
 from training.engine.dataset import Clip
 from training.engine.features import ClipFeatures
+from training.engine.objective import Objective
 from xttsproject.xtts.limits import SAMPLES_PER_CODE
 
 FRAME_SAMPLES = 256
@@ -97,20 +97,11 @@ def misled(codes: Tensor, share: float) -> Tensor:
     return torch.where(torch.rand(codes.shape, device=codes.device) < share, others, codes)
 
 
-def forward_losses(gpt: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+def forward_losses(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
     """Cross-entropy of text and of audio codes, each a mean over its tokens in nats.
 
-    ``gpt`` is Coqui's GPT, wrapped for precision or several devices or not.
+    ``model`` is Coqui's GPT, or an :class:`Objective` of it, wrapped for precision or several devices or not.
     """
-    loss_text, _, mel_logits = gpt(
-        batch.text,
-        batch.text_lengths,
-        # The forward pass writes into the codes it is given.
-        batch.codes.clone(),
-        batch.wav_lengths,
-        cond_mels=batch.cond_mels,
-        cond_idxs=None,
-        cond_lens=None,
-    )
-    loss_mel = functional.cross_entropy(mel_logits.float(), batch.mel_targets, ignore_index=IGNORED)
-    return loss_text.float(), loss_mel
+    objective = Objective(model) if hasattr(model, "mel_head") else model
+    losses: tuple[Tensor, Tensor] = objective(*(getattr(batch, name) for name in _TENSORS))
+    return losses

@@ -25,7 +25,8 @@ def build_optimizer(model: nn.Module, learning_rate: float, weight_decay: float)
             if parameter.requires_grad:
                 (with_decay if decays(name, module, parameter) else without).append(parameter)
     groups = [{"params": with_decay, "weight_decay": weight_decay}, {"params": without, "weight_decay": 0.0}]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=learning_rate)
+    # One pass over memory instead of ten: on a processor five times as fast as torch's choice there.
+    return torch.optim.AdamW([group for group in groups if group["params"]], lr=learning_rate, fused=True)
 
 
 def optimizer_state(
@@ -45,11 +46,11 @@ def optimizer_state(
 def load_optimizer_state(
     optimizer: torch.optim.Optimizer, names: Mapping[str, nn.Parameter], state: Mapping[str, Tensor]
 ) -> None:
-    """What :func:`optimizer_state` gave, back in place. Moments go to the parameter's device, step counts stay."""
+    """What :func:`optimizer_state` gave, back in place, all on the parameter's device, where a fused step wants it."""
     found: dict[str, dict[str, Any]] = {}
     for key, value in state.items():
         name, what = key.rsplit("#", 1)
         parameter = names[name]
-        found.setdefault(name, {})[what] = value if what == "step" else value.to(parameter.device)
+        found.setdefault(name, {})[what] = value.to(parameter.device)
     for name, values in found.items():
         optimizer.state[names[name]] = values

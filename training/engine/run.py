@@ -28,6 +28,7 @@ from training.engine.fit import EpochProgress, Fit, StepFacts, build_accelerator
 from training.engine.hearing import Hearing
 from training.engine.launch import EVENTS, TENSORBOARD
 from training.engine.model import Base, BundleAnalyser, open_base
+from training.engine.precision import resolve
 from training.engine.sampling import BASE_EPOCH, SampleFacts, check_prompts, speak_samples
 from training.engine.sizes import checkpoint_bytes, state_bytes
 from training.engine.spec import LORA, TrainSpec
@@ -104,6 +105,7 @@ class Run:
         require_free(spec.run_dir, self._epoch_bytes, "The run")
         accelerator = build_accelerator(spec)
         self._device = str(accelerator.device)
+        self._precision = resolve(spec.precision, accelerator.device)
         self._identity = _identity(spec, base, dataset)
         resumed = keep.read_state(spec.run_dir)
         position = resumed[1] if resumed else None
@@ -312,6 +314,7 @@ class Run:
             trainable_parameters=sum(value.numel() for value in self._trained.parameters.values()),
             resumed_from_epoch=position.epoch if position else None,
             device=self._device,
+            precision=self._precision,
         )
 
     def _tell_smaller(self) -> None:

@@ -24,6 +24,7 @@ from training.engine.dataset import read_dataset
 from training.engine.features import prepare
 from training.engine.fit import batch_losses
 from training.engine.model import BundleAnalyser, open_base
+from training.engine.precision import TYPES, resolve
 from training.engine.spec import LoraSpec, TrainSpec
 from training.engine.splits import HeldOut, Split
 from training.engine.trained import Trained
@@ -159,8 +160,8 @@ def _plain(device: str) -> str:
 
 def _precision(spec: TrainSpec, device: torch.device) -> Any:
     """The arithmetic that the run itself validated in."""
-    kinds = {"bf16": torch.bfloat16, "fp16": torch.float16}
-    return torch.autocast(device.type, dtype=kinds.get(spec.precision), enabled=spec.precision in kinds)
+    kind = TYPES.get(resolve(spec.precision, device))
+    return torch.autocast(device.type, dtype=kind, enabled=kind is not None)
 
 
 def _save(state: dict[str, Tensor], path: Path) -> None:

@@ -16,7 +16,8 @@ from xttsproject.lib.files import write_json
 LORA, FULL = "lora", "full"
 METHODS = (LORA, FULL)
 SCHEDULES = ("cosine", "linear", "constant")
-PRECISIONS = ("fp32", "bf16", "fp16")
+AUTO = "auto"
+PRECISIONS = (AUTO, "fp32", "bf16", "fp16")
 STOP_ON = ("loss", "score")
 LORA_TARGETS = ("c_attn", "c_proj", "c_fc")
 """The three kinds of projection in a GPT-2 block. ``c_proj`` names two of them: attention's and the MLP's."""
@@ -104,7 +105,7 @@ class TrainSpec:
     ``early_stopping_min_delta`` below its best, the run ends (None: it does not); ``early_stopping_on`` ``score``
     watches what the epoch samples score instead (:mod:`training.engine.hearing`). ``threads`` is for the CPU, None lets
     torch choose. ``code_noise`` is the share of the codes read that are false, so that the model forgives its own
-    slips: a small model needs it.
+    slips: a small model needs it. ``precision`` ``auto``: bf16 where the device has it, fp32 elsewhere.
     """
 
     run_dir: Path
@@ -120,7 +121,7 @@ class TrainSpec:
     weight_decay: float = 0.01
     max_grad_norm: float = 1.0
     seed: int = 1
-    precision: str = "fp32"
+    precision: str = AUTO
     device: str = "auto"
     method: str = LORA
     lora: LoraSpec = field(default_factory=LoraSpec)

@@ -15,7 +15,14 @@ from training.engine.launch import EVENTS
 from training.models import Checkpoint, EpochSample, TrainingRun
 from training.services.eventlog import read_on
 
-STARTED_FACTS = ("clips_train", "clips_validation", "left_out", "trainable_parameters", "resumed_from_epoch")
+STARTED_FACTS = (
+    "clips_train",
+    "clips_validation",
+    "left_out",
+    "trainable_parameters",
+    "resumed_from_epoch",
+    "precision",
+)
 KEPT_FACTS = ("base_validation", "scores")
 # What the engine writes into each checkpoint's folder before it tells of the checkpoint.
 CHECKPOINT_FACTS = "checkpoint.json"
@@ -97,7 +104,7 @@ def _started(run: TrainingRun, event: ev.Event) -> None:
     run.steps_total, run.epochs_total, run.device = data["steps_total"], data["epochs"], data["device"]
     # What was measured of the untrained model, and of samples, is true of every start.
     measured = {name: run.facts[name] for name in KEPT_FACTS if name in run.facts}
-    run.facts = {**measured, **{name: data[name] for name in STARTED_FACTS}}
+    run.facts = {**measured, **{name: data.get(name) for name in STARTED_FACTS}}
     run.started_at = run.started_at or datetime.fromtimestamp(event.time, UTC)
     run.timed_from = run.seconds_per_step = None
 

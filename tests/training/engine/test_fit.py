@@ -145,7 +145,7 @@ def test_a_loss_that_is_no_number_stops_and_names_step_and_clips(tmp_path: Path)
 
 
 def test_bf16_trains_on_a_processor_near_fp32(tmp_path: Path) -> None:
-    plain = train(a_fit(tmp_path, a_spec())[0], 1)
+    plain = train(a_fit(tmp_path, a_spec(precision="fp32"))[0], 1)
     AcceleratorState._reset_state(reset_partial_state=True)
     half = train(a_fit(tmp_path, a_spec(precision="bf16"))[0], 1)
     assert [fact.loss for fact in half] != [fact.loss for fact in plain]

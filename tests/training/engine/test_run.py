@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from tests.training.engine.conftest import EPOCHS, Finished, SpecMaker, execute
 from training.engine.events import read_events
+from training.engine.precision import resolve
 from training.engine.schedule import Schedule
 from training.engine.spec import Prompt, TrainSpec
 from xttsproject.lib.audio import read_wav
@@ -35,6 +37,7 @@ def test_the_start_tells_what_will_be_done_and_what_is_left_out(finished: Finish
     assert started["left_out"] == [{"id": "vanished", "reason": "clips/none.wav is not there"}]
     assert started["resumed_from_epoch"] is None
     assert started["device"] == "cpu"
+    assert started["precision"] == resolve("auto", torch.device("cpu"))
     # Rank 4 on four blocks, 128 wide: c_attn 128+384, c_proj 128+128, c_fc 128+512, the MLP's c_proj 512+128.
     assert started["trainable_parameters"] == 4 * 4 * 2048
 
