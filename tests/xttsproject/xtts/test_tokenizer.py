@@ -82,3 +82,19 @@ def test_training_and_speaking_encode_the_same_sentence_without_its_final_stop(t
     tokenizer = load_tokenizer(tiny_bundle)
     assert tokenizer.encode_sentence(text, "en") == tokenizer.encode("He went home", "en")
     assert tokenizer.encode_sentence("Did he?", "en") == tokenizer.encode("Did he?", "en")
+
+
+def test_an_installation_reads_the_script_of_every_language() -> None:
+    assert [language.code for language in LANGUAGES.values() if not language.available] == []
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "read"),
+    [
+        ("zh-cn", "你好，今天", "ni3hao3,jin1tian1"),
+        ("ja", "こんにちは", "konnichiha"),
+        ("ko", "안녕", "annyeong"),
+    ],
+)
+def test_what_has_no_letters_is_read_in_latin_ones(tiny_bundle: Path, language: str, text: str, read: str) -> None:
+    assert load_tokenizer(tiny_bundle).clean(text, language) == read
