@@ -48,9 +48,12 @@ def test_a_trained_runs_average_stands_beside_its_checkpoints(
     assert work() == ["succeeded"]
     kept = [2, 3]
     page = page_for(people.tom)
+    settings.SCORE_RUNS = True
     page.post(f"/runs/{run.pk}/average/", {"epochs": [str(epoch) for epoch in kept]})
-    assert work() == ["succeeded"]
+    # It is scored as soon as it is made, like the checkpoints of a run that has finished.
+    assert work() == ["succeeded", "succeeded"]
     made = run.checkpoints.get(kind="average")
+    assert 0 <= (made.scorecard.composite or -1) <= 1
     assert made.averaged == kept
     assert (made.folder / "adapter_model.safetensors").stat().st_size == made.bytes
     losses = {row.pk: row.validation_loss or 0.0 for row in run.checkpoints.all()}
