@@ -116,6 +116,10 @@ class CheckpointAdmin(ReadOnlyAdmin):
         if len({row.run_id for row in rows}) != 1:
             self.message_user(request, "Choose checkpoints of one run that you may change.", messages.WARNING)
             return
+        if any(row.is_average for row in rows):
+            # It stands under its last epoch, which would be averaged in its place.
+            self.message_user(request, "An average is made of checkpoints after epochs alone.", messages.WARNING)
+            return
         try:
             job = average_create(run=rows[0].run, epochs=[row.epoch for row in rows], user=request.user)
         except DomainError as error:

@@ -125,6 +125,8 @@ def test_the_admin_averages_checkpoints_of_one_run(people: Any, listed: Training
     rows = [str(row.pk) for row in listed.checkpoints.filter(epoch__in=(1, 3))]
     page = page_for(people.tom)
     page.post("/admin/training/checkpoint/", {"action": "average", "_selected_action": [*rows, str(other.pk)]})
+    average = CheckpointFactory(run=listed, kind="average", averaged=[1, 2], epoch=2, path="checkpoints/average-1")
+    page.post("/admin/training/checkpoint/", {"action": "average", "_selected_action": [*rows, str(average.pk)]})
     assert not Job.objects.exists()
     page.post("/admin/training/checkpoint/", {"action": "average", "_selected_action": rows})
     assert Job.objects.get().arguments == {"epochs": [1, 3]}

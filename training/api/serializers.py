@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
@@ -319,6 +319,7 @@ class CurvesSerializer(serializers.Serializer[Any]):
     scores = ScoreCurveSerializer()
 
 
+@extend_schema_serializer(component_name="BlindComparison")
 class ComparisonSerializer(serializers.ModelSerializer[Preference]):
     """A blind pair: two samples of ``text``. Which is which is told by nothing here, before the vote or after."""
 
