@@ -16,8 +16,15 @@ from django.utils.safestring import SafeString
 from datasets.admin.access import ReadOnlyAdmin
 from training.choices import Method, Scored
 from training.engine.figures import FIGURES
-from training.models import Checkpoint, CheckpointExport, EpochSample, Preference, Scorecard, TrainingRun
-from training.services import average_create, checkpoint_pin, contender_of, export_create
+from training.models import Checkpoint, CheckpointExport, EpochSample, Preference, Scorecard, Sweep, TrainingRun
+from training.services import (
+    average_create,
+    checkpoint_pin,
+    contender_of,
+    export_create,
+    sweep_cancel,
+    sweep_go_on,
+)
 from xttsproject.lib.errors import DomainError
 
 
@@ -55,6 +62,51 @@ class TrainingRunAdmin(ReadOnlyAdmin):
     @admin.display(description="page")
     def page(self, run: TrainingRun) -> SafeString:
         return format_html('<a href="{}">curves and checkpoints</a>', reverse("training:run-detail", args=[run.pk]))
+
+
+@admin.register(Sweep)
+class SweepAdmin(ReadOnlyAdmin):
+    list_display = ("name", "state", "version", "method", "begun", "planned", "best_loss", "owner", "created_at")
+    list_filter = ("state", "method", "bundle")
+    search_fields = ("name", "owner__username", "version__dataset__name")
+    date_hierarchy = "created_at"
+    readonly_fields = ("page",)
+    actions = ("cancel", "go_on")
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        rows: Any = super().get_queryset(request)
+        return rows.with_relations().with_trials()  # type: ignore[no-any-return]
+
+    @admin.display(description="points")
+    def planned(self, sweep: Sweep) -> int:
+        return len(sweep.plan)
+
+    @admin.display(description="best validation loss", ordering="best_validation_loss")
+    def best_loss(self, sweep: Any) -> str:
+        return figure(sweep.best_validation_loss)
+
+    @admin.display(description="page")
+    def page(self, sweep: Sweep) -> SafeString:
+        return format_html('<a href="{}">curves and trials</a>', reverse("training:sweep-detail", args=[sweep.pk]))
+
+    @admin.action(description="Cancel them with their trials")
+    def cancel(self, request: HttpRequest, chosen: models.QuerySet[Sweep]) -> None:
+        self._each(request, chosen, lambda row: sweep_cancel(sweep=row), "cancelled")
+
+    @admin.action(description="Go on with them")
+    def go_on(self, request: HttpRequest, chosen: models.QuerySet[Sweep]) -> None:
+        self._each(request, chosen, lambda row: sweep_go_on(sweep=row, user=request.user), "going on")
+
+    def _each(
+        self, request: HttpRequest, chosen: models.QuerySet[Sweep], act: Callable[[Sweep], object], done: str
+    ) -> None:
+        for row in self.editable(request).filter(pk__in=chosen.values("pk")).select_related("job"):
+            try:
+                act(row)
+            except DomainError as error:
+                self.message_user(request, error.message, messages.WARNING)
+            else:
+                self.message_user(request, f"{row} is {done}.", messages.SUCCESS)
 
 
 @admin.register(Checkpoint)

@@ -54,6 +54,14 @@ class StopOn(models.TextChoices):
     SCORE = "score", "The score of the samples"
 
 
+class SweepMethod(models.TextChoices):
+    """The words are those of training.engine.search.METHODS."""
+
+    GRID = "grid", "Grid: every combination of the listed values"
+    RANDOM = "random", "Random: independent draws"
+    SOBOL = "sobol", "Quasi-random: drawn so that they lie evenly"
+
+
 class CheckpointKind(models.TextChoices):
     EPOCH = "epoch", "After an epoch"
     AVERAGE = "average", "Average of several"

@@ -13,7 +13,7 @@ from xttsproject.accounts.querysets import OwnedQuerySet
 
 if TYPE_CHECKING:
     # Named in strings below, where the linter does not look.
-    from training.models import Checkpoint, CheckpointExport, EpochSample, Preference, Scorecard, TrainingRun  # noqa: F401
+    from training.models import Checkpoint, CheckpointExport, EpochSample, Preference, Scorecard, Sweep, TrainingRun  # noqa: F401
 
 
 IN_ORDER = ("-kind", "epoch", "path")
@@ -47,7 +47,23 @@ class TrainingRunQuerySet(OwnedQuerySet["TrainingRun"]):
 
     def with_relations(self) -> Self:
         """Everything a list or a page shows of a run, in the same query."""
+        return self.select_related("owner", "job", "sweep", "version__dataset__speaker")
+
+
+class SweepQuerySet(OwnedQuerySet["Sweep"]):
+    editors = TRAINER
+
+    def with_relations(self) -> Self:
         return self.select_related("owner", "job", "version__dataset__speaker")
+
+    def with_trials(self) -> Self:
+        """Adds trials_ended, trials_stopped, and best_validation_loss over all trials."""
+        ended = models.Q(trials__state__in=("succeeded", "failed", "cancelled"))
+        return self.annotate(
+            trials_ended=models.Count("trials", filter=ended, distinct=True),
+            trials_stopped=models.Count("trials", filter=~models.Q(trials__stop_reason=""), distinct=True),
+            best_validation_loss=models.Min("trials__checkpoints__validation_loss"),
+        )
 
 
 class CheckpointQuerySet(OwnedQuerySet["Checkpoint"]):

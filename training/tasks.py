@@ -4,30 +4,38 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from training.models import CheckpointExport, TrainingRun
+from training.models import CheckpointExport, Sweep, TrainingRun
 from training.services import (
     average_ended,
     average_make,
     export_ended,
     export_write,
-    run_ended,
     run_execute,
     run_may_retry,
     run_score,
     scoring_follow,
     scoring_may_retry,
+    sweep_draw,
+    sweep_ended,
+    sweep_may_retry,
+    sweeps_resume,
+    trial_ended,
+    trial_follow,
 )
+from training.services.sweeps import KIND as SWEEP
 from xttsproject.jobs.choices import Queue
 from xttsproject.jobs.context import JobContext
-from xttsproject.jobs.registry import job_kind
+from xttsproject.jobs.registry import housekeeping, job_kind
 
 
-@job_kind("training.run", queue=Queue.GPU, ended=run_ended, may_retry=run_may_retry)
+@job_kind("training.run", queue=Queue.GPU, ended=trial_ended, may_retry=run_may_retry)
 def train(context: JobContext) -> dict[str, Any]:
-    """Fine-tune, or go on fine-tuning."""
+    """Fine-tune, or go on fine-tuning. While a trial trains, the next one of its sweep waits for another worker."""
     run = cast(TrainingRun, context.subject())
+    trial_follow(run=run)
     run_execute(run=run, progress=context)
     scoring_follow(run=run)
+    trial_follow(run=run)
     return {"run": str(run.pk), "checkpoints": run.checkpoints.count()}
 
 
@@ -54,3 +62,16 @@ def average(context: JobContext) -> dict[str, Any]:
     made = average_make(run=run, epochs=context.arguments["epochs"], progress=context)
     scoring_follow(run=run)
     return {"checkpoint": made.pk, "validation_loss": made.validation_loss}
+
+
+@job_kind(SWEEP, queue=Queue.CPU, ended=sweep_ended, may_retry=sweep_may_retry)
+def sweep(context: JobContext) -> dict[str, Any]:
+    """Draw the points of a search and begin with the first."""
+    subject = cast(Sweep, context.subject())
+    return {"sweep": str(subject.pk), "trials": sweep_draw(sweep=subject, progress=context)}
+
+
+@housekeeping("sweeps")
+def look_after_sweeps() -> int:
+    """Trials that should have been begun by a process that died."""
+    return sweeps_resume()

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from training.views import comparing, runs, scoring
+from training.views import comparing, runs, scoring, sweeps
 
 app_name = "training"
 urlpatterns = [
@@ -27,4 +27,14 @@ urlpatterns = [
     path("runs/comparisons/<uuid:pk>/<int:place>/", comparing.audio, name="comparison-audio"),
     path("runs/<uuid:pk>/references/<int:index>/audio/", runs.reference_audio, name="reference-audio"),
     path("runs/samples/<int:pk>/audio/", runs.sample_audio, name="sample-audio"),
+    path("runs/<uuid:pk>/longer/", sweeps.run_longer, name="run-longer"),
+    path("sweeps/", sweeps.sweep_list, name="sweep-list"),
+    path("sweeps/new/", sweeps.sweep_add, name="sweep-add"),
+    path("sweeps/new/preflight/", sweeps.sweep_add_preflight, name="sweep-preflight"),
+    path("sweeps/<uuid:pk>/", sweeps.sweep_detail, name="sweep-detail"),
+    path("sweeps/<uuid:pk>/trials/", sweeps.sweep_table, name="sweep-trials"),
+    path("sweeps/<uuid:pk>/curves/", sweeps.sweep_curve_points, name="sweep-curves"),
+    path("sweeps/<uuid:pk>/cancel/", sweeps.sweep_cancel_view, name="sweep-cancel"),
+    path("sweeps/<uuid:pk>/go-on/", sweeps.sweep_go_on_view, name="sweep-go-on"),
+    path("sweeps/<uuid:pk>/delete/", sweeps.sweep_delete_view, name="sweep-delete"),
 ]

@@ -377,6 +377,7 @@ SPECTACULAR_SETTINGS = {
         "ImportState": "datasets.choices.ImportState",
         "ExportState": "datasets.choices.ExportState",
         "RunState": "training.choices.RunState",
+        "SweepMethod": "training.choices.SweepMethod",
         "VoiceState": "voices.choices.VoiceState",
     },
 }

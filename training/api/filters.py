@@ -5,17 +5,26 @@ from __future__ import annotations
 import django_filters
 
 from datasets.models import DatasetVersion
-from training.models import Checkpoint, EpochSample, Preference, TrainingRun
+from training.models import Checkpoint, EpochSample, Preference, Sweep, TrainingRun
 from training.querysets import PreferenceQuerySet
 from xttsproject.accounts.api.filters import VisibleFilter
 
 
 class TrainingRunFilter(django_filters.FilterSet):
     version = VisibleFilter(DatasetVersion)
+    sweep = VisibleFilter(Sweep)
 
     class Meta:
         model = TrainingRun
-        fields = ("state", "version", "bundle")
+        fields = ("state", "version", "bundle", "sweep")
+
+
+class SweepFilter(django_filters.FilterSet):
+    version = VisibleFilter(DatasetVersion)
+
+    class Meta:
+        model = Sweep
+        fields = ("state", "version", "bundle", "method")
 
 
 class CheckpointFilter(django_filters.FilterSet):

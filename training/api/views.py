@@ -29,6 +29,7 @@ from training.api.serializers import (
     TrainingRunSerializer,
     TurnSerializer,
 )
+from training.api.sweep_serializers import LongerSerializer
 from training.choices import ExportState
 from training.models import Checkpoint, CheckpointExport, EpochSample, TrainingRun
 from training.querysets import IN_ORDER, CheckpointQuerySet, EpochSampleQuerySet, TrainingRunQuerySet
@@ -46,6 +47,7 @@ from training.services import (
     run_delete,
     run_resume,
     run_scoreboard,
+    run_train_longer,
     scoring_start,
     trainer_require,
 )
@@ -115,6 +117,17 @@ class TrainingRunViewSet(
         run = self.get_editable()
         run_resume(run=run, user=request.user)
         return Response(self._shown(run))
+
+    @extend_schema(request=LongerSerializer, responses={201: TrainingRunSerializer})
+    @action(detail=True, methods=["post"])
+    def longer(self, request: Request, pk: Any = None) -> Response:
+        """A new run of your own with the values of this one and other epochs."""
+        trainer_require(user=request.user)
+        given = LongerSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        return Response(
+            self._shown(run_train_longer(run=self.get_object(), owner=request.user, **given.validated_data)), status=201
+        )
 
     @extend_schema(request=AverageSerializer, responses={202: JobSerializer})
     @action(detail=True, methods=["post"])

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from datasets.models import DatasetVersion
 from training.choices import ACTIVE_STATES, RESUMABLE_STATES, RunState
+from training.models.sweep import Sweep
 from training.querysets import TrainingRunQuerySet
 from xttsproject import storage
 from xttsproject.accounts.models import OwnedModel
@@ -36,6 +37,10 @@ class TrainingRun(OwnedModel):
     state = models.CharField(max_length=10, choices=RunState.choices, default=RunState.QUEUED)
     error_code = models.CharField(max_length=64, blank=True)
     error = models.TextField(blank=True)
+    sweep = models.ForeignKey(Sweep, null=True, blank=True, on_delete=models.SET_NULL, related_name="trials")
+    trial = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Its place among its sweep's points.")
+    # Kept when somebody resumes the run all the same: then it is not judged again.
+    stop_reason = models.TextField(blank=True, help_text="Why its sweep stopped it before its last epoch.")
     # Bytes of the run's event log that have been read into rows, always up to a line's end; reading on from here is
     # safe after any interruption.
     events_seen = models.PositiveBigIntegerField(default=0)
@@ -63,7 +68,10 @@ class TrainingRun(OwnedModel):
 
     class Meta:
         ordering = ("-created_at",)
-        constraints = [models.UniqueConstraint(fields=("owner", "name"), name="run_name_per_owner")]
+        constraints = [
+            models.UniqueConstraint(fields=("owner", "name"), name="run_name_per_owner"),
+            models.UniqueConstraint(fields=("sweep", "trial"), name="one_run_per_trial"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -100,8 +108,10 @@ class TrainingRun(OwnedModel):
             ACTIVE_STATES, state=RunState.FAILED, error_code=code, error=message, finished_at=timezone.now()
         )
 
-    def mark_cancelled(self) -> bool:
-        return self._move(ACTIVE_STATES, state=RunState.CANCELLED, finished_at=timezone.now())
+    def mark_cancelled(self, stop_reason: str = "") -> bool:
+        """``stop_reason``: why its sweep stopped it; empty where somebody cancelled it."""
+        changes = {"stop_reason": stop_reason} if stop_reason else {}
+        return self._move(ACTIVE_STATES, state=RunState.CANCELLED, finished_at=timezone.now(), **changes)
 
     def _move(self, allowed: tuple[RunState, ...], **changes: Any) -> bool:
         moved = bool(TrainingRun.objects.filter(pk=self.pk, state__in=allowed).update(**changes))
@@ -121,6 +131,11 @@ class TrainingRun(OwnedModel):
     @property
     def is_active(self) -> bool:
         return self.state in ACTIVE_STATES
+
+    @property
+    def was_stopped(self) -> bool:
+        """Its sweep found that it was not worth its remaining epochs."""
+        return self.state == RunState.CANCELLED and bool(self.stop_reason)
 
     @property
     def is_abandoned(self) -> bool:

@@ -32,7 +32,22 @@ from training.services.runs import (
 )
 from training.services.scoreboard import Scoreboard, run_scoreboard
 from training.services.scoring import Scoring, run_score, scoring_follow, scoring_may_retry, scoring_start
-from training.services.spec import RunValues
+from training.services.spec import RunValues, values_of
+from training.services.sweeps import (
+    run_train_longer,
+    sweep_cancel,
+    sweep_create,
+    sweep_delete,
+    sweep_draw,
+    sweep_ended,
+    sweep_go_on,
+    sweep_may_retry,
+    sweeps_resume,
+    trial_ended,
+    trial_follow,
+)
+from training.services.sweepspace import Search, SweepPreflight, sweep_preflight
+from training.services.trials import Trial, sweep_curves, sweep_remaining, sweep_spent, sweep_trials
 
 __all__ = [
     "AVERAGE",
@@ -45,7 +60,10 @@ __all__ = [
     "RunValues",
     "Scoreboard",
     "Scoring",
+    "Search",
     "Standing",
+    "SweepPreflight",
+    "Trial",
     "Turn",
     "average_create",
     "average_ended",
@@ -79,8 +97,25 @@ __all__ = [
     "run_resume",
     "run_score",
     "run_scoreboard",
+    "run_train_longer",
     "scoring_follow",
     "scoring_may_retry",
     "scoring_start",
+    "sweep_cancel",
+    "sweep_create",
+    "sweep_curves",
+    "sweep_delete",
+    "sweep_draw",
+    "sweep_ended",
+    "sweep_go_on",
+    "sweep_may_retry",
+    "sweep_preflight",
+    "sweep_remaining",
+    "sweep_spent",
+    "sweep_trials",
+    "sweeps_resume",
     "trainer_require",
+    "trial_ended",
+    "trial_follow",
+    "values_of",
 ]

@@ -19,6 +19,7 @@ from training.models import TrainingRun
 from training.services.ingest import run_ingest_events
 from training.services.pruning import checkpoints_prune
 from training.services.spec import spec_of
+from training.services.trials import trial_hopeless
 from xttsproject.lib.errors import Cancelled, DomainError
 from xttsproject.lib.files import write_json
 from xttsproject.lib.progress import Progress
@@ -31,6 +32,10 @@ INGEST_SECONDS = 1.0
 # The process ends itself 3.3 s after a request at the latest; one that does not is killed, within five in all.
 KILL_SECONDS = 3.8
 FEATURES_SHARE = 0.02
+
+
+class TrialStopped(Cancelled):
+    """The run's sweep found that it is not worth its remaining epochs."""
 
 
 class TrainingBroke(Exception):
@@ -54,6 +59,9 @@ def run_execute(*, run: TrainingRun, progress: Progress) -> None:
         progress.check()
         progress.report(0.0, "starting the training process")
         _train(run, progress)
+    except TrialStopped as stopped:
+        run.mark_cancelled(str(stopped))
+        raise
     except Cancelled:
         run.mark_cancelled()
         raise
@@ -71,13 +79,15 @@ def _train(run: TrainingRun, progress: Progress) -> None:
     process = launch.start(spec_of(run=run))
     try:
         _remember(run.folder, process.pid)
-        final, cancelled = _follow(run, process, progress, began)
+        final, cancelled, hopeless = _follow(run, process, progress, began)
     finally:
         _end(process)
         (run.folder / PROCESS).unlink(missing_ok=True)
     code = process.returncode
     if code == launch.EXIT_FINISHED:
         return
+    if hopeless and not cancelled:
+        raise TrialStopped(hopeless)
     if cancelled or code == launch.EXIT_CANCELLED:
         raise Cancelled
     if final is not None and final.kind == ev.FAILED:
@@ -96,19 +106,21 @@ def _train(run: TrainingRun, progress: Progress) -> None:
 
 def _follow(
     run: TrainingRun, process: subprocess.Popen[bytes], progress: Progress, began: float
-) -> tuple[ev.Event | None, bool]:
+) -> tuple[ev.Event | None, bool, str]:
     """Until the process ends: events to rows, progress to the job, a cancel to the process.
 
     ``began`` is when the process was started, in seconds since the epoch.
-    Returns the last event that this process wrote, and whether it was asked to stop.
+    Returns the last event that this process wrote, whether somebody asked it to stop, and why its sweep did.
     """
     asked: float | None = None
+    cancelled, hopeless = False, ""
     last: ev.Event | None = None
     due = 0.0
     while True:
         try:
             progress.check()
         except Cancelled:
+            cancelled = True
             if asked is None:
                 asked = time.monotonic()
                 launch.request_cancel(run.folder)
@@ -122,9 +134,14 @@ def _follow(
             last = events[-1] if events else last
             if any(event.kind == ev.CHECKPOINT for event in events):
                 checkpoints_prune(run=run)
+            if asked is None and any(event.kind == ev.EPOCH for event in events):
+                hopeless = trial_hopeless(run=run)
+                if hopeless:
+                    asked = time.monotonic()
+                    launch.request_cancel(run.folder)
             progress.report(_fraction(run, began), _message(run))
         if ended:
-            return last, asked is not None
+            return last, cancelled, hopeless
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=POLL_SECONDS)
 

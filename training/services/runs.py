@@ -19,7 +19,7 @@ from training.choices import RunState
 from training.engine import launch
 from training.engine.sizes import checkpoint_bytes, features_bytes, state_bytes, trained_parameters
 from training.engine.spec import FULL, TrainSpec
-from training.models import TrainingRun
+from training.models import Sweep, TrainingRun
 from training.services.spec import RunValues, bundle_open, spec_build, spec_values
 from xttsproject import storage
 from xttsproject.bundles.manifest import Bundle
@@ -71,8 +71,10 @@ def run_create(
     values: RunValues | None = None,
     bundle: str = "",
     visibility: str = "private",
+    sweep: Sweep | None = None,
+    trial: int | None = None,
 ) -> TrainingRun:
-    """Make a run and queue it. ``bundle`` empty: the portal's XTTS_BUNDLE.
+    """Make a run and queue it. ``bundle`` empty: the portal's XTTS_BUNDLE. ``trial``: its place in its ``sweep``.
 
     DomainErrors, with the field at fault: ``forbidden`` (not a trainer), ``version_unknown``, ``version_not_ready``,
     ``version_damaged``, ``name_missing``, ``duplicate``, ``spec_invalid``, ``language_unsupported``,
@@ -94,6 +96,8 @@ def run_create(
         spec=spec,
         epochs_total=values.epochs,
         steps_total=preflight.steps_total,
+        sweep=sweep,
+        trial=trial,
     )
     with transaction.atomic():
         try:

@@ -13,7 +13,7 @@ from datasets.models import DatasetVersion
 from datasets.services.freezing import version_manifest
 from training.engine.spec import LORA_TARGETS, LoraSpec, Prompt, TrainSpec
 from training.models import TrainingRun
-from training.prompts import prompts_for
+from training.prompts import FIXED_PROMPTS, prompts_for
 from xttsproject import storage
 from xttsproject.bundles.manifest import Bundle, open_bundle
 from xttsproject.lib.errors import DomainError
@@ -141,6 +141,18 @@ def spec_build(*, version: DatasetVersion, bundle: Bundle, values: RunValues) ->
 def spec_values(spec: TrainSpec) -> dict[str, Any]:
     """What the row keeps of a spec."""
     return {name: value for name, value in spec.to_dict().items() if name not in _MACHINE}
+
+
+def values_of(*, run: TrainingRun) -> RunValues:
+    """What was chosen for a run, to choose it again."""
+    kept: dict[str, Any] = dict(run.spec)
+    kept |= {f"{_LORA}{name}": value for name, value in (kept.get("lora") or {}).items()}
+    texts = [str(prompt["text"]) for prompt in kept.get("sample_prompts", ())]
+    fixed = list(FIXED_PROMPTS.get(kept.get("language", ""), ()))
+    spoken = bool(fixed) and all(text in texts for text in fixed)
+    kept["fixed_prompts"] = spoken
+    kept["prompts"] = tuple(text for text in texts if not spoken or text not in fixed)
+    return RunValues(**{item.name: kept[item.name] for item in fields(RunValues) if item.name in kept})
 
 
 def spec_of(*, run: TrainingRun) -> TrainSpec:

@@ -1,0 +1,188 @@
+"""Whether a space can be searched at all, and what that comes to in trials, hours and bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from datasets.models import DatasetVersion
+from training.choices import RunState
+from training.engine.median import GRACE_EPOCHS
+from training.engine.search import GRID, METHODS, SOBOL, Space, Value, require_grid
+from training.models import TrainingRun
+from training.services.runs import run_preflight
+from training.services.spec import RunValues, bundle_open, spec_build
+from xttsproject import storage
+from xttsproject.bundles.manifest import Bundle
+from xttsproject.lib.disk import free_bytes, require_free
+from xttsproject.lib.errors import DomainError
+
+MOST_TRIALS = 200
+MOST_HOURS = 10_000.0
+
+
+@dataclass(frozen=True)
+class Search:
+    """How to search: see the fields of :class:`training.models.Sweep`."""
+
+    space: Space
+    method: str = SOBOL
+    budget_runs: int | None = None
+    budget_hours: float | None = None
+    parallel: int | None = None
+    stop_unpromising: bool = True
+    grace_epochs: int = GRACE_EPOCHS
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class SweepPreflight:
+    """What a sweep comes to. ``trials`` at most; ``left_out``: points of a grid that the budget leaves out;
+    ``seconds`` of training altogether, None where no run of this model has been timed; ``disk_bytes`` at most."""
+
+    version: DatasetVersion
+    bundle: Bundle
+    trials: int
+    left_out: int
+    epochs: int
+    seconds: float | None
+    disk_bytes: int
+    disk_free: int
+    budget_hours: float | None
+
+    @property
+    def hours_cut_it(self) -> bool:
+        """The hours will be used up before the trials are."""
+        return self.budget_hours is not None and self.seconds is not None and self.seconds > self.budget_hours * 3600
+
+
+def values_at(base: RunValues, point: Mapping[str, Value]) -> RunValues:
+    """What all trials share, with a point's values. Adapters act as strongly at every rank: alpha goes with it."""
+    changes: dict[str, Any] = dict(point)
+    if "lora_rank" in changes:
+        changes["lora_alpha"] = base.lora_alpha / base.lora_rank * changes["lora_rank"]
+    return replace(base, **changes)
+
+
+def sweep_preflight(
+    *, owner: Any, version: DatasetVersion, values: RunValues, search: Search, bundle: str = ""
+) -> SweepPreflight:
+    """Check everything that :func:`training.services.sweeps.sweep_create` would, and say what it would come to.
+
+    DomainErrors as there, besides those of its name.
+    """
+    space = search.space
+    _require_sound(version, search)
+    trials, left_out = _count(space, search.method, search.budget_runs, search.budget_hours)
+    preflight = run_preflight(owner=owner, version=version, values=values, bundle=bundle)
+    _require_possible(version, preflight.bundle, values, space)
+    # The run that needs most: if there is room for it, there is for all.
+    largest = {dimension.name: max(dimension.extremes) for dimension in space}  # type: ignore[type-var]
+    preflight = run_preflight(owner=owner, version=version, values=values_at(values, largest), bundle=bundle)
+    disk = trials * preflight.disk_bytes
+    require_free(storage.run_dir(version.pk), disk, f"A sweep of {trials} trials")
+    epochs = _mean_epochs(space, values)
+    seconds = _seconds_per_clip(owner, preflight.bundle.path.name)
+    return SweepPreflight(
+        version=version,
+        bundle=preflight.bundle,
+        trials=trials,
+        left_out=left_out,
+        epochs=round(trials * epochs),
+        seconds=None if seconds is None else trials * epochs * version.clips_train * seconds,
+        disk_bytes=disk,
+        disk_free=free_bytes(storage.run_dir(version.pk)),
+        budget_hours=search.budget_hours,
+    )
+
+
+def _require_sound(version: DatasetVersion, search: Search) -> None:
+    if search.method not in METHODS:
+        raise DomainError(
+            "method_unknown", f"The search “{search.method}” is none of {', '.join(METHODS)}.", field="method"
+        )
+    for field, number, low, high in (
+        ("parallel", search.parallel, 1, 1000),
+        ("grace_epochs", search.grace_epochs, 1, 1000),
+        ("search_seed", search.seed, 0, 2**31 - 1),
+    ):
+        if number is not None and not low <= number <= high:
+            raise DomainError("search_invalid", f"{number} is not from {low} to {high}.", field=field)
+    if search.stop_unpromising and not version.clips_validation:
+        raise DomainError(
+            "validation_missing",
+            f"Trials are stopped by their validation loss, and {version} has no validation clips; leave stopping off, "
+            "or freeze the dataset with a validation share.",
+            field="stop_unpromising",
+        )
+
+
+def _count(space: Space, method: str, runs: int | None, hours: float | None) -> tuple[int, int]:
+    """How many trials at most, and how many points of a grid are left out."""
+    if runs is not None and not 1 <= runs <= MOST_TRIALS:
+        raise DomainError(
+            "budget_invalid",
+            f"A sweep makes 1 to {MOST_TRIALS} trials, and {runs} were asked for.",
+            field="budget_runs",
+        )
+    if hours is not None and not 0 < hours <= MOST_HOURS:
+        raise DomainError(
+            "budget_invalid", f"A budget is of more than 0 and at most {MOST_HOURS:g} hours, got {hours:g}.",
+            field="budget_hours",
+        )  # fmt: skip
+    if method == GRID:
+        size = require_grid(space)
+        if runs is None and size > MOST_TRIALS:
+            raise DomainError(
+                "budget_missing",
+                f"The grid has {size} points, and a sweep makes at most {MOST_TRIALS} trials; list fewer values, or "
+                "say how many of them, drawn over all of it, are to be tried.",
+                field="budget_runs",
+            )
+        trials = min(size, runs or size)
+        return trials, size - trials
+    if runs is None and hours is None:
+        raise DomainError(
+            "budget_missing", "Say how many trials are to be made, or for how many hours.", field="budget_runs"
+        )
+    count = runs or MOST_TRIALS
+    return (count if space.size is None else min(count, space.size)), 0
+
+
+def _require_possible(version: DatasetVersion, bundle: Bundle, values: RunValues, space: Space) -> None:
+    """Every value, or both ends of a range, asked of the training spec itself."""
+    spec = spec_build(version=version, bundle=bundle_open(name=bundle.path.name), values=values)
+    whole = {item.name for item in fields(spec)}
+    for dimension in space:
+        for value in dimension.extremes:
+            try:
+                if dimension.name in whole:
+                    replace(spec, **{dimension.name: value})  # type: ignore[arg-type]
+                else:
+                    replace(spec.lora, **{dimension.name.removeprefix("lora_"): value})  # type: ignore[arg-type]
+            except DomainError as error:
+                raise DomainError("space_invalid", error.message, field=f"space.{dimension.name}") from error
+
+
+def _mean_epochs(space: Space, values: RunValues) -> float:
+    for dimension in space:
+        if dimension.name == "epochs":
+            ends = [float(value) for value in dimension.extremes]  # type: ignore[arg-type]
+            return sum(ends) / len(ends)
+    return float(values.epochs)
+
+
+def _seconds_per_clip(owner: Any, bundle: str) -> float | None:
+    """Of the latest run of this model that the person sees and that came to its end, samples and validation included.
+
+    None where there is none: the first trial will tell.
+    """
+    runs = TrainingRun.objects.visible_to(owner).filter(
+        bundle=bundle, state=RunState.SUCCEEDED, seconds_per_step__gt=0, steps_total__gt=0
+    )
+    for run in runs.order_by("-finished_at")[:1]:
+        clips = run.facts.get("clips_train")
+        if clips and run.epochs_total and run.seconds_per_step:
+            return run.seconds_per_step * run.steps_total / (run.epochs_total * float(clips))
+    return None
