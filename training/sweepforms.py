@@ -88,7 +88,9 @@ class SweepForm(RunForm):
         for parameter in PARAMETERS:
             self.fields[f"{SEARCHED}{parameter.name}"] = SearchedField(parameter)
         self.fields["name"].help_text = "How you will find the sweep again; its trials are numbered after it."
-        self.fields["name"].max_length = 100  # type: ignore[attr-defined]
+        self.fields["visibility"].label = "Who may see the sweep and its trials"
+        # What matters most, and where it usually lies.
+        self.fields[f"{SEARCHED}learning_rate"].initial = "5e-5 to 1e-3"
         # A trial is there to be compared; what is chosen of it is trained again.
         self.fields["keep_best"].initial = 1
 

@@ -112,7 +112,7 @@ def test_a_grid_is_tried_point_by_point_and_the_sweep_ends_with_the_last(version
     table = sweep_trials(sweep=sweep)
     assert [trial.run.trial for trial in table] == [1, 2, 0, 3]
     assert (table[0].loss, table[0].best.epoch if table[0].best else 0) == (3.0, 2)
-    assert table[0].values == (("LoRA rank", 4),)
+    assert table[0].values == (("LoRA rank", "4"),)
     assert [run.name for run in sweep.trials.order_by("trial")] == [f"Ranks · {number}" for number in (1, 2, 3, 4)]
 
 

@@ -53,6 +53,14 @@ class Parameter:
             sort = "whole number" if self.kind in ("whole", "doubling") else "number"
             raise self.refuse(f"“{word}” is no {sort}; write for example {self.example}.") from None
 
+    def write(self, value: Value) -> str:
+        """A value as people read it, and as :meth:`read` takes it."""
+        for word, meant in (self.words or {}).items():
+            if meant == value:
+                return word
+        short = f"{value:g}" if isinstance(value, int | float) else str(value)
+        return short if not isinstance(value, float) or float(short) == value else repr(value)
+
     def refuse(self, sentence: str) -> DomainError:
         return DomainError("space_invalid", f"{self.label}: {sentence}", field=f"space.{self.name}")
 
@@ -100,6 +108,11 @@ class Dimension:
     @property
     def parameter(self) -> Parameter:
         return parameter_of(self.name)
+
+    def __str__(self) -> str:
+        if self.low is not None and self.high is not None:
+            return f"{self.parameter.write(self.low)} to {self.parameter.write(self.high)}"
+        return ", ".join(self.parameter.write(value) for value in self.values)
 
     @property
     def is_range(self) -> bool:

@@ -27,9 +27,9 @@ class Trial:
     best: Checkpoint | None
 
     @property
-    def values(self) -> tuple[tuple[str, Any], ...]:
+    def values(self) -> tuple[tuple[str, str], ...]:
         """What was searched, as it is called on pages."""
-        return tuple((BY_NAME[name].label if name in BY_NAME else name, value) for name, value in self.point.items())
+        return tuple((BY_NAME[name].label, BY_NAME[name].write(value)) for name, value in self.point.items())
 
 
 @dataclass(frozen=True)

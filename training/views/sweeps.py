@@ -15,7 +15,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from datasets.views.access import editable_or_forbidden, may_edit, owned_or_forbidden, owns
-from training.engine.search import BY_NAME
+from training.engine.search import Space
 from training.models import Sweep, TrainingRun
 from training.services import (
     run_train_longer,
@@ -84,9 +84,7 @@ def sweep_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     context = {
         **_shown(request, sweep),
         "owned": owns(sweep, request.user),
-        "space": [
-            (BY_NAME[name].label if name in BY_NAME else name, values) for name, values in sorted(sweep.space.items())
-        ],
+        "space": [(dimension.parameter.label, str(dimension)) for dimension in Space.from_dict(sweep.space)],
     }
     return render(request, "training/sweep_detail.html", context)
 

@@ -146,3 +146,6 @@ def test_a_grid_has_no_ranges_and_a_search_has_something_to_search() -> None:
 @given(space=spaces())
 def test_a_space_survives_being_kept(space: Space) -> None:
     assert Space.from_dict(space.to_dict()) == space
+    for dimension in space:
+        # What a page shows can be written into the form.
+        assert read_dimension(dimension.name, str(dimension)) == dimension
