@@ -14,8 +14,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from datasets.admin.access import OwnedAdmin
-from voices.models import LexiconEntry, Synthesis, Voice
-from voices.services import lexicon_delete, synthesis_delete, voice_delete
+from voices.models import DecodingSearch, LexiconEntry, Synthesis, Voice
+from voices.services import decoding_delete, lexicon_delete, synthesis_delete, voice_delete
 
 
 class LookAndDeleteAdmin(OwnedAdmin):
@@ -51,6 +51,30 @@ class VoiceAdmin(LookAndDeleteAdmin):
 
     def remove(self, row: Voice) -> None:
         voice_delete(voice=row)
+
+
+@admin.register(DecodingSearch)
+class DecodingSearchAdmin(LookAndDeleteAdmin):
+    list_display = ("voice", "state", "count", "asked_by", "created_at", "finished_at")
+    list_filter = ("state",)
+    search_fields = ("voice__name", "asked_by__username")
+    list_select_related = ("voice", "asked_by")
+    date_hierarchy = "created_at"
+    readonly_fields = ("page",)
+
+    @admin.display(description="page")
+    def page(self, search: DecodingSearch) -> SafeString:
+        where = f"{reverse('voices:voice-settings', args=[search.voice_id])}?search={search.pk}"
+        return format_html('<a href="{}">candidates and sounds</a>', where)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # It has no owner of its own: whoever may change the voice may.
+        return super(OwnedAdmin, self).has_delete_permission(request, obj) and (
+            obj is None or self.editable(request).filter(pk=obj.pk).exists()
+        )
+
+    def remove(self, row: DecodingSearch) -> None:
+        decoding_delete(search=row)
 
 
 @admin.register(Synthesis)

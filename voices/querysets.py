@@ -11,7 +11,7 @@ from xttsproject.accounts.querysets import OwnedQuerySet
 
 if TYPE_CHECKING:
     # Named in strings below, where the linter does not look.
-    from voices.models import LexiconEntry, Synthesis, Voice  # noqa: F401
+    from voices.models import Candidate, DecodingSearch, LexiconEntry, Synthesis, Voice  # noqa: F401
 
 
 class VoiceQuerySet(OwnedQuerySet["Voice"]):
@@ -23,6 +23,19 @@ class VoiceQuerySet(OwnedQuerySet["Voice"]):
         return self.select_related("speaker", "owner", "checkpoint__run").annotate(
             clip_count=models.Count("clips"), clip_seconds=models.Sum("clips__seconds")
         )
+
+
+class DecodingSearchQuerySet(OwnedQuerySet["DecodingSearch"]):
+    """Whoever sees the voice sees what was looked for; whoever may change it may look."""
+
+    owner_path = "voice__"
+
+    def with_relations(self) -> DecodingSearchQuerySet:
+        return self.select_related("voice__checkpoint__run", "asked_by", "job")
+
+
+class CandidateQuerySet(OwnedQuerySet["Candidate"]):
+    owner_path = "search__voice__"
 
 
 class SynthesisQuerySet(models.QuerySet["Synthesis"]):

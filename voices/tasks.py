@@ -6,8 +6,10 @@ from typing import Any, cast
 
 from django.db import models
 
-from voices.models import Voice
+from voices.models import DecodingSearch, Voice
 from voices.services import voice_prepare
+from voices.services.decoding import KIND as DECODING
+from voices.services.decoding import decoding_ended, decoding_may_retry, decoding_run
 from voices.services.voices import PREPARE
 from xttsproject.jobs.choices import Queue
 from xttsproject.jobs.context import JobContext
@@ -27,3 +29,9 @@ def prepare(context: JobContext) -> dict[str, Any] | None:
     voice = cast(Voice, context.subject())
     voice_prepare(voice=voice, progress=context)
     return {"voice": str(voice.pk)}
+
+
+@job_kind(DECODING, queue=Queue.GPU, ended=decoding_ended, may_retry=decoding_may_retry)
+def find_settings(context: JobContext) -> dict[str, Any] | None:
+    search = cast(DecodingSearch, context.subject())
+    return {"voice": str(search.voice_id), "best": decoding_run(search=search, progress=context)}

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from voices.views import health, lexicon, speech, voices
+from voices.views import decoding, health, lexicon, speech, voices
 
 app_name = "voices"
 urlpatterns = [
@@ -13,6 +13,12 @@ urlpatterns = [
     path("voices/<uuid:pk>/prepare/", voices.prepare_again, name="voice-prepare"),
     path("voices/<uuid:pk>/delete/", voices.delete_voice, name="voice-delete"),
     path("voices/<uuid:pk>/clips/<int:index>/audio/", voices.clip_audio, name="clip-audio"),
+    path("voices/<uuid:pk>/settings/", decoding.settings_page, name="voice-settings"),
+    path("voices/<uuid:pk>/settings/forget/", decoding.forget, name="voice-settings-forget"),
+    path("voices/searches/<uuid:pk>/cancel/", decoding.cancel, name="search-cancel"),
+    path("voices/searches/<uuid:pk>/delete/", decoding.delete, name="search-delete"),
+    path("voices/candidates/<int:pk>/use/", decoding.use, name="candidate-use"),
+    path("voices/candidates/<int:pk>/<int:number>/audio/", decoding.audio, name="candidate-audio"),
     path("speak/", speech.speak, name="speak"),
     path("speak/plan/", speech.plan, name="speech-plan"),
     path("lexicon/", lexicon.lexicon, name="lexicon"),

@@ -1,4 +1,4 @@
-"""What a search tries: the ranges of a run's values, and the points that are drawn from them. Pure and seeded."""
+"""What a search tries: ranges of a run's values, or of a voice's, and points that are drawn from them. Pure, seeded."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _DIGITS = 3
 
 @dataclass(frozen=True)
 class Parameter:
-    """A value of a run that may be searched over.
+    """A value that may be searched over.
 
     ``kind`` says how a range is drawn from: ``rate`` and ``doubling`` (whole numbers) evenly in their logarithm, since
     what matters of them is how many times larger one is; ``share`` and ``whole`` evenly; a ``choice`` has no range,
@@ -72,7 +72,18 @@ PARAMETERS = (
     Parameter("epochs", "Epochs", "whole", "10, 20"),
     Parameter("warmup_fraction", "Warm-up", "share", "0, 0.1"),
 )
-BY_NAME = {parameter.name: parameter for parameter in PARAMETERS}
+"""Of a run."""
+
+DECODING = (
+    Parameter("temperature", "Temperature", "share", "0.5 to 0.95"),
+    Parameter("repetition_penalty", "Repetition penalty", "rate", "2 to 10"),
+    Parameter("top_p", "Top p", "share", "0.6 to 0.95"),
+    Parameter("top_k", "Top k", "doubling", "20, 50"),
+    Parameter("speed", "Speed", "share", "0.95 to 1.05"),
+)
+"""Of how a voice speaks."""
+
+BY_NAME = {parameter.name: parameter for parameter in (*PARAMETERS, *DECODING)}
 
 
 def parameter_of(name: str) -> Parameter:
@@ -211,10 +222,17 @@ class Space:
         return {dimension.name: dimension.to_dict() for dimension in self.dimensions}
 
     @classmethod
-    def from_dict(cls, given: Mapping[str, Any]) -> Space:
+    def from_dict(cls, given: Mapping[str, Any], among: Sequence[Parameter] = PARAMETERS) -> Space:
         """From ``{"learning_rate": {"low": 5e-5, "high": 1e-3}, "lora_rank": {"values": [4, 8]}}``."""
         dimensions = []
+        names = [parameter.name for parameter in among]
         for name, values in given.items():
+            if name not in names:
+                raise DomainError(
+                    "space_invalid",
+                    f"There is no search over “{name}”; there is over {', '.join(names)}.",
+                    field="space",
+                )
             if not isinstance(values, Mapping) or not set(values) <= {"values", "low", "high"}:
                 raise DomainError(
                     "space_invalid", f"“{name}” needs “values”, or “low” and “high”.", field=f"space.{name}"

@@ -1,6 +1,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from voices.api.decoding import DecodingSearchViewSet
 from voices.api.lexicon import LexiconViewSet
 from voices.api.planning import SpeechPlanView
 from voices.api.views import SpeechView, SynthesisViewSet, VoiceViewSet
@@ -9,6 +10,7 @@ router = SimpleRouter()
 router.register("voices", VoiceViewSet, basename="voice")
 router.register("syntheses", SynthesisViewSet, basename="synthesis")
 router.register("lexicon", LexiconViewSet, basename="lexicon")
+router.register("decoding-searches", DecodingSearchViewSet, basename="decoding-search")
 
 urlpatterns = [
     path("speech/", SpeechView.as_view(), name="speech"),

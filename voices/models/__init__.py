@@ -1,5 +1,6 @@
+from voices.models.decoding import Candidate, DecodingSearch
 from voices.models.lexicon import LexiconEntry
 from voices.models.synthesis import Synthesis
 from voices.models.voice import Voice, VoiceClip
 
-__all__ = ["LexiconEntry", "Synthesis", "Voice", "VoiceClip"]
+__all__ = ["Candidate", "DecodingSearch", "LexiconEntry", "Synthesis", "Voice", "VoiceClip"]

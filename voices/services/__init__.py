@@ -1,6 +1,14 @@
 """What spans rows, files and the engine, on the voices side."""
 
 from voices.services.clips import Clip, Upload, checkpoint_clips, segment_clips, upload_clips, uploads_of
+from voices.services.decoding import (
+    decoding_cancel,
+    decoding_create,
+    decoding_delete,
+    decoding_forget,
+    decoding_table,
+    decoding_use,
+)
 from voices.services.lexicon import (
     lexicon_add,
     lexicon_delete,
@@ -19,6 +27,12 @@ __all__ = [
     "Clip",
     "Upload",
     "checkpoint_clips",
+    "decoding_cancel",
+    "decoding_create",
+    "decoding_delete",
+    "decoding_forget",
+    "decoding_table",
+    "decoding_use",
     "lexicon_add",
     "lexicon_delete",
     "lexicon_import",

@@ -104,6 +104,8 @@ def voice_share(*, voice: Voice, visibility: str) -> None:
 def voice_delete(*, voice: Voice) -> None:
     """Delete a voice with its clips and latents. What it has spoken stays with those who asked for it."""
     stop_jobs(subject=voice)
+    for search in voice.searches.all():
+        stop_jobs(subject=search)
     folder = voice.folder
     with transaction.atomic():
         voice.delete()
