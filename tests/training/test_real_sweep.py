@@ -18,7 +18,7 @@ from xttsproject.jobs.models import Job
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
-QUICK = {"batch_size": 4, "lora_rank": 2, "prompts": ("A line.",), "fixed_prompts": False}
+QUICK: dict[str, Any] = {"batch_size": 4, "lora_rank": 2, "prompts": ("A line.",), "fixed_prompts": False}
 
 
 @pytest.fixture(autouse=True)

@@ -183,7 +183,8 @@ def test_the_api_does_what_the_pages_do(people: Any, api_for: Any) -> None:
     assert made.json()["state"] == "queued"
     wrong = api.post("/api/v1/sweeps/", {**asked, "name": "Wrong", "space": {"lora_rank": {"values": [0]}}})
     assert (wrong.status_code, wrong.json()["error"]["code"]) == (400, "space_invalid")
-    for space in ({}, [], {"lora_rank": 3}):
+    spaces: list[Any] = [{}, [], {"lora_rank": 3}]
+    for space in spaces:
         assert api.post("/api/v1/sweeps/", {**asked, "name": "Wrong", "space": space}).status_code == 400
     assert [row["id"] for row in api.get("/api/v1/sweeps/", {"state": "queued"}).json()["results"]] == [
         made.json()["id"]
