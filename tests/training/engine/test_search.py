@@ -35,7 +35,7 @@ def spaces(draw: Any, *, ranges: bool = True) -> Space:
 def inside(dimension: Dimension, value: Any) -> bool:
     if dimension.low is None or dimension.high is None:
         return value in dimension.values
-    return dimension.low <= value <= dimension.high
+    return bool(dimension.low <= value <= dimension.high)
 
 
 @given(space=spaces(ranges=False), seed=st.integers(0, 2**31 - 1))
