@@ -14,7 +14,7 @@ from training.services import Search
 from xttsproject.accounts.models import Visibility
 from xttsproject.lib.errors import DomainError
 
-SEARCHED = "search_"
+SEARCHED = "searched_"
 
 
 class SearchedField(forms.CharField):
@@ -41,7 +41,7 @@ class SearchedField(forms.CharField):
 class SweepForm(RunForm):
     """What is searched, how long, and what all trials share; a value that is searched is not taken from below."""
 
-    method = forms.ChoiceField(
+    search_method = forms.ChoiceField(
         choices=SweepMethod.choices, initial=SweepMethod.SOBOL, widget=forms.RadioSelect, label="How to search"
     )
     budget_runs = forms.IntegerField(
@@ -74,7 +74,7 @@ class SweepForm(RunForm):
 
     ABOUT = ("name", "version", "bundle", "visibility")
     BUDGET = (
-        "method",
+        "search_method",
         "budget_runs",
         "budget_hours",
         "parallel",
@@ -121,7 +121,7 @@ class SweepForm(RunForm):
         dimensions = (chosen[f"{SEARCHED}{parameter.name}"] for parameter in PARAMETERS)
         return Search(
             space=Space(tuple(dimension for dimension in dimensions if dimension is not None)),
-            method=chosen["method"],
+            method=chosen["search_method"],
             budget_runs=chosen["budget_runs"],
             budget_hours=chosen["budget_hours"],
             parallel=chosen["parallel"],

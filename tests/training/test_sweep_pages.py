@@ -16,9 +16,9 @@ pytestmark = pytest.mark.django_db
 
 FORM = {
     "name": "Rates",
-    "method": "sobol",
-    "search_learning_rate": "5e-5 to 1e-3",
-    "search_lora_rank": "4, 8",
+    "search_method": "sobol",
+    "searched_learning_rate": "5e-5 to 1e-3",
+    "searched_lora_rank": "4, 8",
     "budget_runs": "3",
     "grace_epochs": "3",
     "search_seed": "1",
@@ -100,10 +100,10 @@ def test_a_sweep_is_started_from_its_page(people: Any, page_for: Any, form: dict
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"search_lora_rank": "0, 4"}, "lora.rank must be a whole number at least 1"),
-        ({"search_learning_rate": "1e-3 to 1e-4"}, "is empty"),
-        ({"search_learning_rate": "", "search_lora_rank": ""}, "Nothing is searched"),
-        ({"method": "grid"}, "a grid tries values"),
+        ({"searched_lora_rank": "0, 4"}, "lora.rank must be a whole number at least 1"),
+        ({"searched_learning_rate": "1e-3 to 1e-4"}, "is empty"),
+        ({"searched_learning_rate": "", "searched_lora_rank": ""}, "Nothing is searched"),
+        ({"search_method": "grid"}, "a grid tries values"),
         ({"budget_runs": ""}, "Say how many trials"),
     ],
 )
@@ -170,7 +170,7 @@ def test_the_api_does_what_the_pages_do(people: Any, api_for: Any) -> None:
     asked = {
         "name": "Rates",
         "version": str(version.pk),
-        "method": "grid",
+        "search_method": "grid",
         "space": {"lora_rank": {"values": [4, 8]}, "learning_rate": {"values": [1e-4, 2e-4]}},
         "epochs": 3,
         "budget_runs": 3,

@@ -357,6 +357,20 @@ def test_the_preflight_counts_trials_hours_and_disk(version: Any) -> None:
     assert preflight(version, space={"lora_rank": {"values": [2, 4]}}, method="random", budget_runs=9).trials == 2
 
 
+def test_altered_references_and_kinds_of_training_are_searched_like_numbers(version: Any) -> None:
+    space = {"augment_conditioning": {"values": [False, True]}, "method": {"values": ["lora", "full"]}}
+    # The whole model in every checkpoint needs the most room.
+    only_lora = preflight(version, space={"augment_conditioning": {"values": [False, True]}})
+    found = preflight(version, space=space)
+    assert found.trials == 4
+    assert found.disk_bytes / 4 > only_lora.disk_bytes / 2
+    sweep = start(version, space=space)
+    end(take(sweep), [3.0])
+    second = take(sweep)
+    assert (second.spec["augment_conditioning"], second.spec["method"]) == (False, "full")
+    assert sweep_trials(sweep=sweep)[0].values == (("Alter the references", "off"), ("What is trained", "lora"))
+
+
 @pytest.mark.parametrize(
     ("space", "search", "code", "field", "said"),
     [
@@ -371,7 +385,7 @@ def test_the_preflight_counts_trials_hours_and_disk(version: Any) -> None:
         ({"epochs": {"values": list(range(1, 21))}, "lora_rank": {"values": list(range(1, 21))}}, {}, "budget_missing",
          "budget_runs", "400 points"),
         (RANKS, {"parallel": 0}, "search_invalid", "parallel", "from 1"),
-        (RANKS, {"method": "wild"}, "method_unknown", "method", "wild"),
+        (RANKS, {"method": "wild"}, "method_unknown", "search_method", "wild"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_searched_is_refused_before_anything_starts(

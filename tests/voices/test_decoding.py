@@ -193,8 +193,8 @@ def test_pages_and_api_start_cancel_and_refuse(
     html = page.get(where).content.decode()
     assert 'value="0.5 to 0.95"' in html
     assert "Find settings" in page.get(f"/voices/{voice.pk}/").content.decode()
-    form = {"search_temperature": "0.5 to 0.9", "count": "3", "seed": "1", "text": "Mine."}
-    refused = page.post(where, {**form, "search_temperature": "0.9 to 0.5"})
+    form = {"searched_temperature": "0.5 to 0.9", "count": "3", "seed": "1", "text": "Mine."}
+    refused = page.post(where, {**form, "searched_temperature": "0.9 to 0.5"})
     assert refused.status_code == 400
     assert "is empty" in refused.content.decode()
     assert page.post(where, form).status_code == 302

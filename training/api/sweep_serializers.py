@@ -86,7 +86,7 @@ class SweepCreateSerializer(TrainingRunCreateSerializer):
     """What is searched, how and for how long; the other values are shared by all trials."""
 
     name = serializers.CharField(max_length=100)
-    method = serializers.ChoiceField(choices=SweepMethod.choices, default=SweepMethod.SOBOL)
+    search_method = serializers.ChoiceField(choices=SweepMethod.choices, default=SweepMethod.SOBOL)
     space = SpaceField(help_text=f"By name ({_NAMES}): a list of `values`, or a range from `low` to `high`.")
     budget_runs = serializers.IntegerField(default=None, allow_null=True, help_text="Trials at most.")
     budget_hours = serializers.FloatField(
@@ -106,7 +106,7 @@ class SweepCreateSerializer(TrainingRunCreateSerializer):
         space = given["space"]
         return Search(
             space=Space.from_dict(space if isinstance(space, dict) else {}),
-            method=given["method"],
+            method=given["search_method"],
             budget_runs=given["budget_runs"],
             budget_hours=given["budget_hours"],
             parallel=given["parallel"],

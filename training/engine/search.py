@@ -71,6 +71,8 @@ PARAMETERS = (
     Parameter("batch_size", "Batch size", "doubling", "2, 4, 8"),
     Parameter("epochs", "Epochs", "whole", "10, 20"),
     Parameter("warmup_fraction", "Warm-up", "share", "0, 0.1"),
+    Parameter("augment_conditioning", "Alter the references", "choice", "off, on", {"off": False, "on": True}),
+    Parameter("method", "What is trained", "choice", "lora, full", {"lora": "lora", "full": "full"}),
 )
 """Of a run."""
 
@@ -170,7 +172,7 @@ class Dimension:
             self._check_kind(parameter, value)
         for value in self.values:
             if self.values.count(value) > 1:
-                raise parameter.refuse(f"{value} is there twice; name every value once.")
+                raise parameter.refuse(f"{parameter.write(value)} is there twice; name every value once.")
 
     def _check_range(self, parameter: Parameter, low: Value, high: Value) -> None:
         if parameter.words is not None:
@@ -283,7 +285,9 @@ def propose(space: Space, method: str, count: int, seed: int) -> list[Point]:
     if method == SOBOL:
         shares = _sobol(len(space.dimensions), count, seed)
         return _distinct(space, count, lambda: next(shares))
-    raise DomainError("method_unknown", f"The search “{method}” is none of {', '.join(METHODS)}.", field="method")
+    raise DomainError(
+        "method_unknown", f"The search “{method}” is none of {', '.join(METHODS)}.", field="search_method"
+    )
 
 
 def _grid(space: Space, count: int, seed: int) -> list[Point]:

@@ -78,9 +78,10 @@ def sweep_preflight(
     preflight = run_preflight(owner=owner, version=version, values=values, bundle=bundle)
     _require_possible(version, preflight.bundle, values, space)
     # The run that needs most: if there is room for it, there is for all.
-    largest = {dimension.name: max(dimension.extremes) for dimension in space}  # type: ignore[type-var]
-    preflight = run_preflight(owner=owner, version=version, values=values_at(values, largest), bundle=bundle)
-    disk = trials * preflight.disk_bytes
+    needs = [
+        run_preflight(owner=owner, version=version, values=each, bundle=bundle) for each in _largest(space, values)
+    ]
+    disk = trials * max(need.disk_bytes for need in needs)
     require_free(storage.run_dir(version.pk), disk, f"A sweep of {trials} trials")
     epochs = _mean_epochs(space, values)
     seconds = _seconds_per_clip(owner, preflight.bundle.path.name)
@@ -100,7 +101,7 @@ def sweep_preflight(
 def _require_sound(version: DatasetVersion, search: Search) -> None:
     if search.method not in METHODS:
         raise DomainError(
-            "method_unknown", f"The search “{search.method}” is none of {', '.join(METHODS)}.", field="method"
+            "method_unknown", f"The search “{search.method}” is none of {', '.join(METHODS)}.", field="search_method"
         )
     for field, number, low, high in (
         ("parallel", search.parallel, 1, 1000),
@@ -148,6 +149,17 @@ def _count(space: Space, method: str, runs: int | None, hours: float | None) -> 
         )
     count = runs or MOST_TRIALS
     return (count if space.size is None else min(count, space.size)), 0
+
+
+def _largest(space: Space, values: RunValues) -> list[RunValues]:
+    """The highest of every number; with each kind of training where that is searched."""
+    highest = {
+        dimension.name: max(dimension.extremes)  # type: ignore[type-var]
+        for dimension in space
+        if dimension.parameter.words is None
+    }
+    methods = next((dimension.values for dimension in space if dimension.name == "method"), (values.method,))
+    return [values_at(values, {**highest, "method": method}) for method in methods]
 
 
 def _require_possible(version: DatasetVersion, bundle: Bundle, values: RunValues, space: Space) -> None:

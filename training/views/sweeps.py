@@ -61,7 +61,10 @@ def sweep_add(request: HttpRequest) -> HttpResponse:
 def sweep_add_preflight(request: HttpRequest) -> HttpResponse:
     """What the form's values amount to, asked for while it is being filled in."""
     _require_trainer(request)
-    form = SweepForm({**request.GET.dict(), "name": request.GET.get("name") or "unnamed"}, user=request.user)
+    given = request.GET.copy()
+    # The name may come last.
+    given["name"] = given.get("name") or "unnamed"
+    form = SweepForm(given, user=request.user)
     context: dict[str, Any] = {"form": form, "chosen": bool(request.GET.get("version"))}
     if form.is_valid():
         try:

@@ -19,6 +19,10 @@ WHOLE = st.integers(1, 64)
 
 @st.composite
 def dimensions(draw: Any, name: str, *, ranges: bool = True) -> Dimension:
+    words = BY_NAME[name].words
+    if words is not None:
+        chosen = draw(st.lists(st.sampled_from(list(words.values())), min_size=1, unique=True))
+        return Dimension(name, tuple(chosen))
     numbers = RATES if BY_NAME[name].kind in ("rate", "share") else WHOLE
     if ranges and draw(st.booleans()):
         low, high = sorted(draw(st.lists(numbers, min_size=2, max_size=2, unique=True)))
@@ -117,6 +121,8 @@ def test_values_and_ranges_are_read_as_people_write_them(text: str, expected: Di
         ("lora_rank", "4, 4", "4 is there twice"),
         ("lora_rank", "1.5", "“1.5” is no whole number"),
         ("epochs", "5 to 5", "the range from 5 to 5 is empty"),
+        ("augment_conditioning", "perhaps", "“perhaps” is none of off, on"),
+        ("augment_conditioning", "off to on", "it has no range"),
     ],
 )
 def test_what_cannot_be_searched_is_said_in_one_sentence(name: str, text: str, said: str) -> None:
