@@ -94,6 +94,38 @@ def test_the_preflight_of_full_fine_tuning_says_what_it_takes(tiny: Path, people
     assert "0.0002" in hasty.remarks[0]
 
 
+def test_time_and_memory_are_told_as_the_last_run_alike_took_them(tiny: Path, people: Any) -> None:
+    version = frozen_version(people.tom, clips=7)
+    values = RunValues(epochs=10, batch_size=2, precision="fp32")
+    first = run_preflight(owner=people.tom, version=version, values=values).outlook
+    assert (first.seconds, first.memory_seen) == (None, None)
+    assert first.memory_total is not None
+    assert first.memory_free is not None
+    # A run of 30 clips and 3 epochs in 9 steps of 2 seconds: 10 clips to a step, 5 a second.
+    usage = {"device": "cpu", "used": 10**8, "peak": 2 * 10**8, "total": 10**10}
+    facts = {"clips_train": 30, "usage": usage}
+    common = {"owner": people.ben, "bundle": tiny.name, "seconds_per_step": 2.0, "facts": facts}
+    RunFactory(**common, spec={"precision": "fp32"})
+    found = run_preflight(owner=people.tom, version=version, values=values).outlook
+    assert found.seconds == pytest.approx(6 * 10 / 5)
+    assert found.memory_seen == 2 * 10**8
+    full = run_preflight(owner=people.tom, version=version, values=RunValues(method="full", precision="fp32")).outlook
+    assert (full.seconds, full.memory_seen) == (None, None)
+    assert full.memory_least > 2 * found.memory_least
+
+
+def test_a_run_that_no_memory_here_holds_is_refused(tiny: Path, people: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Machine:
+        total, available = 10_000_000, 5_000_000
+
+    monkeypatch.setattr("training.services.outlook.psutil.virtual_memory", Machine)
+    version = frozen_version(people.tom, clips=2)
+    error = refused(run_create, owner=people.tom, version=version, name="Run", values=RunValues(method="full"))
+    assert (error.code, error.field) == ("memory_short", "method")
+    assert "there are 10.0 MB; take LoRA" in error.message
+    assert not TrainingRun.objects.exists()
+
+
 def test_altered_references_take_room(tiny: Path, people: Any) -> None:
     version = frozen_version(people.tom, clips=4)
     plain = run_preflight(owner=people.tom, version=version, values=RunValues())

@@ -75,6 +75,20 @@ def features_bytes(seconds_train: float, seconds_validation: float, *, altered: 
     return round(plain + (frames_train * MELS * ALTERED_FLOAT_BYTES * VARIANTS if altered else 0))
 
 
+def least_memory_bytes(shape: GptShape, spec: TrainSpec) -> int:
+    """Bytes that a run's device must hold at once whatever the batch: what trains comes on top, with its length.
+
+    Each number that is trained has its weight, a gradient and AdamW's two moments in float32. What is frozen may stand
+    there in half precision. Samples are spoken by a copy of the model in float32 beside all that.
+    """
+    model, trained = gpt_parameters(shape), trained_parameters(shape, spec)
+    modules = whole_modules(spec)
+    frozen = 0 if spec.method == FULL else model - (gpt_parameters(shape, modules) if modules else 0)
+    at_rest = FLOAT_BYTES if spec.precision == "fp32" else FLOAT_BYTES // 2
+    speaking = FLOAT_BYTES * model if spec.sample_prompts else 0
+    return 4 * FLOAT_BYTES * trained + at_rest * frozen + speaking
+
+
 def state_bytes(shape: GptShape, spec: TrainSpec) -> int:
     """Bytes of the file from which a run goes on: what is trained and AdamW's two moments of it."""
     return 3 * checkpoint_bytes(shape, spec)

@@ -20,6 +20,7 @@ from training.engine import launch
 from training.engine.sizes import checkpoint_bytes, features_bytes, state_bytes, trained_parameters
 from training.engine.spec import FULL, TrainSpec
 from training.models import Sweep, TrainingRun
+from training.services.outlook import Outlook, run_outlook
 from training.services.spec import RunValues, bundle_open, spec_build, spec_values
 from xttsproject import storage
 from xttsproject.bundles.manifest import Bundle
@@ -51,6 +52,7 @@ class Preflight:
     features_bytes: int
     disk_bytes: int
     disk_free: int
+    outlook: Outlook
     remarks: tuple[str, ...] = ()
 
     @property
@@ -78,7 +80,7 @@ def run_create(
 
     DomainErrors, with the field at fault: ``forbidden`` (not a trainer), ``version_unknown``, ``version_not_ready``,
     ``version_damaged``, ``name_missing``, ``duplicate``, ``spec_invalid``, ``language_unsupported``,
-    ``model_missing``, ``model_damaged``, ``bundle_unsuitable``, ``disk_full``.
+    ``model_missing``, ``model_damaged``, ``bundle_unsuitable``, ``memory_short``, ``disk_full``.
     """
     values = values or RunValues()
     name = name.strip()
@@ -244,6 +246,7 @@ def _check(
         features_bytes=features,
         disk_bytes=disk,
         disk_free=free_bytes(storage.run_dir(version.pk)),
+        outlook=run_outlook(spec=spec, shape=shape, bundle=bundle_name, clips=version.clips_train),
         remarks=tuple(_remarks(spec)),
     )
     return preflight, spec_values(spec), bundle_name

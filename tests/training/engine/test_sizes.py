@@ -8,8 +8,14 @@ from typing import Any
 import pytest
 
 from tests.training.engine.conftest import Finished
-from training.engine.sizes import adapter_bytes, checkpoint_bytes, state_bytes, trained_parameters
-from training.engine.spec import LoraSpec, TrainSpec
+from training.engine.sizes import (
+    adapter_bytes,
+    checkpoint_bytes,
+    least_memory_bytes,
+    state_bytes,
+    trained_parameters,
+)
+from training.engine.spec import LoraSpec, Prompt, TrainSpec
 from xttsproject.xtts.config import GptShape, read_config
 
 COQUI_BYTES = 5e9
@@ -64,6 +70,16 @@ def test_what_is_trained_whole_weighs_what_the_docs_say(
     assert trained_parameters(released(), spec) == parameters
     assert checkpoint_bytes(released(), spec) / 1e6 == pytest.approx(megabytes, abs=0.05)
     assert state_bytes(released(), spec) == 3 * checkpoint_bytes(released(), spec)
+
+
+@pytest.mark.parametrize(("changes", "gigabytes"), [({"method": "full"}, 8.8), ({}, 3.6), ({"precision": "bf16"}, 2.7)])
+def test_the_least_memory_is_that_of_weights_gradients_moments_and_the_copy_that_speaks(
+    changes: dict[str, Any], gigabytes: float
+) -> None:
+    speaking = {"sample_prompts": (Prompt("A line.", "en"),), "reference_clips": (Path("clip"),)}
+    values = {"precision": "fp32", **speaking, **changes}
+    spec = TrainSpec(Path("run"), Path("bundle"), Path("manifest"), "en", **values)
+    assert least_memory_bytes(released(), spec) / 1e9 == pytest.approx(gigabytes, abs=0.05)
 
 
 def test_the_files_of_a_run_are_as_large_as_was_reckoned(finished: Finished) -> None:

@@ -1,0 +1,74 @@
+"""What a run will ask of time and memory: reckoned where that can be, else as earlier runs alike went."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+from django.conf import settings
+
+from training.engine.sizes import least_memory_bytes
+from training.engine.spec import FULL, LORA, TrainSpec
+from training.models import TrainingRun
+from xttsproject.lib.disk import size_words
+from xttsproject.lib.errors import DomainError
+from xttsproject.xtts.config import GptShape
+
+LOOKED_BACK = 50
+"""Runs among which one alike is looked for."""
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """``seconds`` with validation and samples, ``memory_seen`` and its device are of the last run alike, None without.
+
+    ``memory_least`` is what weights, gradients and optimizer take for certain. ``memory_total`` is what there is, None
+    where nobody has looked yet: the portal itself asks no GPU.
+    """
+
+    seconds: float | None
+    memory_least: int
+    memory_seen: int | None
+    memory_total: int | None
+    memory_free: int | None
+
+
+def run_outlook(*, spec: TrainSpec, shape: GptShape, bundle: str, clips: int) -> Outlook:
+    """``clips`` are those to train on. DomainError ``memory_short`` where even the least is more than there is."""
+    like = _run_like(spec, bundle)
+    usage: dict[str, Any] = (like.facts.get("usage") or {}) if like else {}
+    least = least_memory_bytes(shape, spec)
+    total, free = usage.get("total"), None
+    if settings.DEVICE == "cpu":
+        memory = psutil.virtual_memory()
+        total, free = memory.total, memory.available
+    if total is not None and least > total:
+        full = spec.method == FULL
+        kind = "Full fine-tuning" if full else f"LoRA of rank {spec.lora.rank}"
+        instead = "take LoRA" if full else "take a smaller model"
+        raise DomainError(
+            "memory_short",
+            f"{kind} of the model “{bundle}” needs at least {size_words(least)} of memory, and there are "
+            f"{size_words(total)}; {instead}, or another machine.",
+            field="method",
+        )
+    return Outlook(_seconds(like, clips * spec.epochs), least, usage.get("peak"), total, free)
+
+
+def _run_like(spec: TrainSpec, bundle: str) -> TrainingRun | None:
+    """The latest run of this model, method and precision whose speed is known. Whose it was does not show."""
+    known = TrainingRun.objects.filter(bundle=bundle, seconds_per_step__isnull=False).order_by("-created_at")
+    for run in known[:LOOKED_BACK]:
+        kind = (run.spec.get("method", LORA), run.spec.get("precision"))
+        if kind == (spec.method, spec.precision):
+            return run
+    return None
+
+
+def _seconds(like: TrainingRun | None, clips: int) -> float | None:
+    """How long so many clips take at the pace of that run; a step of it may have held more or fewer."""
+    if like is None or like.seconds_per_step is None or not like.steps_total:
+        return None
+    clips_per_step = int(like.facts.get("clips_train") or 0) * like.epochs_total / like.steps_total
+    return clips * like.seconds_per_step / clips_per_step if clips_per_step else None
