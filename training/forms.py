@@ -93,7 +93,6 @@ class RunForm(forms.Form):
     )
     method = forms.ChoiceField(
         choices=Method.choices,
-        required=False,
         initial=_DEFAULTS.method,
         help_text="LoRA needs little memory and leaves checkpoints of some MB. Full fine-tuning moves every weight: "
         "for hours of speech, with several times the memory and the whole model in each checkpoint.",

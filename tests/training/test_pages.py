@@ -38,6 +38,7 @@ def form_of(version: Any, **changes: Any) -> dict[str, Any]:
         "epochs": 3,
         "batch_size": 2,
         "learning_rate": "2e-4",
+        "method": "lora",
         "lora_rank": 8,
         "lora_alpha": 16,
         "lora_targets": ["c_attn", "c_proj", "c_fc"],

@@ -257,7 +257,7 @@ def _remarks(spec: TrainSpec) -> Iterator[str]:
     if spec.method == FULL and spec.learning_rate > FULL_RATE:
         yield (
             f"A learning rate of {spec.learning_rate:g} suits adapters. In full fine-tuning a model that moves faster "
-            f"than {FULL_RATE:g} soon forgets how to speak; try 1e-5."
+            "than 5e-5 soon forgets how to speak; try 1e-5."
         )
 
 
