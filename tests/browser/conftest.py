@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,17 @@ class RunningPortal:
     address: str
     passwords: dict[str, str]
     log: Path
+    environment: dict[str, str]
+
+    @property
+    def data(self) -> Path:
+        return Path(self.environment["DATA_ROOT"])
+
+    def manage(self, *words: str) -> str:
+        """What a management command of this portal prints."""
+        command = [sys.executable, "manage.py", *words]
+        done = subprocess.run(command, cwd=ROOT, env=self.environment, check=True, stdout=subprocess.PIPE, text=True)
+        return done.stdout
 
 
 @pytest.fixture(scope="session")
@@ -47,16 +58,12 @@ def running_portal(
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
     environment.pop("DJANGO_SETTINGS_MODULE", None)
-
-    def manage(*words: str) -> str:
-        command = [sys.executable, "manage.py", *words]
-        return subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
-
-    manage("prepare")
-    people = json.loads(manage("demo_people"))
+    portal = RunningPortal("", {}, root / "portal.log", environment)
+    portal.manage("prepare")
+    people = json.loads(portal.manage("demo_people"))
     with PortalProcesses(ROOT, environment, root / "portal.log", free_port(8400)) as processes:
         passwords = {name: person["password"] for name, person in people.items()}
-        yield RunningPortal(processes.address, passwords, root / "portal.log")
+        yield replace(portal, address=processes.address, passwords=passwords)
 
 
 @pytest.fixture(scope="module")
