@@ -38,11 +38,11 @@ PRESET_COUNT = 12
 
 @dataclass(frozen=True)
 class Ranked:
-    """A row of a search's table: ``cells`` are the figures in the order of FIGURES, as they are shown."""
+    """A row of a search's table: ``cells`` are the figures in the order of FIGURES, their labels and what is shown."""
 
     candidate: Candidate
     values: tuple[tuple[str, str], ...]
-    cells: tuple[str, ...]
+    cells: tuple[tuple[str, str], ...]
     is_best: bool
     is_used: bool
 
@@ -156,7 +156,7 @@ def decoding_table(*, search: DecodingSearch) -> list[Ranked]:
                     for name, value in candidate.values.items()
                     if isinstance(value, int | float)
                 ),
-                tuple(_shown(candidate.figures.get(figure.name), figure.digits) for figure in FIGURES),
+                tuple((figure.label, _shown(candidate.figures.get(figure.name), figure.digits)) for figure in FIGURES),
                 candidate.index == best,
                 used,
             )
