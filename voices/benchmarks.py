@@ -1,0 +1,56 @@
+"""The benchmarks of this app; the work is in ``voices.engine``."""
+
+from __future__ import annotations
+
+import logging
+from argparse import ArgumentParser
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from xttsproject.lib.benchmarks import Benchmark, Log, add_benchmark
+from xttsproject.lib.errors import DomainError
+
+
+def _guard_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=Path(settings.DATA_ROOT, "benchmarks", "guard"),
+        help="folder of reference clips and bundles (default: benchmarks/guard below DATA_ROOT)",
+    )
+    parser.add_argument("--voices", type=int, default=10, help="speakers, 1 to 10 (default: 10)")
+    parser.add_argument("--each", type=int, default=40, help="sentences of each speaker, half of them measured")
+    parser.add_argument(
+        "--tuning", action="store_true", help="measure the half that limits are chosen on, not the other"
+    )
+
+
+def _guard(options: Mapping[str, Any], log: Log) -> Mapping[str, Any]:
+    from datasets.pipeline.transcribe import Transcriber
+    from training.engine.tiny.gates.record import build_bundles
+    from voices.engine.planted.faults import Workbench
+    from voices.engine.planted.material import gather
+    from voices.engine.planted.measure import Bench, table
+    from xttsproject.xtts.engine import XttsEngine
+
+    if not 1 <= options["voices"] <= 10 or options["each"] < 4:
+        raise DomainError("options_invalid", "--voices must be from 1 to 10 and --each at least 4.")
+    logging.getLogger("faster_whisper").setLevel(logging.WARNING)
+    work: Path = options["work"]
+    work.mkdir(parents=True, exist_ok=True)
+    speaks, listens = build_bundles(work / "bundles")
+    engine, transcriber = XttsEngine.load(speaks), Transcriber.load(listens, device="cpu")
+    said = gather(engine, transcriber, work, voices=options["voices"], each=options["each"], log=log)
+    known = [sentence for sentence in said if sentence.tuning]
+    measured = [sentence for sentence in said if sentence.well_said and sentence.tuning == options["tuning"]]
+    bench = Bench(measured, known)
+    figures = bench.run(Workbench(engine, said), log)
+    log(table(figures))
+    log(f"of {len(measured)} sentences as they were spoken, {bench.any_alarm():.1%} got any warning")
+    return {name: {"recall": each.recall, "false_alarms": each.false_alarms} for name, each in figures.items()}
+
+
+add_benchmark(Benchmark("guard", "what the guard finds of planted faults", _guard, _guard_arguments))

@@ -1,0 +1,102 @@
+"""How fast a voice speaks: how many audio codes a text takes it, and between which bounds that stays.
+
+A sentence of ``n`` characters takes about LEAD_CODES + n · ``per_character`` codes, from its first sound to its last.
+Signs at which one breathes count as PAUSE_CHARACTERS more. What is left is nearly log-normal (sentences differ by a
+factor, not by a difference), so the bounds are the middle times and divided by
+``spread`` some times over.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+from xttsproject.xtts.languages import LANGUAGES
+from xttsproject.xtts.text import spoken_form
+
+CODE_SECONDS = 1024 / 22_050
+LEAD_CODES = 3.0
+PAUSE_CHARACTERS = 4.0
+
+_SLOWNESS_OF_CAP = 2.75
+"""A language's ``codes_per_char`` is about so many times what usual reading takes."""
+_VOICES_SPREAD = 0.25
+"""Standard deviation of the logarithm among voices: one of which nothing is known may be that much slower or faster."""
+_SENTENCES_SPREAD = 0.11
+"""The same among the sentences of one voice, until enough of them are known."""
+_LEAST_SPREAD = 0.06
+_DOUBT = 10.0
+"""So many sentences' worth the spread above counts beside what was seen."""
+_DEVIATIONS = 2.5
+KEPT = 200
+"""Sentences that a voice remembers: the last ones."""
+
+_BREATHING = frozenset(",;:.!?…—–،؛؟。！？、，；：।")
+
+
+@dataclass(frozen=True)
+class Pace:
+    """``per_character``: codes; ``spread``: standard deviation of the logarithm; ``sentences`` it is known from."""
+
+    per_character: float
+    spread: float
+    sentences: int = 0
+
+    def expected(self, length: float) -> float:
+        """Codes that a text of so many characters takes, see :func:`length_of`."""
+        return LEAD_CODES + length * self.per_character
+
+    def bounds(self, length: float) -> tuple[float, float]:
+        """The fewest and the most codes that are usual."""
+        factor = math.exp(_DEVIATIONS * self.spread)
+        return (
+            LEAD_CODES + length * self.per_character / factor,
+            LEAD_CODES + length * self.per_character * factor,
+        )
+
+
+def length_of(text: str) -> float:
+    """A text's length in characters, with its inner pauses. The text is as the normaliser leaves it: "12" as words."""
+    return len(spoken_form(text)) + breaths(text) * PAUSE_CHARACTERS
+
+
+def breaths(text: str) -> int:
+    """Signs within a text at which one pauses."""
+    return sum(
+        1 for sign, following in pairwise(text) if sign in _BREATHING and (following.isspace() or ord(sign) > 0x2E7F)
+    )
+
+
+def pace_of(language: str, ratios: Sequence[float]) -> Pace:
+    """Of a voice of whose sentences these codes per character are known (:func:`ratio`), in any order; of none: the
+    language's usual pace with wide bounds.
+
+    A normal model with unknown middle (Gelman et al., Bayesian Data Analysis, 2.5), of logarithms: what is known draws
+    the middle away from the language's, and what is not known of it widens the bounds. Median and median deviation
+    stand for mean and standard deviation, so that a few bad sentences do not matter.
+    """
+    usual = LANGUAGES[language].codes_per_char / _SLOWNESS_OF_CAP
+    known = [math.log(value) for value in ratios if value > 0]
+    count = len(known)
+    if not count:
+        return Pace(usual, math.hypot(_VOICES_SPREAD, _SENTENCES_SPREAD))
+    middle = median(known)
+    seen = 1.4826 * median(abs(value - middle) for value in known)
+    within = (_DOUBT * _SENTENCES_SPREAD**2 + count * seen**2) / (_DOUBT + count)
+    within = max(within, _LEAST_SPREAD**2)
+    doubt = 1 / (1 / _VOICES_SPREAD**2 + count / within)
+    centre = doubt * (math.log(usual) / _VOICES_SPREAD**2 + middle * count / within)
+    return Pace(math.exp(centre), math.sqrt(within + doubt), count)
+
+
+def ratio(codes: float, length: float) -> float:
+    """Codes per character of one sentence, without its lead."""
+    return max(codes - LEAD_CODES, 1.0) / max(length, 1.0)
+
+
+def remembered(known: Sequence[float], heard: Iterable[float]) -> list[float]:
+    """What is known of a voice with what was heard last, KEPT of them at most."""
+    return [round(value, 4) for value in [*known, *heard]][-KEPT:]
