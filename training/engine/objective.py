@@ -18,13 +18,15 @@ stay in float32.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from training.engine.affine import affine, computing_type, norm
+from training.engine.style import style_of
 
 STOP_CODES = 3
 """Coqui's GPT reads this many stop tokens after a clip's codes."""
@@ -63,7 +65,7 @@ class Objective(nn.Module):
         kind = computing_type(device)
         texts = [int(length) for length in text_lengths.tolist()]
         counts = [-(-int(length) // gpt.code_stride_len) for length in wav_lengths.tolist()]
-        style = self._style(cond_mels)
+        style = style_of(gpt, cond_mels, kind)
         pieces: list[Tensor] = []
         heard, read, spoken = style.shape[1], [], []
         at = 0
@@ -96,15 +98,6 @@ class Objective(nn.Module):
         loss_mel = self._loss(hidden, torch.cat(spoken).to(device)[wanted], gpt.mel_head, targets[wanted], kind)
         return loss_text, loss_mel
 
-    def _style(self, cond_mels: Tensor) -> Tensor:
-        """``(b, 1, 80, s)`` to ``(b, 32, width)``; with a graph only where something of it is trained."""
-        gpt = self.gpt
-        networks = (gpt.conditioning_encoder, gpt.conditioning_perceiver)
-        trained = any(parameter.requires_grad for network in networks for parameter in network.parameters())
-        with nullcontext() if trained else torch.no_grad():
-            style: Tensor = gpt.get_style_emb(cond_mels).transpose(1, 2)
-        return style
-
     def _transformer(self, hidden: Tensor, where: Packed, kind: torch.dtype) -> Tensor:
         """``(n, width)`` through all layers, in float32; the final norms are left to :meth:`_loss`."""
         with torch.autocast(hidden.device.type, enabled=False):
@@ -123,23 +116,10 @@ class Objective(nn.Module):
             return functional.cross_entropy(logits.float(), targets)
 
 
-def computing_type(device: torch.device) -> torch.dtype:
-    """Autocast's type where it is on, float32 where it is not."""
-    if torch.is_autocast_enabled(device.type):
-        return torch.get_autocast_dtype(device.type)
-    return torch.float32
-
-
 def packed(lengths: Sequence[int], device: torch.device) -> Packed:
     rows = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
     columns = torch.cat([torch.arange(length) for length in lengths])
     return Packed(list(lengths), rows.to(device), columns.to(device))
-
-
-def norm(hidden: Tensor, layer: nn.LayerNorm, kind: torch.dtype) -> Tensor:
-    """Layer norm in float32, its result in ``kind``."""
-    result = functional.layer_norm(hidden, layer.normalized_shape, layer.weight, layer.bias, layer.eps)
-    return result.to(kind)
 
 
 def attend(qkv: Tensor, where: Packed, heads: int) -> Tensor:
@@ -180,37 +160,6 @@ def project(x: Tensor, layer: Any) -> Tensor:
         # One operation instead of a product, a scaling and a sum.
         result = torch.addmm(result, narrow, layer.lora_B[name].weight.to(x.dtype).T, alpha=layer.scaling[name])
     return result
-
-
-def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """``x·W + b`` in the type of ``x``."""
-    if weight.dtype == x.dtype:
-        return torch.addmm(bias.to(x.dtype), x, weight)
-    result: Tensor = Cast.apply(x, weight, bias)  # type: ignore[no-untyped-call]
-    return result
-
-
-class Cast(torch.autograd.Function):
-    """``x·W + b`` with ``W`` and ``b`` in another type than ``x``, cast whenever they are needed.
-
-    Autocast keeps the cast weights of all layers from the forward pass to the backward pass; casting again costs
-    little beside the product, and saves half of what the weights take.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:  # type: ignore[override]
-        ctx.save_for_backward(x if ctx.needs_input_grad[1] else None, weight)
-        return torch.addmm(bias.to(x.dtype), x, weight.to(x.dtype))
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:  # type: ignore[override]
-        x, weight = ctx.saved_tensors
-        to_x, to_weight, to_bias = ctx.needs_input_grad
-        return (
-            gradient @ weight.to(gradient.dtype).T if to_x else None,
-            (x.T @ gradient).to(weight.dtype) if to_weight else None,
-            gradient.sum(0, dtype=weight.dtype) if to_bias else None,
-        )
 
 
 def settle(gpt: nn.Module, kind: torch.dtype) -> None:
