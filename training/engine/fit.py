@@ -32,6 +32,9 @@ from xttsproject.lib.progress import Progress
 
 logger = logging.getLogger(__name__)
 
+FULL_DROPOUT = 0.1
+"""What is dropped where every weight is trained: as much as in Coqui's training."""
+
 SCALER = "#scaler"
 """Where fp16's loss scale stands among the optimizer's tensors."""
 
@@ -91,7 +94,9 @@ class Fit:
         settle(gpt, TYPES.get(self.precision, torch.float32))
         optimizer = build_optimizer(gpt, spec.learning_rate, spec.weight_decay)
         self._raw_optimizer = optimizer
-        self._gpt, self._optimizer = accelerator.prepare(Objective(gpt), optimizer)
+        self._gpt, self._optimizer = accelerator.prepare(
+            Objective(gpt, FULL_DROPOUT if spec.method == FULL else 0.0), optimizer
+        )
         self.steps_per_epoch = steps_per_epoch(len(train.clips), spec)
         self.schedule = Schedule(
             spec.schedule, spec.learning_rate, self.steps_per_epoch * spec.epochs, spec.warmup_fraction

@@ -7,9 +7,10 @@ where a loss is. In float32 the losses are those of Coqui's forward pass in eval
 that no reference masks.
 
 Two things differ from Coqui's training on purpose. Transformers' GPT-2 drops a tenth of all activations unless told
-otherwise, and XTTS never told it; here nothing is dropped but what LoRA's own dropout asks for (docs/BENCHMARKS.md has
-what that does to the validation loss). And nothing is computed for gradients that nobody asked for: with adapters the
-conditioning networks run without a graph.
+otherwise, and XTTS never told it. Where every weight is trained that keeps few clips from being learnt by heart, so it
+is done here too, but for the attention's own weights; with adapters it changes next to nothing, and nothing is dropped
+but what LoRA's own dropout asks for (docs/BENCHMARKS.md has the losses). And nothing is computed for gradients that
+nobody asked for: with adapters the conditioning networks run without a graph.
 
 Precision follows autocast: where it is on, projections and attention compute in its type, while norms, sums and losses
 stay in float32.
@@ -45,11 +46,16 @@ class Packed:
 
 
 class Objective(nn.Module):
-    """What is minimised: the two losses of a batch, each a mean over its tokens in nats. ``gpt`` is Coqui's ``GPT``."""
+    """What is minimised: the two losses of a batch, each a mean over its tokens in nats.
 
-    def __init__(self, gpt: nn.Module):
+    ``gpt`` is Coqui's ``GPT``; ``dropout`` is the share of what the embeddings and every half of a block give that is
+    dropped in training.
+    """
+
+    def __init__(self, gpt: nn.Module, dropout: float = 0.0):
         super().__init__()
         self.gpt: Any = gpt
+        self.dropout = dropout
 
     def forward(
         self,
@@ -100,12 +106,15 @@ class Objective(nn.Module):
 
     def _transformer(self, hidden: Tensor, where: Packed, kind: torch.dtype) -> Tensor:
         """``(n, width)`` through all layers, in float32; the final norms are left to :meth:`_loss`."""
+        share = self.dropout if self.training else 0.0
         with torch.autocast(hidden.device.type, enabled=False):
+            hidden = dropped(hidden, share)
             for block in self.gpt.gpt.h:
                 qkv = project(norm(hidden, block.ln_1, kind), block.attn.c_attn)
-                hidden = hidden + project(attend(qkv, where, block.attn.num_heads), block.attn.c_proj)
+                heard = project(attend(qkv, where, block.attn.num_heads), block.attn.c_proj)
+                hidden = hidden + dropped(heard, share)
                 inner = functional.gelu(project(norm(hidden, block.ln_2, kind), block.mlp.c_fc), approximate="tanh")
-                hidden = hidden + project(inner, block.mlp.c_proj)
+                hidden = hidden + dropped(project(inner, block.mlp.c_proj), share)
         return hidden
 
     def _loss(self, hidden: Tensor, places: Tensor, head: nn.Linear, targets: Tensor, kind: torch.dtype) -> Tensor:
@@ -160,6 +169,22 @@ def project(x: Tensor, layer: Any) -> Tensor:
         # One operation instead of a product, a scaling and a sum.
         result = torch.addmm(result, narrow, layer.lora_B[name].weight.to(x.dtype).T, alpha=layer.scaling[name])
     return result
+
+
+def dropped(x: Tensor, share: float) -> Tensor:
+    """``x`` with about ``share`` of it set to 0 and the rest scaled up (Srivastava et al. 2014), by torch's own chance.
+
+    On a processor torch draws a number for every value, which takes longer than a projection; here one draw of 64 bits
+    decides over eight values, each by a byte, so the share is a multiple of 1/256.
+    """
+    if not share:
+        return x
+    if x.device.type != "cpu":
+        return functional.dropout(x, share)
+    bytes_ = torch.empty(-(-x.numel() // 8), dtype=torch.int64).random_(-(2**63), None).view(torch.uint8)
+    limit = round(256 * share)
+    kept = (bytes_[: x.numel()] >= limit).view(x.shape)
+    return torch.where(kept, x * (256 / (256 - limit)), 0.0)
 
 
 def settle(gpt: nn.Module, kind: torch.dtype) -> None:

@@ -116,3 +116,25 @@ def test_the_machine_decides_only_where_nobody_else_did(monkeypatch: pytest.Monk
         assert resolve("auto", cpu) == wanted
         assert resolve("fp32", cpu) == "fp32"
         assert resolve("bf16", cpu) == "bf16"
+
+
+def test_a_tenth_is_dropped_by_the_seed_alone_and_the_rest_makes_up_for_it() -> None:
+    x = torch.ones(1001, 7, requires_grad=True)
+    torch.manual_seed(3)
+    one = objective.dropped(x, 0.1)
+    torch.manual_seed(3)
+    assert torch.equal(one, objective.dropped(x, 0.1))
+    assert not torch.equal(one, objective.dropped(x, 0.1))
+    assert 0.08 < (one == 0).float().mean().item() < 0.12
+    assert one.mean().item() == pytest.approx(1, abs=0.02)
+    (gradient,) = torch.autograd.grad(one.sum(), x)
+    assert torch.equal(gradient, one.detach())
+    assert objective.dropped(x, 0.0) is x
+
+
+def test_dropout_is_for_training_alone(tmp_path: Path) -> None:
+    gpt, batch = small_gpt(), a_batch(tmp_path)
+    dropping = objective.Objective(gpt, 0.1)
+    still = [loss.item() for loss in forward_losses(gpt, batch)]
+    assert [loss.item() for loss in forward_losses(dropping.eval(), batch)] == still
+    assert [loss.item() for loss in forward_losses(dropping.train(), batch)] != still
