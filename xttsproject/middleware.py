@@ -18,6 +18,7 @@ _MARGIN = 1024 * 1024
 
 # Routes that take models, by name.
 _TAKING_MODELS = {"library:import-add", "model-import-list"}
+_TRANSCRIBING = {"openai-transcriptions"}
 
 
 def _limit_of(path: str) -> tuple[int, str]:
@@ -28,6 +29,8 @@ def _limit_of(path: str) -> tuple[int, str]:
         name = ""
     if name in _TAKING_MODELS:
         return settings.MODEL_UPLOAD_MAX_BYTES, "put the file into the models' inbox on the server and name it there"
+    if name in _TRANSCRIBING:
+        return settings.TRANSCRIPTION_MAX_BYTES, "compress or cut it, or add it as a recording"
     return settings.UPLOAD_MAX_BYTES, "upload a shorter recording, or only its sound"
 
 
@@ -45,7 +48,7 @@ class UploadLimitMiddleware:
             length = int(request.META.get("CONTENT_LENGTH") or 0)
         except ValueError:
             length = 0
-        if length > settings.UPLOAD_MAX_BYTES + _MARGIN:
+        if length > min(settings.UPLOAD_MAX_BYTES, settings.TRANSCRIPTION_MAX_BYTES) + _MARGIN:
             limit, instead = _limit_of(request.path_info)
             if length > limit + _MARGIN:
                 return self._refuse(request, length, limit, instead)

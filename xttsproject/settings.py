@@ -169,6 +169,18 @@ SPEECH_QUEUE = env.integer(
     "waits holds one of them.",
     minimum=1,
 )
+TRANSCRIPTION_QUEUE = env.integer(
+    "TRANSCRIPTION_QUEUE",
+    3,
+    "Files that may wait for /v1/audio/transcriptions; further ones are answered 429. Each holds one of WEB_THREADS.",
+    minimum=1,
+)
+TRANSCRIPTION_MAX_BYTES = env.integer(
+    "TRANSCRIPTION_MAX_BYTES", 100 * 1024**2, "Largest file of /v1/audio/transcriptions, in bytes.", minimum=1
+)
+TRANSCRIPTION_MAX_SECONDS = env.integer(
+    "TRANSCRIPTION_MAX_SECONDS", 1800, "Longest sound of /v1/audio/transcriptions, in seconds.", minimum=1
+)
 SCORE_RUNS = env.boolean("SCORE_RUNS", True, "Score a run's checkpoints as soon as it has finished.")
 TRAINING_THREADS = env.integer("TRAINING_THREADS", 0, "CPU threads of a training run; 0 leaves it to PyTorch.")
 

@@ -17,6 +17,7 @@ _TAKING_FILES = {
     "voice-list",
     "voices:lexicon-import",
     "lexicon-import-table",
+    "openai-transcriptions",
 }
 # Likewise, for people who run the portal alone.
 _OF_STAFF = {"library:import-add", "model-import-list"}

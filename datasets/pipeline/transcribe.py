@@ -100,7 +100,7 @@ class Transcriber:
         Neighbours in the list should be neighbours in the recording. A clip beyond the length of a window goes through
         :meth:`transcribe`. Raises ``Cancelled`` and DomainError ``language_unsupported``.
         """
-        self._check(language)
+        self.require_language(language)
         listening, progress = listening or Listening(), progress or Silent()
         listener = BatchListener(self._model)
         heard = [_sixteen(clip) for clip in clips]
@@ -136,7 +136,7 @@ class Transcriber:
         DomainError ``language_unsupported`` for a language that the model does not know.
         """
         if language is not None:
-            self._check(language)
+            self.require_language(language)
         parts, info = self._model.transcribe(
             _sixteen(audio),
             language=language,
@@ -161,7 +161,8 @@ class Transcriber:
         sounds = [_sixteen(clip) for clip in clips]
         return BatchListener(self._model).heard_languages(sounds, batch, progress or Silent())
 
-    def _check(self, language: str) -> None:
+    def require_language(self, language: str) -> None:
+        """DomainError ``language_unsupported``."""
         if language not in self.languages:
             raise DomainError(
                 "language_unsupported",

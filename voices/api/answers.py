@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,13 +12,14 @@ from rest_framework.views import APIView
 
 from voices.engine.encoding import encode, require_format
 from voices.models import Synthesis
+from voices.services.pace import speech_turn_seconds
 from xttsproject.lib.audio import read_wav
 from xttsproject.lib.errors import Cancelled, DomainError
 
 # Nobody reads it; servers' logs know this number for a client that hung up.
 CLIENT_GONE = 499
-# A place in the line becomes free when a request has been spoken: seconds, with the small model and with a GPU.
-RETRY_SECONDS = 10
+# Nobody is sent away for longer, whatever was measured.
+LONGEST_RETRY = 600
 
 
 class SpeakingView(APIView):
@@ -26,8 +28,12 @@ class SpeakingView(APIView):
     def handle_exception(self, exc: Exception) -> Response:
         response: Any = super().handle_exception(exc)
         if isinstance(exc, DomainError) and exc.code == "busy":
-            response["Retry-After"] = str(RETRY_SECONDS)
+            response["Retry-After"] = str(min(max(1, math.ceil(self.seconds_until_free())), LONGEST_RETRY))
         return response  # type: ignore[no-any-return]
+
+    def seconds_until_free(self) -> float:
+        """About how long until a place in the line becomes free."""
+        return speech_turn_seconds()
 
 
 def spoken(make: Callable[[], Synthesis], format_name: str) -> HttpResponse:

@@ -64,6 +64,7 @@ class OpenAIModelSerializer(serializers.Serializer[Bundle]):
     object = serializers.SerializerMethodField()
     created = serializers.SerializerMethodField(help_text="When it came to this machine, in seconds since 1970.")
     owned_by = serializers.CharField(source="source")
+    kind = serializers.CharField(help_text="xtts speaks, whisper transcribes.")
     licence = serializers.CharField()
     notice = serializers.CharField()
 
@@ -128,7 +129,7 @@ class OpenAISpeechView(SpeakingView):
 class OpenAIModelsView(APIView):
     @extend_schema(responses=OpenAIModelListSerializer, operation_id="v1_models_list")
     def get(self, request: Request) -> Response:
-        """The XTTS models on this machine."""
+        """The models on this machine: those that speak, and those that transcribe."""
         return Response(OpenAIModelListSerializer({"object": "list", "data": _models()}).data)
 
 
@@ -151,7 +152,7 @@ class OpenAIVoicesView(APIView):
 
 
 def _models() -> list[Bundle]:
-    return [bundle for bundle in list_bundles(settings.MODELS_DIR) if bundle.kind == "xtts"]
+    return list_bundles(settings.MODELS_DIR)
 
 
 def _require_model(name: str, voice: Voice) -> None:

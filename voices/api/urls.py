@@ -2,6 +2,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from voices.api.decoding import DecodingSearchViewSet
+from voices.api.languages import LanguagesView
 from voices.api.lexicon import LexiconViewSet
 from voices.api.planning import SpeechPlanView
 from voices.api.views import SpeechView, SynthesisViewSet, VoiceViewSet
@@ -13,6 +14,7 @@ router.register("lexicon", LexiconViewSet, basename="lexicon")
 router.register("decoding-searches", DecodingSearchViewSet, basename="decoding-search")
 
 urlpatterns = [
+    path("languages/", LanguagesView.as_view(), name="languages"),
     path("speech/", SpeechView.as_view(), name="speech"),
     path("speech/plan/", SpeechPlanView.as_view(), name="speech-plan"),
     *router.urls,

@@ -14,6 +14,7 @@ from django.db import transaction
 from voices.choices import Channel, VoiceState
 from voices.engine.requests import ModelChoice, Piece, SpeechRequest
 from voices.models import Synthesis, Voice
+from voices.services.pace import speech_turn_note
 from voices.services.runtime import speech_owner
 from voices.services.scripts import SpeechPlan, script_plan
 from xttsproject.lib.audio import write_wav
@@ -54,10 +55,13 @@ def speech_make(
     for speaker in (voice, *plan.voices):
         require_ready(speaker)
     started = time.monotonic()
+    status = speech_owner().status()
     ticket = speech_owner().submit(request_of(plan, voice, wanted, sampling or {}), asker=str(user.pk))
     speech = ticket.wait(TIMEOUT_SECONDS, gone)
     assert speech is not None
-    return _store(user, voice, text, plan, wanted, channel, speech, time.monotonic() - started)
+    elapsed = time.monotonic() - started
+    speech_turn_note(elapsed=elapsed, ahead=status.waiting + status.speaking)
+    return _store(user, voice, text, plan, wanted, channel, speech, elapsed)
 
 
 def request_of(plan: SpeechPlan, voice: Voice, wanted: Sampling, given: Mapping[str, Any]) -> SpeechRequest:

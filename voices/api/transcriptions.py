@@ -1,0 +1,196 @@
+"""OpenAI's ``POST /v1/audio/transcriptions``: what is said in a file, as text or subtitles."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.parsers import FormParser, MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from datasets.pipeline.dictation import Dictated, DictationWish
+from voices.api.answers import CLIENT_GONE, SpeakingView
+from voices.api.fields import AnyAccept
+from voices.clients import hung_up
+from voices.services.clips import uploads_of
+from voices.services.transcription import listener, transcription_make
+from xttsproject.lib.errors import Cancelled, DomainError
+from xttsproject.lib.subtitles import Cue, srt, vtt
+from xttsproject.xtts.languages import LANGUAGES
+
+FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
+GRANULARITIES = ("segment", "word")
+
+
+class TranscriptionSerializer(serializers.Serializer[Any]):
+    """What is to be written down, and how."""
+
+    file = serializers.FileField(allow_empty_file=True, help_text="Any audio or video format.")
+    model = serializers.CharField(
+        help_text="A Whisper model of `/v1/models`; other names, which many clients send unasked, stand for "
+        "WHISPER_BUNDLE. A model that speaks is refused."
+    )
+    language = serializers.CharField(
+        required=False, allow_blank=True, default="", help_text="Code such as en; left out: told from the sound."
+    )
+    prompt = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        default="",
+        max_length=5000,
+        help_text="Text as if it had been said before: its spelling of names and its style are followed.",
+    )
+    temperature = serializers.FloatField(
+        default=0.0, help_text="0 to 1; 0 is certain, and rises by itself where the result is poor."
+    )
+    response_format = serializers.ChoiceField(choices=FORMATS, default="json")
+    timestamp_granularities = serializers.ListField(
+        child=serializers.ChoiceField(choices=GRANULARITIES),
+        required=False,
+        help_text="With `verbose_json`: segments (as by default), words, or both. `timestamp_granularities[]` is the "
+        "same.",
+    )
+    stream = serializers.BooleanField(default=False, help_text="Only false: the answer comes whole.")
+
+    def to_internal_value(self, data: Any) -> Any:
+        # Forms repeat a field for a list; OpenAI's clients add brackets to its name.
+        name = "timestamp_granularities"
+        if hasattr(data, "getlist"):
+            given = [value for key in (name, f"{name}[]") for value in data.getlist(key)]
+            data = {key: data.get(key) for key in data if not key.startswith(name)}
+            if given:
+                data[name] = given
+        return super().to_internal_value(data)
+
+
+class TranscriptionSegmentSerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField(help_text="From 0.")
+    seek = serializers.IntegerField()
+    start = serializers.FloatField(help_text="Seconds.")
+    end = serializers.FloatField()
+    text = serializers.CharField()
+    tokens = serializers.ListField(child=serializers.IntegerField())
+    temperature = serializers.FloatField()
+    avg_logprob = serializers.FloatField()
+    compression_ratio = serializers.FloatField()
+    no_speech_prob = serializers.FloatField()
+
+
+class TranscriptionWordSerializer(serializers.Serializer[Any]):
+    word = serializers.CharField()
+    start = serializers.FloatField(help_text="Seconds.")
+    end = serializers.FloatField()
+
+
+class TranscriptionUsageSerializer(serializers.Serializer[Any]):
+    type = serializers.CharField()
+    seconds = serializers.IntegerField(help_text="Of sound, rounded up.")
+
+
+class TranscriptionAnswerSerializer(serializers.Serializer[Any]):
+    """``text`` and ``usage``; with ``verbose_json`` the rest."""
+
+    text = serializers.CharField()
+    usage = TranscriptionUsageSerializer()
+    task = serializers.CharField(required=False)
+    language = serializers.CharField(required=False, help_text="English name in small letters, else Whisper's code.")
+    duration = serializers.FloatField(required=False, help_text="Seconds.")
+    segments = TranscriptionSegmentSerializer(many=True, required=False)
+    words = TranscriptionWordSerializer(many=True, required=False)
+
+
+class TranscriptionView(SpeakingView):
+    parser_classes = (MultiPartParser, FormParser)
+    content_negotiation_class = AnyAccept
+
+    @extend_schema(
+        request={"multipart/form-data": TranscriptionSerializer},
+        responses={
+            (200, "application/json"): TranscriptionAnswerSerializer,
+            (200, "text/plain"): OpenApiTypes.STR,
+            (200, "text/vtt"): OpenApiTypes.STR,
+            (200, "application/x-subrip"): OpenApiTypes.STR,
+        },
+        operation_id="v1_audio_transcriptions_create",
+    )
+    def post(self, request: Request) -> Response | HttpResponse:
+        """Write down what is said in a file; nothing of it is kept."""
+        asked = TranscriptionSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        values = asked.validated_data
+        if values["stream"]:
+            raise DomainError(
+                "stream_unsupported",
+                "A transcription is not streamed; leave “stream” out or send false.",
+                field="stream",
+            )
+        granularities = _granularities(values)
+        wish = DictationWish(
+            language=_language(values["language"]),
+            prompt=values["prompt"],
+            temperature=values["temperature"],
+            words="word" in granularities,
+            beam=settings.WHISPER_BEAM_SIZE,
+        )
+        (upload,) = uploads_of([values["file"]])
+        try:
+            heard = transcription_make(upload=upload, model=values["model"], wish=wish, gone=hung_up(request._request))
+        except Cancelled:
+            return HttpResponse(status=CLIENT_GONE)
+        return _answer(heard, values["response_format"], granularities)
+
+    def seconds_until_free(self) -> float:
+        return listener().seconds_until_free
+
+
+def _granularities(values: Mapping[str, Any]) -> tuple[str, ...]:
+    given = tuple(values.get("timestamp_granularities") or ())
+    if "word" in given and values["response_format"] != "verbose_json":
+        raise DomainError(
+            "format_mismatch",
+            f"Word times come with the response format verbose_json, not with {values['response_format']}; ask for "
+            "that, or leave timestamp_granularities out.",
+            field="timestamp_granularities",
+        )
+    return given or ("segment",)
+
+
+def _language(given: str) -> str:
+    """As Whisper writes it: "en-GB" and "EN" are "en", "zh-cn" is "zh". Which ones it knows, the model says."""
+    return given.strip().lower().replace("_", "-").split("-")[0]
+
+
+def _answer(heard: Dictated, name: str, granularities: tuple[str, ...]) -> Response | HttpResponse:
+    if name == "text":
+        return HttpResponse(f"{heard.text}\n", content_type="text/plain; charset=utf-8")
+    cues = [Cue(stretch.start, stretch.end, stretch.text) for stretch in heard.stretches]
+    if name == "srt":
+        return HttpResponse(srt(cues), content_type="application/x-subrip; charset=utf-8")
+    if name == "vtt":
+        return HttpResponse(vtt(cues), content_type="text/vtt; charset=utf-8")
+    answer: dict[str, Any] = {
+        "text": heard.text,
+        "usage": {"type": "duration", "seconds": math.ceil(heard.seconds)},
+    }
+    if name == "verbose_json":
+        answer |= {"task": "transcribe", "language": _spelled(heard.language), "duration": heard.seconds}
+        if "segment" in granularities:
+            answer["segments"] = [{"id": number, **vars(stretch)} for number, stretch in enumerate(heard.stretches)]
+        if heard.words is not None:
+            answer["words"] = [{"word": word.text, "start": word.start, "end": word.end} for word in heard.words]
+    return Response(TranscriptionAnswerSerializer(answer).data)
+
+
+def _spelled(code: str) -> str:
+    """OpenAI writes "english"; of the languages that this project does not speak Whisper's code is all we have."""
+    for language in LANGUAGES.values():
+        if language.code.split("-")[0] == code:
+            return language.name.lower()
+    return code

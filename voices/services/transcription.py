@@ -1,0 +1,99 @@
+"""Writing down what is said in a file, for whoever asks over the API; nothing of it is kept."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from django.conf import settings
+from django.template.defaultfilters import filesizeformat
+
+from datasets.pipeline.dictation import Dictated, DictationWish, dictate
+from datasets.pipeline.transcribe import WHISPER_RATE
+from datasets.services.names import renamed
+from datasets.services.transcribers import transcriber_bundle
+from voices.engine.listener import Listener, ListenerSettings, Watching
+from voices.services.clips import Upload
+from xttsproject.bundles.manifest import Bundle, list_bundles
+from xttsproject.lib.errors import DomainError
+
+_lock = threading.Lock()
+_listener: Listener | None = None
+
+
+def listener() -> Listener:
+    """The one of this process, made from the settings when it is first needed."""
+    global _listener
+    with _lock:
+        if _listener is None:
+            _listener = Listener(
+                ListenerSettings(
+                    device=settings.WHISPER_DEVICE or settings.DEVICE,
+                    compute_type=settings.WHISPER_COMPUTE_TYPE,
+                    threads=settings.WHISPER_THREADS,
+                    idle_seconds=settings.SPEECH_IDLE_UNLOAD,
+                    queue_limit=settings.TRANSCRIPTION_QUEUE,
+                )
+            )
+        return _listener
+
+
+def listener_close() -> None:
+    """Free the model; the next call of :func:`listener` makes another."""
+    global _listener
+    with _lock:
+        closing, _listener = _listener, None
+    if closing is not None:
+        closing.close()
+
+
+def transcription_make(
+    *, upload: Upload, model: str, wish: DictationWish, gone: Callable[[], bool] | None = None
+) -> Dictated:
+    """What is said in a file of any format. Blocks until all of it is written down.
+
+    ``model`` is a Whisper bundle's name; names of no model here, which many clients send unasked, stand for
+    WHISPER_BUNDLE. ``gone`` says whether the client has hung up; then the work stops and ``Cancelled`` is raised.
+    DomainErrors: ``too_large``, ``model_mismatch``, ``model_missing``, ``model_damaged``, ``language_unsupported``,
+    ``busy``, and those of decoding (``not_media``, ``no_audio``, ``media_too_long``, …), field ``file``.
+    """
+    from datasets.pipeline.media import decode_audio
+
+    _require_size(upload)
+    bundle = _bundle(model)
+    with listener().turn(bundle.path, gone) as transcriber:
+        if wish.language:
+            transcriber.require_language(wish.language)
+        try:
+            # Within the turn, so that one long recording at a time is in memory.
+            audio = decode_audio(upload.path, WHISPER_RATE, max_seconds=settings.TRANSCRIPTION_MAX_SECONDS)
+        except DomainError as error:
+            # The decoder knows the file by its temporary name only.
+            named = renamed(error, upload.path, f"“{upload.name}”")
+            named.field = "file"
+            raise named from error
+        return dictate(transcriber, audio, wish, Watching(gone))
+
+
+def _require_size(upload: Upload) -> None:
+    size, limit = upload.path.stat().st_size, settings.TRANSCRIPTION_MAX_BYTES
+    if size > limit:
+        raise DomainError(
+            "too_large",
+            f"“{upload.name}” has {filesizeformat(size)}, but {filesizeformat(limit)} are the limit; compress or cut "
+            "it, or add it as a recording.",
+            field="file",
+        )
+
+
+def _bundle(name: str) -> Bundle:
+    for bundle in list_bundles(settings.MODELS_DIR):
+        if bundle.path.name == name:
+            if bundle.kind == "whisper":
+                return bundle
+            raise DomainError(
+                "model_mismatch",
+                f"The model “{name}” speaks and does not transcribe; see /v1/models.",
+                field="model",
+            )
+    return transcriber_bundle(str(settings.WHISPER_BUNDLE))
