@@ -120,7 +120,12 @@ MODEL_UPLOAD_MAX_BYTES = env.integer(
 XTTS_BUNDLE = env.text("XTTS_BUNDLE", "tiny", "The XTTS bundle in MODELS_DIR that speaks and is fine-tuned.")
 WHISPER_BUNDLE = env.text("WHISPER_BUNDLE", "tiny-whisper", "The Whisper bundle in MODELS_DIR that transcribes.")
 DEVICE = env.text("DEVICE", "auto", "Device of the models: auto, cpu, cuda or cuda:N.")
-SPEECH_PRECISION = env.text("SPEECH_PRECISION", "fp32", "Precision of speech.", choices=("fp32", "bf16"))
+SPEECH_PRECISION = env.text(
+    "SPEECH_PRECISION",
+    "fp32",
+    "Precision of speech's weights; int8 is for processors (docs/SPEECH.md says what each costs and gains).",
+    choices=("fp32", "bf16", "fp16", "int8"),
+)
 WHISPER_SECOND_BUNDLE = env.text(
     "WHISPER_SECOND_BUNDLE",
     "",

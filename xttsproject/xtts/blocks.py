@@ -14,20 +14,10 @@ from torch.nn import functional as fn
 
 from xttsproject.xtts.cache import Attention, Cache
 from xttsproject.xtts.config import GptShape
+from xttsproject.xtts.projections import Precision, Projection, activation_dtype, projection
 from xttsproject.xtts.weights import State
 
 _EPSILON = 1e-5
-
-
-@dataclass(frozen=True)
-class _Affine:
-    """A projection ``x @ W + b``; the weight is kept as ``(out, in)``."""
-
-    weight: Tensor
-    bias: Tensor
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return fn.linear(x, self.weight, self.bias)
 
 
 @dataclass(frozen=True)
@@ -42,27 +32,25 @@ class _Norm:
 @dataclass(frozen=True)
 class _Block:
     attention_norm: _Norm
-    query_key_value: _Affine
-    attention_out: _Affine
+    query_key_value: Projection
+    attention_out: Projection
     feed_norm: _Norm
-    feed_in: _Affine
-    feed_out: _Affine
+    feed_in: Projection
+    feed_out: Projection
 
 
 class GptBlocks:
     """The stack of blocks with its last norm."""
 
-    def __init__(self, state: State, shape: GptShape, device: torch.device, dtype: torch.dtype):
+    def __init__(self, state: State, shape: GptShape, device: torch.device, precision: Precision):
         self._heads, self._width = shape.heads, shape.width
-        self._device, self._dtype = device, dtype
+        self._device, self.dtype = device, activation_dtype(precision, device)
 
         def tensor(name: str) -> Tensor:
-            return state[name].to(device, dtype)
+            return state[name].to(device, self.dtype)
 
-        def affine(name: str) -> _Affine:
-            # Stored as (in, out). On a CPU, float32 multiplies that as fast as the other way round; bfloat16 does not.
-            weight = tensor(f"{name}.weight").t()
-            return _Affine(weight if dtype == torch.float32 else weight.contiguous(), tensor(f"{name}.bias"))
+        def affine(name: str) -> Projection:
+            return projection(state[f"{name}.weight"], state[f"{name}.bias"], precision, device)
 
         def norm(name: str) -> _Norm:
             return _Norm(tensor(f"{name}.weight"), tensor(f"{name}.bias"))
@@ -82,7 +70,7 @@ class GptBlocks:
 
     def new_cache(self) -> Cache:
         """An empty one, for sentences that these blocks compute."""
-        return Cache(len(self._blocks), self._heads, self._width // self._heads, self._device, self._dtype)
+        return Cache(len(self._blocks), self._heads, self._width // self._heads, self._device, self.dtype)
 
     def forward(self, x: Tensor, attend: Attention) -> Tensor:
         """Run new positions through all blocks.

@@ -19,6 +19,7 @@ from xttsproject.xtts.blocks import GptBlocks
 from xttsproject.xtts.cache import Cache
 from xttsproject.xtts.config import GptShape
 from xttsproject.xtts.loop import Decoded, SpeechLoop, Utterance
+from xttsproject.xtts.projections import Precision
 from xttsproject.xtts.weights import State
 
 __all__ = ["Decoded", "GptDecoder", "Utterance"]
@@ -27,9 +28,9 @@ __all__ = ["Decoded", "GptDecoder", "Utterance"]
 class GptDecoder:
     """The speaking half of the GPT. It keeps nothing of what it said: several loops may share it, one at a time."""
 
-    def __init__(self, state: State, shape: GptShape, device: torch.device, dtype: torch.dtype = torch.float32):
-        self.shape, self.device, self._dtype = shape, device, dtype
-        self._blocks = GptBlocks(state, shape, device, dtype)
+    def __init__(self, state: State, shape: GptShape, device: torch.device, precision: Precision = "fp32"):
+        self.shape, self.device = shape, device
+        self._blocks = GptBlocks(state, shape, device, precision)
 
         def exact(name: str) -> Tensor:
             return state[name].to(device, torch.float32)
@@ -58,6 +59,16 @@ class GptDecoder:
             loop.step()
         return [row.result() for row in rows]
 
+    @torch.inference_mode()
+    def follow(self, utterance: Utterance, codes: Sequence[int]) -> Tensor:
+        """Latents ``(codes, width)`` in float32 of codes that somebody else chose, in one pass."""
+        spoken = self.embed(codes[:-1], range(1, len(codes)))[:, 0]
+        x = torch.cat([self.prefix(utterance), spoken])[None]
+        cache = self.new_cache()
+        cache.reserve(1, x.shape[1])
+        hidden = self._blocks.forward(x.to(self._blocks.dtype), cache.beginning(0, [x.shape[1]]))
+        return self.normed(hidden[0, -len(codes) :].float())
+
     def require_fitting(self, utterance: Utterance) -> None:
         """Raises :class:`DomainError` ``text_too_long`` for more tokens than the model reads."""
         if len(utterance.tokens) > self.shape.longest_text:
@@ -82,7 +93,7 @@ class GptDecoder:
 
     def embed(self, codes: Sequence[int], places: Sequence[int]) -> Tensor:
         """Codes at their places in the speech (the start code's is 0) to ``(rows, 1, width)`` in float32."""
-        which = torch.tensor([codes, places], device=self.device)
+        which = torch.tensor([list(codes), list(places)], device=self.device, dtype=torch.long)
         return (self._audio[0][which[0]] + self._audio[1][which[1]])[:, None]
 
     def run_beginning(self, prefixes: Sequence[Tensor], cache: Cache, first: int) -> Tensor:
@@ -91,14 +102,14 @@ class GptDecoder:
         lengths = [len(prefix) for prefix in prefixes]
         longest = max(lengths)
         x = torch.stack([fn.pad(prefix, (0, 0, 0, longest - len(prefix))) for prefix in prefixes])
-        hidden = self._blocks.forward(x.to(self._dtype), cache.beginning(first, lengths))
+        hidden = self._blocks.forward(x.to(self._blocks.dtype), cache.beginning(first, lengths))
         last = torch.tensor(lengths, device=self.device) - 1
         return hidden[torch.arange(len(lengths), device=self.device), last].float()
 
     def run_step(self, x: Tensor, cache: Cache, columns: Sequence[int]) -> Tensor:
         """One new position ``(rows, 1, width)`` of each slot, at its column; hidden states ``(rows, width)``."""
         places = torch.tensor(columns, device=self.device)
-        return self._blocks.forward(x.to(self._dtype), cache.following(places, max(columns)))[:, 0].float()
+        return self._blocks.forward(x.to(self._blocks.dtype), cache.following(places, max(columns)))[:, 0].float()
 
     def normed(self, hidden: Tensor) -> Tensor:
         """Hidden states ``(rows, width)`` to latents: what the head and the decoder read."""

@@ -8,7 +8,6 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +24,7 @@ from xttsproject.xtts.decode import Decoded, GptDecoder, Utterance
 from xttsproject.xtts.joining import joined
 from xttsproject.xtts.languages import LANGUAGES, language_names, validate_language
 from xttsproject.xtts.networks import load_decoder, load_into, load_tokenizer
+from xttsproject.xtts.projections import Precision, require_precision
 from xttsproject.xtts.reference import StyleEncoder
 from xttsproject.xtts.sampling import Draw
 from xttsproject.xtts.tokenizer import Tokenizer
@@ -37,8 +37,6 @@ from xttsproject.xtts.types import (
     SpokenSentence,
 )
 from xttsproject.xtts.weights import SPEAKERS_FILE, apply_adapter, model_key, read_state, read_tensors
-
-Precision = Literal["fp32", "bf16"]
 
 BATCH = 8
 """Sentences decoded together: on two cores eight take little more than twice the time of one."""
@@ -100,20 +98,20 @@ class XttsEngine:
     ) -> XttsEngine:
         """Load a bundle, with a LoRA adapter's folder merged into it where one is given.
 
-        ``device`` is a torch device or ``auto``. ``bf16`` halves the memory and speeds up decoding on hardware that
-        computes in it. Raises :class:`DomainError` ``model_missing``, ``model_damaged``, ``adapter_…``,
-        ``device_unavailable`` or ``precision_unknown``.
+        ``device`` is a torch device or ``auto``; what ``precision`` means on it says
+        :mod:`xttsproject.xtts.projections`. All but ``fp32`` let the decoder compute in bfloat16. Raises
+        :class:`DomainError` ``model_missing``, ``model_damaged``, ``adapter_…``,
+        ``device_unavailable``, ``precision_unknown`` or ``precision_unsupported``.
         """
-        if precision not in ("fp32", "bf16"):
-            raise DomainError("precision_unknown", f"The precision is {precision!r}, but fp32 or bf16 is expected.")
         place = _device(device)
+        require_precision(precision, place)
         config = read_config(bundle_path)
         state = read_state(bundle_path, "gpt")
         if adapter is not None:
             state = apply_adapter(state, adapter)
         style = load_into(StyleEncoder(config.gpt), StyleEncoder.pick(state), bundle_path, "conditioning")
         try:
-            gpt = GptDecoder(state, config.gpt, place, torch.bfloat16 if precision == "bf16" else torch.float32)
+            gpt = GptDecoder(state, config.gpt, place, precision)
         except KeyError as error:
             raise DomainError("model_damaged", f"The GPT weights of {bundle_path.name} lack {error}.") from error
         return cls(
@@ -216,7 +214,7 @@ class XttsEngine:
             stretched = fn.interpolate(stretched.transpose(1, 2), scale_factor=scale, mode="linear").transpose(1, 2)
         half = (
             torch.autocast(self.device.type, dtype=torch.bfloat16)
-            if self.precision == "bf16"
+            if self.precision != "fp32"
             else contextlib.nullcontext()
         )
         with half:

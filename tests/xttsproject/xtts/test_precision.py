@@ -1,0 +1,97 @@
+"""Every precision speaks nearly as float32 does, and as it does alone whoever shares the batch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from xttsproject.lib.errors import DomainError
+from xttsproject.xtts.conditioning import Conditioning
+from xttsproject.xtts.engine import XttsEngine
+from xttsproject.xtts.loop import SpeechLoop, Utterance
+from xttsproject.xtts.projections import Precision, projection, require_precision
+from xttsproject.xtts.sampling import Draw
+
+CPU = torch.device("cpu")
+SMALLER: tuple[Precision, ...] = ("bf16", "fp16", "int8")
+# How far a product of normally distributed numbers may be off, as a share of its own size.
+ERRORS = {"bf16": 0.005, "fp16": 0.0005, "int8": 0.015}
+
+
+@pytest.fixture(scope="module", params=SMALLER)
+def smaller(request: pytest.FixtureRequest, random_bundle: Path) -> XttsEngine:
+    return XttsEngine.load(random_bundle, precision=request.param)
+
+
+@pytest.mark.parametrize("precision", SMALLER)
+def test_a_packed_matrix_multiplies_as_the_whole_one_nearly(precision: Precision) -> None:
+    generator = torch.Generator().manual_seed(5)
+    weight, bias = torch.randn(96, 160, generator=generator), torch.randn(160, generator=generator)
+    x = torch.randn(3, 4, 96, generator=generator) * torch.tensor([0.01, 1.0, 100.0])[:, None, None]
+    expected = x @ weight + bias
+    found = projection(weight, bias, precision, CPU)(x)
+    assert found.shape == expected.shape
+    assert found.dtype == torch.float32
+    for row in range(3):
+        # The quiet row as exactly as the loud one: each position has its own scale.
+        off = (found[row] - expected[row]).norm() / (expected[row] - bias).norm()
+        assert off < ERRORS[precision]
+
+
+@pytest.mark.parametrize("precision", SMALLER)
+def test_a_position_of_zeros_gives_the_bias(precision: Precision) -> None:
+    bias = torch.arange(8.0)
+    assert torch.equal(projection(torch.ones(16, 8), bias, precision, CPU)(torch.zeros(2, 16)), bias.expand(2, -1))
+
+
+def utterances(engine: XttsEngine, voice: Conditioning) -> list[Utterance]:
+    texts = ("the first sentence", "a second one, which is longer than the first", "no", "does it end here?", "yes")
+    return [
+        Utterance(tuple(engine.tokenizer.encode(text, "en")), voice.gpt_latents * (1 + place / 4), cap, place, draw)
+        for place, (text, cap, draw) in enumerate(
+            zip(texts, (30, 50, 8, 40, 25), (Draw(), Draw(greedy=True), Draw(top_k=0), Draw(), Draw()), strict=True)
+        )
+    ]
+
+
+def test_latents_stay_near_those_of_float32(engine: XttsEngine, smaller: XttsEngine, voice: Conditioning) -> None:
+    for utterance in utterances(engine, voice)[:2]:
+        [exact] = engine.gpt.decode([utterance])
+        # What another pass computes for the same codes is what the loop had.
+        again = engine.gpt.follow(utterance, exact.codes)
+        assert (again - exact.latents).abs().max() < 1e-4
+        latents = smaller.gpt.follow(utterance, exact.codes)
+        off = ((latents - exact.latents).norm() / exact.latents.norm()).item()
+        assert 0 < off < 4 * ERRORS[smaller.precision]
+
+
+def test_a_sentence_is_the_same_bit_for_bit_whoever_joins_and_leaves(smaller: XttsEngine, voice: Conditioning) -> None:
+    wanted = utterances(smaller, voice)
+    loop, rows = SpeechLoop(smaller.gpt, limit=3), []
+    for utterance in wanted:
+        rows.append(loop.add(utterance))
+        for _ in range(4):
+            loop.step()
+    while loop.busy:
+        loop.step()
+    for row, utterance in zip(rows, wanted, strict=True):
+        [alone] = smaller.gpt.decode([utterance])
+        assert tuple(row.codes) == alone.codes
+        assert torch.equal(row.latents(), alone.latents)
+
+
+def test_a_precision_that_is_unknown_or_not_for_the_device_is_refused(random_bundle: Path) -> None:
+    with pytest.raises(DomainError, match="'fp8', but fp32, bf16, fp16 or int8 is expected"):
+        XttsEngine.load(random_bundle, precision="fp8")  # type: ignore[arg-type]
+    with pytest.raises(DomainError, match="int8 weights are for a processor; on cuda take fp16 or bf16"):
+        require_precision("int8", torch.device("cuda"))
+
+
+def test_a_processor_without_the_packing_library_is_told_what_to_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xttsproject.xtts.projections._engines", lambda: ["qnnpack"])
+    for precision in ("fp16", "int8"):
+        with pytest.raises(DomainError, match=f"no FBGEMM, which {precision} weights need; take bf16 or fp32"):
+            require_precision(precision, CPU)
+    require_precision("bf16", CPU)

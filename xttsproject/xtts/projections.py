@@ -1,0 +1,136 @@
+"""The GPT's matrices, packed once for the precision and the device that multiply them.
+
+On a CPU the sentence itself stays in float32 in every precision, with its keys, values and sums: only the weights, and
+what is multiplied with them, get smaller. One code of one sentence reads all weights and computes little, so that
+their size is its time.
+
+=========  ===========================================================================  ===================
+precision  weights and products on a CPU                                                 on a GPU
+=========  ===========================================================================  ===================
+``fp32``   float32                                                                       float32
+``bf16``   bfloat16, packed by oneDNN                                                    bfloat16
+``fp16``   float16, packed by FBGEMM, multiplied in float32                              float16
+``int8``   8 bits with a scale for each output, times 8 bits with a scale for each       refused
+           position (LLM.int8, Dettmers et al., 2022, without its outliers); sums whole
+=========  ===========================================================================  ===================
+
+A position's scale is its own, not the batch's as in torch's dynamic quantisation: who shares the batch changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+from torch.nn import functional as fn
+
+from xttsproject.lib.errors import DomainError
+
+Precision = Literal["fp32", "bf16", "fp16", "int8"]
+
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+Projection = Callable[[Tensor], Tensor]
+"""``(…, inputs)`` to ``(…, outputs)``, in the dtype that it was given."""
+
+_GPU_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def require_precision(precision: str, device: torch.device) -> None:
+    """Raises :class:`DomainError` ``precision_unknown``, or ``precision_unsupported`` where the device lacks it."""
+    if precision not in PRECISIONS:
+        raise DomainError(
+            "precision_unknown",
+            f"The precision is {precision!r}, but {', '.join(PRECISIONS[:-1])} or {PRECISIONS[-1]} is expected.",
+        )
+    if precision == "int8" and device.type != "cpu":
+        raise DomainError(
+            "precision_unsupported", f"int8 weights are for a processor; on {device.type} take fp16 or bf16."
+        )
+    if device.type == "cpu" and precision in ("fp16", "int8") and "fbgemm" not in _engines():
+        raise DomainError(
+            "precision_unsupported",
+            f"This processor's PyTorch has no FBGEMM, which {precision} weights need; take bf16 or fp32.",
+        )
+
+
+def activation_dtype(precision: Precision, device: torch.device) -> torch.dtype:
+    """What a sentence's hidden states, keys and values are kept in."""
+    return torch.float32 if device.type == "cpu" else _GPU_DTYPES[precision]
+
+
+def projection(weight: Tensor, bias: Tensor, precision: Precision, device: torch.device) -> Projection:
+    """``x @ weight + bias`` for a weight ``(inputs, outputs)`` and a bias ``(outputs,)``, both copied as needed.
+
+    Of a precision that :func:`require_precision` lets pass.
+    """
+    if device.type != "cpu" or precision == "fp32":
+        dtype = _GPU_DTYPES[precision]
+        # Turned round, but not copied: float32 is multiplied as fast either way.
+        return _plain(weight.to(device, dtype).t(), bias.to(device, dtype))
+    makers = {"bf16": _bf16, "fp16": _fp16, "int8": _int8}
+    return makers[precision](weight.t().float().contiguous(), bias.float())
+
+
+def _plain(weight: Tensor, bias: Tensor) -> Projection:
+    def apply(x: Tensor) -> Tensor:
+        return fn.linear(x, weight, bias)
+
+    return apply
+
+
+def _bf16(weight: Tensor, bias: Tensor) -> Projection:
+    half = weight.bfloat16()
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        plain = _plain(half, bias.bfloat16())
+        return lambda x: plain(x.bfloat16()).to(x.dtype)
+    packed = torch.ops.mkldnn._reorder_linear_weight(half, None)
+
+    def apply(x: Tensor) -> Tensor:
+        # The bias is added in float32, after the sum.
+        product = torch.ops.mkldnn._linear_pointwise(x.bfloat16(), packed, None, "none", [], "")
+        return product.to(x.dtype).add_(bias)
+
+    return apply
+
+
+def _fp16(weight: Tensor, bias: Tensor) -> Projection:
+    _use_fbgemm()
+    packed = torch.ops.quantized.linear_prepack_fp16(weight, bias)
+
+    def apply(x: Tensor) -> Tensor:
+        product: Tensor = torch.ops.quantized.linear_dynamic_fp16(x.contiguous(), packed)
+        return product
+
+    return apply
+
+
+def _int8(weight: Tensor, bias: Tensor) -> Projection:
+    _use_fbgemm()
+    scales = (weight.abs().amax(dim=1) / 127).clamp(min=1e-12).double()
+    zeros = torch.zeros(len(scales), dtype=torch.long)
+    packed = torch.ops.quantized.linear_prepack(torch.quantize_per_channel(weight, scales, zeros, 0, torch.qint8), None)
+    multiply = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32
+    # Without VNNI, FBGEMM adds pairs of products in 16 bits, which 8 bits times 8 bits may exceed.
+    most = 127.0 if torch.cpu._is_vnni_supported() else 63.0
+
+    def apply(x: Tensor) -> Tensor:
+        scale = x.abs().amax(dim=-1, keepdim=True).div_(most).clamp_(min=1e-12)
+        # The operator counts its input's steps from 128 and takes one scale for all: 1, since ours are divided out.
+        product: Tensor = multiply(x / scale, 1.0, 128, packed)
+        return product.mul_(scale).add_(bias)
+
+    return apply
+
+
+def _use_fbgemm() -> None:
+    # What a weight is packed by hangs on this, and not every build of PyTorch begins with it.
+    if torch.backends.quantized.engine not in ("fbgemm", "x86"):
+        torch.backends.quantized.engine = "fbgemm"
+
+
+def _engines() -> list[str]:
+    engines: list[str] = torch.backends.quantized.supported_engines
+    return engines
