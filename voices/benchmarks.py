@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from argparse import ArgumentParser
 from collections.abc import Mapping
 from pathlib import Path
@@ -54,3 +55,55 @@ def _guard(options: Mapping[str, Any], log: Log) -> Mapping[str, Any]:
 
 
 add_benchmark(Benchmark("guard", "what the guard finds of planted faults", _guard, _guard_arguments))
+
+
+def _speech_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=Path(settings.DATA_ROOT, "benchmarks", "speech"),
+        help="folder for the random model, which is deleted afterwards (default: benchmarks/speech below DATA_ROOT)",
+    )
+    parser.add_argument(
+        "--sizes", choices=("full", "tiny"), default="full", help="the released architecture, or a small one"
+    )
+    parser.add_argument("--codes", type=int, default=100, help="audio codes of each sentence (default: 100, 4.6 s)")
+    parser.add_argument("--rounds", type=int, default=3, help="of one sentence and of the first chunk (default: 3)")
+    parser.add_argument("--long-rounds", type=int, default=1, help="of the eight sentences (default: 1)")
+    parser.add_argument(
+        "--precisions",
+        nargs="+",
+        choices=("fp32", "bf16", "fp16", "int8"),
+        default=("fp32", "bf16", "fp16", "int8"),
+        metavar="PRECISION",
+    )
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    parser.add_argument("--threads", type=int, default=None, help="processor threads (default: torch's choice)")
+    parser.add_argument("--no-quality", action="store_true", help="leave out what each precision costs in quality")
+
+
+def _speech(options: Mapping[str, Any], log: Log) -> Mapping[str, Any]:
+    from training.engine.tiny.gates.record import build_bundles
+    from voices.engine.benchmark.quality import measure_quality
+    from voices.engine.benchmark.speech import Wish, measure
+
+    wish = Wish(
+        work=options["work"],
+        size=options["sizes"],
+        codes=options["codes"],
+        rounds=options["rounds"],
+        long_rounds=options["long_rounds"],
+        precisions=tuple(options["precisions"]),
+        device=options["device"],
+        threads=options["threads"],
+    )
+    # Otherwise it tells of every clip.
+    logging.getLogger("faster_whisper").setLevel(logging.WARNING)
+    quality = {}
+    if not options["no_quality"]:
+        with tempfile.TemporaryDirectory(prefix="tiny-") as name:
+            quality = measure_quality(*build_bundles(Path(name)), wish.precisions, wish.device, log)
+    return measure(wish, quality, log)
+
+
+add_benchmark(Benchmark("speech", "decoding and rendering beside Coqui's own code", _speech, _speech_arguments))

@@ -90,7 +90,7 @@ def _bf16(weight: Tensor, bias: Tensor) -> Projection:
 
     def apply(x: Tensor) -> Tensor:
         # The bias is added in float32, after the sum.
-        product = torch.ops.mkldnn._linear_pointwise(x.bfloat16(), packed, None, "none", [], "")
+        product: Tensor = torch.ops.mkldnn._linear_pointwise(x.bfloat16(), packed, None, "none", [], "")
         return product.to(x.dtype).add_(bias)
 
     return apply
