@@ -12,7 +12,7 @@ Attention = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 """A layer's number, and queries, keys and values ``(rows, heads, new, head width)`` of new positions, to what the
 queries see, of the same shape. Keys and values are kept on the way."""
 
-_BLOCK = 64
+_BLOCK = 16
 """Columns come and are read in blocks of so many. A row's own columns then lie alike within the blocks whatever the
 others' lengths are, and what is summed over them is rounded alike."""
 

@@ -94,7 +94,7 @@ def measure(wish: Wish, quality: dict[Precision, Quality], log: Callable[[str], 
             + ", ".join(f"{each} {flops / 1e12:.2f} TFLOP/s" for each, flops in limits.flops.items())
         )
         measured = _Bout(wish, config, coqui, ours, limits, log).fight()
-    best = _best(measured, quality)
+    best = recommended(measured, quality)
     tell(measured, log)
     return {
         **{name: round(value, 2) for name, value in measured.ratios[best].items()},
@@ -120,7 +120,8 @@ def measure(wish: Wish, quality: dict[Precision, Quality], log: Callable[[str], 
     }
 
 
-def _best(measured: Measured, quality: dict[Precision, Quality]) -> Precision:
+def recommended(measured: Measured, quality: dict[Precision, Quality]) -> Precision:
+    """The fastest with eight sentences of those whose cost is known and small; float32 costs nothing."""
     allowed: list[Precision] = [
         each
         for each in measured.ratios

@@ -1,0 +1,107 @@
+"""``manage.py benchmark speech`` measures both sides, in small; and recommends only what costs little."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from voices.engine.benchmark.limits import Limits, least_seconds
+from voices.engine.benchmark.quality import SENTENCES, Quality, measure_quality
+from voices.engine.benchmark.speech import Measured, recommended
+from xttsproject.xtts.config import read_config
+from xttsproject.xtts.projections import Precision
+
+KEYS = {
+    "single",
+    "eight_sentences",
+    "rtf_eight_sentences",
+    "eight_users",
+    "first_chunk_ratio",
+    "precision",
+    "share_of_limit",
+}
+FINE = Quality(agreement=0.99, divergence=0.001, latents_db=40.0, mel_db=0.5, character_errors=0.1)
+
+
+def test_the_small_model_is_measured_beside_coquis_code(tmp_path: Path) -> None:
+    out = StringIO()
+    size = ["--sizes", "tiny", "--codes", "21", "--rounds", "1", "--threads", "1"]
+    words = [*size, "--precisions", "int8", "fp32", "--no-quality"]
+    call_command("benchmark", "speech", "--work", str(tmp_path / "work"), *words, stdout=out)
+    lines = out.getvalue().splitlines()
+    told = json.loads(lines[-1])
+    assert set(told) >= KEYS
+    # The same weights: float32 speaks Coqui's codes, whatever the speed.
+    assert told["equal_greedy_codes"]["fp32"] == 12
+    # Nobody measured what int8 costs, so that it is not recommended.
+    assert told["precision"] == "fp32"
+    assert set(told["precisions"]) == {"fp32", "int8"}
+    assert set(told["seconds"]) == {"coqui", "fp32", "int8"}
+    assert all(seconds > 0 for spent in told["seconds"].values() for seconds in spent.values())
+    assert told["eight_sentences"] == pytest.approx(
+        told["seconds"]["coqui"]["eight_sentences"] / told["seconds"]["fp32"]["eight_sentences"], rel=0.1
+    )
+    assert any("one sentence, round 1: coqui" in line for line in lines)
+    # The model of the measurement is gone, whole gigabytes where it is a full one.
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_fewer_codes_than_a_chunk_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="--codes is 20, but must be from 21 to 600"):
+        call_command("benchmark", "speech", "--work", str(tmp_path), "--codes", "20", "--no-quality")
+
+
+def measured(**speeds: float) -> Measured:
+    ratios: dict[Precision, dict[str, float]] = {
+        precision: {"eight_sentences": speeds[precision]}
+        for precision in ("fp32", "fp16", "int8")
+        if precision in speeds
+    }
+    return Measured(ratios, ratios, {}, {}, {})
+
+
+def test_the_fastest_precision_whose_cost_is_known_and_small_is_recommended() -> None:
+    rough = Quality(agreement=0.99, divergence=0.1, latents_db=20.0, mel_db=3.0, character_errors=0.13)
+    fast = measured(fp32=2.0, fp16=4.0, int8=6.0)
+    assert recommended(fast, {"fp32": FINE, "fp16": FINE, "int8": FINE}) == "int8"
+    assert recommended(fast, {"fp32": FINE, "fp16": FINE, "int8": rough}) == "fp16"
+    assert recommended(fast, {"fp32": FINE, "fp16": FINE}) == "fp16"
+    assert recommended(fast, {}) == "fp32"
+    assert recommended(measured(int8=6.0), {}) == "int8"
+
+
+def test_a_step_takes_as_long_as_its_bytes_or_its_products(random_bundle: Path) -> None:
+    shape = read_config(random_bundle).gpt
+    weights = 12 * shape.layers * shape.width**2
+
+    def least(bandwidth: float, flops: float, rows: int, codes: int) -> float:
+        limits = Limits(bandwidth, {"int8": flops})
+        return least_seconds(limits, shape, "int8", rows=rows, tokens=20, codes=codes, cpu=True)
+
+    step_alone = least(1e6, 1e30, 1, 3) - least(1e6, 1e30, 1, 2)
+    assert step_alone > weights / 1e6
+    # Memory that costs nothing: only products count, and eight rows have eight times as many.
+    assert least(1e30, 1e6, 8, 3) == pytest.approx(8 * least(1e30, 1e6, 1, 3))
+    assert least(1e30, 1e6, 1, 2) == pytest.approx(2 * weights * (20 + 35 + 1) / 1e6)
+
+
+def test_what_a_precision_costs_is_measured_with_the_model_that_speaks(
+    tiny_bundle: Path, tiny_whisper_bundle: Path
+) -> None:
+    lines: list[str] = []
+    found = measure_quality(tiny_bundle, tiny_whisper_bundle, ["int8"], "cpu", lines.append, SENTENCES[:3])
+    assert list(found) == ["fp32", "int8"]
+    exact, small = found["fp32"], found["int8"]
+    assert exact.agreement > 0.999
+    assert exact.latents_db > 80
+    assert exact.divergence < 1e-6
+    assert small.agreement > 0.8
+    assert exact.divergence < small.divergence < 0.1
+    assert 15 < small.latents_db < exact.latents_db
+    assert exact.mel_db < 0.01 < small.mel_db < 6.0
+    assert 0 <= small.character_errors < 0.5
+    assert len(lines) == 2
