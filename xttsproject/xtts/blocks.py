@@ -47,7 +47,7 @@ class GptBlocks:
         self._device, self.dtype = device, activation_dtype(precision, device)
 
         def tensor(name: str) -> Tensor:
-            return state[name].to(device, self.dtype)
+            return state[name].to(device, self.dtype, copy=precision != "fp32")
 
         def affine(name: str) -> Projection:
             return projection(state[f"{name}.weight"], state[f"{name}.bias"], precision, device)

@@ -33,7 +33,8 @@ class GptDecoder:
         self._blocks = GptBlocks(state, shape, device, precision)
 
         def exact(name: str) -> Tensor:
-            return state[name].to(device, torch.float32)
+            # Copied where the matrices are: a view of the file would keep all of it in memory.
+            return state[name].to(device, torch.float32, copy=precision != "fp32")
 
         # Embeddings, the last norm and the head stay in float32: they cost little, and the codes hang on them.
         self._text = exact("text_embedding.weight"), exact("text_pos_embedding.emb.weight")

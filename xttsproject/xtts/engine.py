@@ -109,7 +109,11 @@ class XttsEngine:
         state = read_state(bundle_path, "gpt")
         if adapter is not None:
             state = apply_adapter(state, adapter)
-        style = load_into(StyleEncoder(config.gpt), StyleEncoder.pick(state), bundle_path, "conditioning")
+        own = StyleEncoder.pick(state)
+        if precision != "fp32":
+            # A view would keep the whole file mapped, whose weights are not looked at again once they are packed.
+            own = {name: value.clone() for name, value in own.items()}
+        style = load_into(StyleEncoder(config.gpt), own, bundle_path, "conditioning")
         try:
             gpt = GptDecoder(state, config.gpt, place, precision)
         except KeyError as error:

@@ -71,7 +71,7 @@ def projection(weight: Tensor, bias: Tensor, precision: Precision, device: torch
         # Turned round, but not copied: float32 is multiplied as fast either way.
         return _plain(weight.to(device, dtype).t(), bias.to(device, dtype))
     makers = {"bf16": _bf16, "fp16": _fp16, "int8": _int8}
-    return makers[precision](weight.t().float().contiguous(), bias.float())
+    return makers[precision](weight.t().float().contiguous(), bias.float().clone())
 
 
 def _plain(weight: Tensor, bias: Tensor) -> Projection:
