@@ -162,6 +162,7 @@ def test_a_version_without_held_out_clips_has_no_voice_to_compare_with(models: P
     assert [figure.name for figure in run_scoreboard(run=run).counted] == [
         "character_error_rate",
         "seconds_per_character",
+        "babble_rate",
     ]
 
 

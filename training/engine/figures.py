@@ -58,7 +58,7 @@ FIGURES = (
         "similarity",
         "Similarity",
         "higher",
-        weight=0.4,
+        weight=0.375,
         span=0.5,
         meaning="cosine between the samples and the speaker's held-out clips, by the model's speaker encoder",
     ),
@@ -66,7 +66,7 @@ FIGURES = (
         "character_error_rate",
         "Character errors",
         "lower",
-        weight=0.4,
+        weight=0.375,
         span=1.0,
         ideal=0.0,
         meaning="edits between what was to be said and what the transcription model hears, per character",
@@ -99,6 +99,15 @@ FIGURES = (
         weight=0.05,
         span=0.5,
         meaning="share of the time more than 30 dB below the loudest",
+    ),
+    Figure(
+        "babble_rate",
+        "Babble",
+        "lower",
+        weight=0.05,
+        span=0.5,
+        ideal=0.0,
+        meaning="share of the samples in which the guard finds babble or a loop",
     ),
 )
 

@@ -20,6 +20,10 @@ from xttsproject.lib.audio import Audio, read_wav
 from xttsproject.lib.error_rates import character_error_rate, plain
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.progress import Part, Progress
+from xttsproject.xtts.guard.pace import CODE_SECONDS, length_of, pace_of, speaker_pace
+from xttsproject.xtts.guard.verdict import Fault, Spoken
+from xttsproject.xtts.guard.verdict import judge as guard
+from xttsproject.xtts.languages import validate_language
 from xttsproject.xtts.normaliser import normalise
 
 if TYPE_CHECKING:
@@ -31,6 +35,9 @@ Vector = npt.NDArray[np.float32]
 HELD_OUT_CLIPS = 20
 """More tell hardly more of a voice, and each is transcribed."""
 
+
+BABBLING = frozenset({Fault.BABBLE, Fault.TAIL, Fault.LOOP})
+"""Findings of the guard that count as babble: cut words and silence have figures of their own."""
 
 MUTE_DBFS = -60.0
 """What never gets louder has no voice in it."""
@@ -74,16 +81,18 @@ class Scorer:
         themselves (None below two clips). ``pace``: the speaker's seconds per character in the whole dataset.
         DomainError ``clip_unreadable``.
         """
-        measured, voices = self._measure(held_out[:HELD_OUT_CLIPS], progress)
+        measured, voices = self._measure(held_out[:HELD_OUT_CLIPS], pace, progress)
         figures = {**measured.figures, "seconds_per_character": pace, "similarity": _self_similarity(voices)}
         return Speaker(figures, _centre(voices) if voices else None)
 
     def samples(self, samples: Sequence[Utterance], speaker: Speaker, progress: Progress) -> Scores:
         """Measure what one checkpoint says. ``similarity`` is the mean cosine to the speaker's centre.
 
+        ``babble_rate`` is the share of samples in which the guard of speech finds what is no speech of the text, by the
+        speaker's own pace. Only their sound is asked, so that samples of any age can be judged; none is retried.
         DomainError ``clip_unreadable``.
         """
-        measured, voices = self._measure(samples, progress)
+        measured, voices = self._measure(samples, speaker.figures.get("seconds_per_character"), progress)
         if speaker.centre is None or not voices:
             return measured
         cosines = {index: float(voice @ speaker.centre) for index, voice in voices.items()}
@@ -94,7 +103,9 @@ class Scorer:
         similarity = sum(cosines.values()) / len(samples)
         return Scores({**measured.figures, "similarity": _rounded(similarity)}, each)
 
-    def _measure(self, said: Sequence[Utterance], progress: Progress) -> tuple[Scores, dict[int, Vector]]:
+    def _measure(
+        self, said: Sequence[Utterance], pace: float | None, progress: Progress
+    ) -> tuple[Scores, dict[int, Vector]]:
         sounds: list[Audio] = []
         voices: dict[int, Vector] = {}
         looking = Part(progress, 0.0, 0.4)
@@ -107,7 +118,8 @@ class Scorer:
             voice = self._ear.embed(audio) if sounds_at_all(audio) else None
             if voice is not None:
                 voices[index] = voice[0] / np.linalg.norm(voice[0])
-        told = [plain(normalise(utterance.text, self._language)) for utterance in said]
+        spoken = [normalise(utterance.text, self._language) for utterance in said]
+        told = [plain(text) for text in spoken]
         heard = self._hear(sounds, Part(progress, 0.4, 1.0))
         each: list[dict[str, float | str | None]] = []
         for index, (sound, text) in enumerate(zip(sounds, told, strict=True)):
@@ -115,6 +127,7 @@ class Scorer:
                 "seconds_per_character": _pace([sound], [text]),
                 "loudness": _rounded(loudness_lufs(sound.samples.astype(np.float64), sound.sample_rate), 2),
                 "silence": _rounded(silence_share(sound)),
+                "babble_rate": _babbles(sound, spoken[len(each)], self._language, pace),
             }
             if heard is not None:
                 row |= {"heard": heard[index], "character_error_rate": _rounded(self._errors([(text, heard[index])]))}
@@ -123,6 +136,7 @@ class Scorer:
             "seconds_per_character": _pace(sounds, told),
             "loudness": _mean([row["loudness"] for row in each]),
             "silence": _mean([row["silence"] for row in each]),
+            "babble_rate": _mean([row["babble_rate"] for row in each]),
             "character_error_rate": None,
             "similarity": None,
         }
@@ -166,6 +180,17 @@ def silence_share(audio: Audio) -> float | None:
 def characters(text: str, language: str) -> int:
     """What of a text takes time to say: letters and digits of its spoken form."""
     return len("".join(plain(normalise(text, language)).split()))
+
+
+def _babbles(sound: Audio, text: str, language: str, pace: float | None) -> float:
+    """1 where the guard finds babble or a loop in it, else 0. ``pace``: the speaker's seconds per letter, if known."""
+    letters = len("".join(plain(text).split()))
+    own = pace_of(validate_language(language), ())
+    if pace and letters:
+        # The guard's characters are those of the text, spaces too.
+        own = speaker_pace(pace / CODE_SECONDS * letters / length_of(text))
+    verdict = guard(Spoken(text, sound.samples, sound.sample_rate), own)
+    return float(bool(verdict.faults & BABBLING))
 
 
 def _pace(sounds: Sequence[Audio], told: Sequence[str]) -> float | None:

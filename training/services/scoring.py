@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from datasets.pipeline.transcribe import Transcriber
 
 SCORE = "training.score"
-FORMAT = 1
+FORMAT = 2
 """Raised when a figure is measured in another way: everything is then measured anew."""
 
 

@@ -26,6 +26,8 @@ OWN = {"similarity": 0.9, "seconds_per_character": 0.08, "loudness": -23.0, "sil
         ("loudness", -29.0, 0.5),
         ("loudness", -17.0, 0.5),
         ("silence", 0.45, 0.5),
+        ("babble_rate", 0.25, 0.5),
+        ("babble_rate", 0.6, 0.0),
     ],
 )
 def test_a_figure_is_worth_less_the_farther_it_is_on_the_worse_side(name: str, value: float, expected: float) -> None:
@@ -47,9 +49,10 @@ def test_the_composite_is_the_weighted_mean() -> None:
         "seconds_per_character": 0.08,  # 1
         "loudness": -29.0,  # 0.5
         "silence": 0.2,  # 1
+        "babble_rate": 0.1,  # 0.8
     }
     found = judge({"a": figures}, OWN)["a"]
-    assert found.composite == pytest.approx(0.4 * 0.5 + 0.4 * 0.8 + 0.1 * 1 + 0.05 * 0.5 + 0.05 * 1)
+    assert found.composite == pytest.approx(0.375 * 0.5 + 0.375 * 0.8 + 0.1 * 1 + 0.05 * 0.5 + 0.05 * 1 + 0.05 * 0.8)
     assert found.parts["character_error_rate"] == pytest.approx(0.8)
 
 
@@ -73,8 +76,8 @@ def test_the_weights_are_shares_and_the_names_are_unlike() -> None:
 
 
 def test_a_further_figure_is_one_more_entry() -> None:
-    babble = Figure("babble_rate", "Babble", "lower", weight=0.1, span=0.5, ideal=0.0)
-    assert babble.goodness(0.25, None) == 0.5
+    breath = Figure("breath_rate", "Breath", "lower", weight=0.1, span=0.5, ideal=0.0)
+    assert breath.goodness(0.25, None) == 0.5
 
 
 def test_the_best_is_the_highest_and_the_first_of_equals() -> None:

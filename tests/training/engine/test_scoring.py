@@ -36,6 +36,18 @@ def write(path: Path, sound: Audio) -> Utterance:
     return Utterance(path, TEXT)
 
 
+def syllables(seconds: float, seed: int = 1) -> Audio:
+    """Each of 0.2 s, of another pitch and colour: nothing in it repeats."""
+    random = np.random.default_rng(seed)
+    time = np.arange(4_800) / 24_000
+    parts = []
+    for _ in range(round(seconds / 0.2)):
+        pitch, colour = random.uniform(100, 220), random.uniform(0.2, 1.0, 25)
+        wave = sum(colour[n] * np.sin(2 * np.pi * pitch * (n + 1) * time) for n in range(25))
+        parts.append(0.01 * wave * np.sin(np.pi * time / 0.2) ** 0.5)
+    return Audio(np.concatenate(parts).astype(np.float32), 24_000)
+
+
 def clips(folder: Path, pitch: float, count: int = 3) -> list[Utterance]:
     return [write(folder / f"{pitch:.0f}-{n}.wav", voice(2.0 + n / 4, pitch=pitch, seed=n)) for n in range(count)]
 
@@ -70,6 +82,20 @@ def test_levels_and_lengths_are_those_of_the_sound(tmp_path: Path, deaf: Scorer)
     assert figures["silence"] == pytest.approx(0.25, abs=0.01)
     assert figures["similarity"] is None
     assert figures["character_error_rate"] is None
+
+
+def test_the_babble_rate_is_the_share_of_samples_that_go_on_where_the_text_has_ended(
+    tmp_path: Path, deaf: Scorer
+) -> None:
+    letters = len("Theboatcamein")
+    speaker = deaf.speaker([], 1.8 / letters, Silent())
+    usual = syllables(1.8)
+    babbling = np.concatenate([usual.samples, np.zeros(6_000, np.float32), syllables(1.8, seed=5).samples])
+    said = [write(tmp_path / "usual.wav", usual), write(tmp_path / "long.wav", Audio(babbling, usual.sample_rate))]
+    scores = deaf.samples(said, speaker, Silent())
+
+    assert scores.figures["babble_rate"] == 0.5
+    assert [sample["babble_rate"] for sample in scores.samples] == [0.0, 1.0]
 
 
 def test_one_held_out_clip_has_a_voice_but_no_likeness_to_itself(tmp_path: Path, deaf: Scorer) -> None:

@@ -92,6 +92,11 @@ def pace_of(language: str, ratios: Sequence[float]) -> Pace:
     return Pace(math.exp(centre), math.sqrt(within + doubt), count)
 
 
+def speaker_pace(per_character: float) -> Pace:
+    """Of what is to speak as fast as somebody whose codes per character are known from many sentences."""
+    return Pace(per_character, math.hypot(_SENTENCES_SPREAD, _LEAST_SPREAD))
+
+
 def ratio(codes: float, length: float) -> float:
     """Codes per character of one sentence, without its lead."""
     return max(codes - LEAD_CODES, 1.0) / max(length, 1.0)
