@@ -14,8 +14,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from datasets.admin.access import OwnedAdmin
-from voices.models import DecodingSearch, LexiconEntry, Synthesis, Voice
-from voices.services import decoding_delete, lexicon_delete, synthesis_delete, voice_delete
+from voices.models import DecodingSearch, LexiconEntry, QualityProfile, Synthesis, Voice
+from voices.services import decoding_delete, lexicon_delete, profile_delete, synthesis_delete, voice_delete
 
 
 class LookAndDeleteAdmin(OwnedAdmin):
@@ -106,6 +106,35 @@ class SynthesisAdmin(LookAndDeleteAdmin):
 
     def remove(self, row: Synthesis) -> None:
         synthesis_delete(synthesis=row)
+
+
+@admin.register(QualityProfile)
+class QualityProfileAdmin(LookAndDeleteAdmin):
+    """Copied and changed on their page; the portal's own stay."""
+
+    list_display = (
+        "name",
+        "temperature",
+        "top_k",
+        "top_p",
+        "repetition_penalty",
+        "speed",
+        "visibility",
+        "owner",
+        "updated_at",
+    )
+    list_filter = ("visibility",)
+    search_fields = ("name", "purpose", "owner__username")
+    list_select_related = ("owner",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and (obj is None or not obj.is_builtin)
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        super().delete_queryset(request, queryset.filter(owner__isnull=False))
+
+    def remove(self, row: QualityProfile) -> None:
+        profile_delete(profile=row)
 
 
 @admin.register(LexiconEntry)

@@ -6,12 +6,15 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.urls import reverse_lazy
+from django.utils.text import format_lazy
 
 from datasets.choices import LANGUAGE_CHOICES
 from datasets.forms import ManyFilesField, ServiceForm
 from datasets.models import Speaker
 from training.models import Checkpoint
-from voices.models import LexiconEntry, Voice
+from voices.models import LexiconEntry, QualityProfile, Voice
+from voices.services.profiles import profile_sampling
 from voices.services.scripts import pauses_of
 from xttsproject.accounts.models import Visibility
 from xttsproject.bundles.manifest import list_bundles
@@ -76,7 +79,7 @@ class VoiceForm(ServiceForm):
 
 
 class SpeakForm(ServiceForm):
-    """The text and who speaks it; what is left empty comes from the voice, then from the model."""
+    """The text and who speaks it; what is left empty comes from the profile, the voice, then from the model."""
 
     voice = forms.ModelChoiceField(queryset=Voice.objects.none(), empty_label=None)
     text = forms.CharField(
@@ -87,6 +90,14 @@ class SpeakForm(ServiceForm):
     )
     language = forms.ChoiceField(
         choices=[("", "The voice's own"), (AUTO, "Told from the text, by paragraph"), *LANGUAGE_CHOICES], required=False
+    )
+    profile = forms.ModelChoiceField(
+        queryset=QualityProfile.objects.none(),
+        required=False,
+        empty_label="The voice's own",
+        help_text=format_lazy(
+            'Sets what is left empty below. <a href="{}">What the profiles set</a>', reverse_lazy("voices:profiles")
+        ),
     )
     speed = forms.FloatField(required=False, min_value=0.25, max_value=4.0, help_text="1 is natural, 2 twice as fast.")
     seed = forms.IntegerField(
@@ -114,14 +125,25 @@ class SpeakForm(ServiceForm):
         help_text=f"Seconds, where a blank line stands; {Pauses().paragraph:g} unless given.",
     )
 
-    MORE = ("speed", "seed", "temperature", "top_p", "top_k", "repetition_penalty", "sentence_pause", "paragraph_pause")
+    SAMPLING = ("speed", "seed", "temperature", "top_p", "top_k", "repetition_penalty")
+    MORE = ("profile", *SAMPLING, "sentence_pause", "paragraph_pause")
 
     def __init__(self, *args: Any, user: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
+        self.user = user
         voices: Any = self.fields["voice"]
-        voices.queryset = Voice.objects.visible_to(user).ready().select_related("checkpoint__run", "owner")
+        voices.queryset = Voice.objects.visible_to(user).ready().select_related("checkpoint__run", "owner", "profile")
+        profiles: Any = self.fields["profile"]
+        profiles.queryset = QualityProfile.objects.for_choice(user)
         # For the counter beside it. No maxlength: cutting a pasted text off unseen would be worse than refusing it.
         self.fields["text"].widget.attrs["data-limit"] = settings.SPEECH_MAX_CHARACTERS
+
+    @property
+    def sampling(self) -> dict[str, Any]:
+        """Of a valid form: what was given, below it the chosen profile's."""
+        values = self.cleaned_data
+        given = {name: values[name] for name in self.SAMPLING}
+        return profile_sampling(user=self.user, profile=values["profile"], given=given)
 
     @property
     def pauses(self) -> Pauses:
@@ -156,3 +178,34 @@ class LexiconImportForm(ServiceForm):
         "<code>language</code>, <code>whole_word</code> and <code>match_case</code>. All rows are taken, or none.",
     )
     visibility = forms.ChoiceField(label="Whose speech it is for", choices=Visibility.choices)
+
+
+class ProfileForm(ServiceForm):
+    """An own profile. What is left empty is the voice's own, and where it has none the model's."""
+
+    name = forms.CharField(max_length=60)
+    purpose = forms.CharField(max_length=200, required=False, help_text="What it is for.")
+    temperature = SpeakForm.base_fields["temperature"]
+    top_k = SpeakForm.base_fields["top_k"]
+    top_p = SpeakForm.base_fields["top_p"]
+    repetition_penalty = SpeakForm.base_fields["repetition_penalty"]
+    speed = SpeakForm.base_fields["speed"]
+    visibility = forms.ChoiceField(label="Who may use it", choices=Visibility.choices)
+
+    @classmethod
+    def of(cls, profile: QualityProfile) -> ProfileForm:
+        """Filled with a profile."""
+        return cls(initial={name: getattr(profile, name) for name in cls.base_fields})
+
+
+class ProfileChoiceForm(ServiceForm):
+    """Which profile a voice speaks with."""
+
+    profile = forms.ModelChoiceField(
+        queryset=QualityProfile.objects.none(), required=False, empty_label="The model's own values"
+    )
+
+    def __init__(self, *args: Any, user: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        profiles: Any = self.fields["profile"]
+        profiles.queryset = QualityProfile.objects.for_choice(user)

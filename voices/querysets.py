@@ -11,7 +11,7 @@ from xttsproject.accounts.querysets import OwnedQuerySet
 
 if TYPE_CHECKING:
     # Named in strings below, where the linter does not look.
-    from voices.models import Candidate, DecodingSearch, LexiconEntry, Synthesis, Voice  # noqa: F401
+    from voices.models import Candidate, DecodingSearch, LexiconEntry, QualityProfile, Synthesis, Voice  # noqa: F401
 
 
 class VoiceQuerySet(OwnedQuerySet["Voice"]):
@@ -52,6 +52,17 @@ class SynthesisQuerySet(models.QuerySet["Synthesis"]):
     def owned_by(self, user: Any) -> SynthesisQuerySet:
         """One's own alone, for an administrator too."""
         return self.filter(owner_id=user.pk)
+
+
+class QualityProfileQuerySet(OwnedQuerySet["QualityProfile"]):
+    """The portal's own are seen by everybody and changed by nobody, not by an administrator either."""
+
+    def editable_by(self, user: Any) -> QualityProfileQuerySet:
+        return super().editable_by(user).filter(owner__isnull=False)
+
+    def for_choice(self, user: Any) -> QualityProfileQuerySet:
+        """What a person chooses from: the portal's, their own, the team's; an administrator's list is no longer."""
+        return self.filter(models.Q(owner__isnull=True) | models.Q(owner_id=user.pk) | self._shared())
 
 
 class LexiconQuerySet(OwnedQuerySet["LexiconEntry"]):

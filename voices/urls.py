@@ -1,6 +1,6 @@
 from django.urls import path
 
-from voices.views import decoding, health, lexicon, speech, voices
+from voices.views import decoding, health, lexicon, profiles, speech, voices
 
 app_name = "voices"
 urlpatterns = [
@@ -10,6 +10,7 @@ urlpatterns = [
     path("voices/add/clips/", voices.clip_choice, name="clip-choice"),
     path("voices/<uuid:pk>/", voices.voice_detail, name="voice-detail"),
     path("voices/<uuid:pk>/share/", voices.share, name="voice-share"),
+    path("voices/<uuid:pk>/profile/", voices.use_profile, name="voice-profile"),
     path("voices/<uuid:pk>/prepare/", voices.prepare_again, name="voice-prepare"),
     path("voices/<uuid:pk>/delete/", voices.delete_voice, name="voice-delete"),
     path("voices/<uuid:pk>/clips/<int:index>/audio/", voices.clip_audio, name="clip-audio"),
@@ -21,6 +22,10 @@ urlpatterns = [
     path("voices/candidates/<int:pk>/<int:number>/audio/", decoding.audio, name="candidate-audio"),
     path("speak/", speech.speak, name="speak"),
     path("speak/plan/", speech.plan, name="speech-plan"),
+    path("profiles/", profiles.profiles, name="profiles"),
+    path("profiles/<uuid:pk>/", profiles.edit, name="profile-edit"),
+    path("profiles/<uuid:pk>/copy/", profiles.copy, name="profile-copy"),
+    path("profiles/<uuid:pk>/delete/", profiles.delete, name="profile-delete"),
     path("lexicon/", lexicon.lexicon, name="lexicon"),
     path("lexicon/import/", lexicon.import_table, name="lexicon-import"),
     path("lexicon/export/", lexicon.export_table, name="lexicon-export"),

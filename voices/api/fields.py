@@ -24,7 +24,14 @@ class FormatField(serializers.CharField):
 
 
 class SamplingSerializer(serializers.Serializer[Any]):
-    """How the speech is drawn; what is left out comes from the voice, then from the model."""
+    """How the speech is drawn; what is left out comes from the profile, the voice, then from the model."""
+
+    profile = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        allow_null=True,
+        help_text="Id or name of a quality profile, see `/api/v1/profiles/`; left out: the voice's own.",
+    )
 
     temperature = serializers.FloatField(required=False, allow_null=True, help_text="0.01 to 2; lower is steadier.")
     top_k = serializers.IntegerField(required=False, allow_null=True, help_text="0 to 1024; 0 keeps all codes.")

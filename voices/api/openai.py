@@ -116,7 +116,7 @@ class OpenAISpeechView(SpeakingView):
                 voice=voice,
                 text=values["input"],
                 language=values.get("language", ""),
-                sampling=sampling_of(values),
+                sampling=sampling_of(values, request.user),
                 pauses=pauses_of(values),
                 channel=Channel.OPENAI,
                 gone=hung_up(request._request),

@@ -13,6 +13,7 @@ from datasets.services.following import latest_job
 from training.models import Checkpoint
 from voices.api.fields import FormatField, PausesSerializer, SamplingSerializer
 from voices.models import Synthesis, Voice, VoiceClip
+from voices.services.profiles import profile_sampling
 from voices.services.speech import SAMPLING_FIELDS
 from xttsproject.accounts.models import Visibility
 
@@ -25,6 +26,8 @@ class VoiceSerializer(serializers.ModelSerializer[Voice]):
     checkpoint_epoch = serializers.IntegerField(
         source="checkpoint.epoch", read_only=True, allow_null=True, default=None
     )
+
+    profile_name = serializers.CharField(source="profile.name", read_only=True, allow_null=True, default=None)
 
     class Meta:
         model = Voice
@@ -39,6 +42,8 @@ class VoiceSerializer(serializers.ModelSerializer[Voice]):
             "checkpoint_epoch",
             "bundle",
             "language",
+            "profile",
+            "profile_name",
             "defaults",
             "state",
             "error_code",
@@ -107,7 +112,19 @@ class VoiceCreateSerializer(serializers.Serializer[Voice]):
 
 
 class VoiceUpdateSerializer(serializers.Serializer[Voice]):
-    visibility = serializers.ChoiceField(choices=Visibility.choices)
+    visibility = serializers.ChoiceField(choices=Visibility.choices, required=False)
+    profile = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        allow_null=True,
+        help_text="Id or name of the quality profile it speaks with from now on, instead of values of its own "
+        "(`defaults`); empty: as its model does.",
+    )
+
+    def validate(self, attrs: Any) -> Any:
+        if not attrs:
+            raise serializers.ValidationError("Give visibility or profile.")
+        return attrs
 
 
 class ScriptSerializer(PausesSerializer):
@@ -169,6 +186,7 @@ class SynthesisSerializer(serializers.ModelSerializer[Synthesis]):
         return reverse("synthesis-audio", args=(synthesis.pk,), request=self.context.get("request"))
 
 
-def sampling_of(validated: dict[str, Any]) -> dict[str, Any]:
-    """The sampling values among a serializer's validated data."""
-    return {name: validated[name] for name in SAMPLING_FIELDS if name in validated}
+def sampling_of(validated: dict[str, Any], user: Any) -> dict[str, Any]:
+    """The sampling values among a serializer's validated data, below them those of the profile it names."""
+    given = {name: validated[name] for name in SAMPLING_FIELDS if name in validated}
+    return profile_sampling(user=user, profile=validated.get("profile"), given=given)

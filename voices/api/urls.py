@@ -5,12 +5,14 @@ from voices.api.decoding import DecodingSearchViewSet
 from voices.api.languages import LanguagesView
 from voices.api.lexicon import LexiconViewSet
 from voices.api.planning import SpeechPlanView
+from voices.api.profiles import QualityProfileViewSet
 from voices.api.views import SpeechView, SynthesisViewSet, VoiceViewSet
 
 router = SimpleRouter()
 router.register("voices", VoiceViewSet, basename="voice")
 router.register("syntheses", SynthesisViewSet, basename="synthesis")
 router.register("lexicon", LexiconViewSet, basename="lexicon")
+router.register("profiles", QualityProfileViewSet, basename="profile")
 router.register("decoding-searches", DecodingSearchViewSet, basename="decoding-search")
 
 urlpatterns = [

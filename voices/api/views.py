@@ -31,6 +31,7 @@ from voices.models import Synthesis, Voice
 from voices.querysets import SynthesisQuerySet, VoiceQuerySet
 from voices.services import (
     pauses_of,
+    profile_find,
     speech_make,
     synthesis_delete,
     uploads_of,
@@ -39,6 +40,7 @@ from voices.services import (
     voice_find,
     voice_prepare_again,
     voice_share,
+    voice_use_profile,
 )
 from xttsproject.http import file_response
 
@@ -55,7 +57,7 @@ class VoiceViewSet(OwnedViewMixin, viewsets.ReadOnlyModelViewSet[Voice]):
     ordering_fields = ("name", "created_at")
 
     def get_queryset(self) -> VoiceQuerySet:
-        voices = Voice.objects.visible_to(self.request.user).select_related("owner", "speaker", "checkpoint")
+        voices = Voice.objects.visible_to(self.request.user).select_related("owner", "speaker", "checkpoint", "profile")
         return voices if self.action == "list" else voices.prefetch_related("clips")
 
     def get_serializer_class(self) -> Any:
@@ -72,11 +74,17 @@ class VoiceViewSet(OwnedViewMixin, viewsets.ReadOnlyModelViewSet[Voice]):
 
     @extend_schema(request=VoiceUpdateSerializer, responses=VoiceDetailSerializer)
     def partial_update(self, request: Request, pk: Any = None) -> Response:
-        """Share the voice with the team, or take it back."""
+        """Share the voice with the team, or take it back; choose what it speaks with."""
         voice = self.get_editable()
         asked = VoiceUpdateSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        voice_share(voice=voice, visibility=asked.validated_data["visibility"])
+        changes = asked.validated_data
+        if "profile" in changes:
+            name = changes["profile"]
+            profile = profile_find(user=request.user, given=name) if name else None
+            voice_use_profile(voice=voice, profile=profile)
+        if "visibility" in changes:
+            voice_share(voice=voice, visibility=changes["visibility"])
         return Response(self.get_serializer(voice).data)
 
     def destroy(self, request: Request, pk: Any = None) -> Response:
@@ -121,7 +129,7 @@ class SpeechView(SpeakingView):
                 voice=voice,
                 text=values["text"],
                 language=values.get("language", ""),
-                sampling=sampling_of(values),
+                sampling=sampling_of(values, request.user),
                 pauses=pauses_of(values),
                 channel=Channel.API,
                 gone=hung_up(request._request),

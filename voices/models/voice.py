@@ -12,6 +12,7 @@ from datasets.choices import LANGUAGE_CHOICES
 from datasets.models import Speaker
 from training.models import Checkpoint
 from voices.choices import VoiceState
+from voices.models.profile import QualityProfile
 from voices.querysets import VoiceQuerySet
 from xttsproject import storage
 from xttsproject.accounts.models import OwnedModel
@@ -36,7 +37,17 @@ class Voice(OwnedModel):
     # Conditioning latents are kept under a key of clips + checkpoint + settings: the same key is never computed twice.
     conditioning_key = models.CharField(max_length=64, blank=True)
     model_key = models.CharField(max_length=64, blank=True, help_text="Content of the model the latents were made for.")
-    defaults = models.JSONField(default=dict, blank=True, help_text="Sampling values that differ from the bundle's.")
+    profile = models.ForeignKey(
+        QualityProfile,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="voices",
+        help_text="How it speaks unless a request says otherwise; empty: as the bundle does.",
+    )
+    defaults = models.JSONField(
+        default=dict, blank=True, help_text="Sampling values that differ from the profile's and the bundle's."
+    )
 
     state = models.CharField(max_length=10, choices=VoiceState.choices, default=VoiceState.PREPARING)
     error_code = models.CharField(max_length=64, blank=True)
@@ -80,6 +91,11 @@ class Voice(OwnedModel):
         return moved
 
     # --- where its files lie ----------------------------------------------------------------------------------
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The sampling values it speaks with where a request gives none: its own, below them its profile's."""
+        return {**(self.profile.values if self.profile else {}), **self.defaults}
 
     @property
     def is_ready(self) -> bool:

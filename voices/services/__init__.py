@@ -19,6 +19,14 @@ from voices.services.lexicon import (
 from voices.services.lookup import voice_find
 from voices.services.preparation import voice_prepare, voice_prepare_again
 from voices.services.previewing import script_preview
+from voices.services.profiles import (
+    profile_copy,
+    profile_delete,
+    profile_find,
+    profile_sampling,
+    profile_update,
+    voice_use_profile,
+)
 from voices.services.scripts import pauses_of, script_plan
 from voices.services.speech import speech_make, synthesis_delete
 from voices.services.voices import voice_create, voice_delete, voice_share
@@ -39,6 +47,11 @@ __all__ = [
     "lexicon_table",
     "lexicon_update",
     "pauses_of",
+    "profile_copy",
+    "profile_delete",
+    "profile_find",
+    "profile_sampling",
+    "profile_update",
     "script_plan",
     "script_preview",
     "segment_clips",
@@ -52,4 +65,5 @@ __all__ = [
     "voice_prepare",
     "voice_prepare_again",
     "voice_share",
+    "voice_use_profile",
 ]

@@ -147,7 +147,7 @@ def decoding_table(*, search: DecodingSearch) -> list[Ranked]:
     rows = []
     for candidate in _ranked(list(search.candidates.all())):
         candidate.search = search
-        used = candidate.values == search.voice.defaults
+        used = candidate.values == search.voice.values
         rows.append(
             Ranked(
                 candidate,
@@ -169,15 +169,15 @@ def decoding_use(*, candidate: Candidate) -> None:
 
     DomainError ``voice_gone`` where it has been deleted.
     """
-    if not Voice.objects.filter(pk=candidate.search.voice_id).update(defaults=candidate.values):
+    if not Voice.objects.filter(pk=candidate.search.voice_id).update(defaults=candidate.values, profile=None):
         raise DomainError("voice_gone", "The voice has been deleted.")
-    candidate.search.voice.refresh_from_db(fields=["defaults"])
+    candidate.search.voice.refresh_from_db(fields=["defaults", "profile"])
 
 
 def decoding_forget(*, voice: Voice) -> None:
     """Let the voice speak with its model's own values again."""
-    Voice.objects.filter(pk=voice.pk).update(defaults={})
-    voice.refresh_from_db(fields=["defaults"])
+    Voice.objects.filter(pk=voice.pk).update(defaults={}, profile=None)
+    voice.refresh_from_db(fields=["defaults", "profile"])
 
 
 def decoding_cancel(*, search: DecodingSearch) -> None:
@@ -227,7 +227,7 @@ def _candidates(search: DecodingSearch) -> list[Candidate]:
         rows = list(search.candidates.order_by("index"))
         if not rows:
             points = propose(Space.from_dict(search.space, DECODING), SOBOL, search.count, search.seed)
-            present = {name: value for name, value in search.voice.defaults.items() if name != "seed"}
+            present = {name: value for name, value in search.voice.values.items() if name != "seed"}
             # What is not searched stays as the voice has it.
             every = [present, *({**present, **point} for point in points)]
             made = [Candidate(search=search, index=index, values=values) for index, values in enumerate(every)]

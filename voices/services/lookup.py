@@ -24,7 +24,7 @@ def voice_find(*, user: Any, given: str, field: str = "voice") -> Voice:
     Where no voice has the very name, small and capital letters and then slugs (``ze-do-norte`` for “Zé do Norte”)
     count as the same. DomainError ``voice_unknown``, or ``voice_ambiguous`` when several voices could be meant.
     """
-    visible = Voice.objects.visible_to(user).select_related("checkpoint__run", "owner")
+    visible = Voice.objects.visible_to(user).select_related("checkpoint__run", "owner", "profile")
     try:
         voice = visible.filter(pk=UUID(given)).first()
     except ValueError:

@@ -137,8 +137,8 @@ def checked_text(text: str, field: str) -> str:
 
 
 def _sampling(voice: Voice, given: Mapping[str, Any]) -> Sampling:
-    """The voice's defaults, overridden by what was given."""
-    values = {name: value for name, value in voice.defaults.items() if name in SAMPLING_FIELDS}
+    """The values of the voice, its profile's below its own, overridden by what was given."""
+    values = {name: value for name, value in voice.values.items() if name in SAMPLING_FIELDS}
     values.update({name: value for name, value in given.items() if name in SAMPLING_FIELDS and value is not None})
     # Drawn here rather than by the engine: nine digits can be read out, typed, and pass through JavaScript unharmed.
     values.setdefault("seed", secrets.randbelow(1_000_000_000))

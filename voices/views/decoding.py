@@ -52,7 +52,7 @@ def settings_page(request: HttpRequest, pk: UUID) -> HttpResponse:
         "voice": voice,
         "form": form,
         "editable": editable,
-        "values": _named(voice.defaults),
+        "values": _named(voice.values),
         "searches": searches,
         "search": shown,
         "job": latest_job(subject=shown, user=request.user) if shown and shown.is_active else None,

@@ -113,7 +113,7 @@ def _speak(request: HttpRequest, form: SpeakForm) -> dict[str, Any]:
             voice=values["voice"],
             text=values["text"],
             language=values["language"],
-            sampling={name: values[name] for name in SpeakForm.MORE},
+            sampling=form.sampling,
             pauses=form.pauses,
             channel=Channel.PAGE,
             gone=hung_up(request),

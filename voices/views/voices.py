@@ -16,7 +16,7 @@ from datasets.services.following import latest_job
 from datasets.views.access import editable_or_forbidden, may_edit
 from training.models import Checkpoint
 from voices.engine.references import MAX_CLIPS
-from voices.forms import VoiceForm
+from voices.forms import ProfileChoiceForm, VoiceForm
 from voices.models import Voice, VoiceClip
 from voices.services import (
     checkpoint_clips,
@@ -25,6 +25,7 @@ from voices.services import (
     voice_delete,
     voice_prepare_again,
     voice_share,
+    voice_use_profile,
 )
 from xttsproject.http import file_response
 from xttsproject.lib.errors import DomainError
@@ -71,7 +72,7 @@ def clip_choice(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_GET
 def voice_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
-    voices = Voice.objects.visible_to(request.user).select_related("speaker", "owner", "checkpoint__run")
+    voices = Voice.objects.visible_to(request.user).select_related("speaker", "owner", "checkpoint__run", "profile")
     voice = get_object_or_404(voices.prefetch_related("clips"), pk=pk)
     job = latest_job(subject=voice, user=request.user)
     return render(
@@ -82,6 +83,7 @@ def voice_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
             "job": None if job is None or voice.is_ready else job,
             "seconds": sum(clip.seconds for clip in voice.clips.all()),
             "may_edit": may_edit(Voice.objects.all(), request.user, voice),
+            "profile_form": ProfileChoiceForm(user=request.user, initial={"profile": voice.profile_id}),
             "run_visible": voice.checkpoint is not None
             and Checkpoint.objects.visible_to(request.user).filter(pk=voice.checkpoint.pk).exists(),
         },
@@ -96,6 +98,21 @@ def share(request: HttpRequest, pk: UUID) -> HttpResponse:
         voice_share(voice=voice, visibility=request.POST.get("visibility", ""))
     except DomainError as error:
         messages.error(request, error.message)
+    return redirect("voices:voice-detail", voice.pk)
+
+
+@login_required
+@require_POST
+def use_profile(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """What it speaks with from now on."""
+    voice = editable_or_forbidden(Voice.objects.all(), request.user, pk)
+    form = ProfileChoiceForm(request.POST, user=request.user)
+    if form.is_valid():
+        profile = form.cleaned_data["profile"]
+        voice_use_profile(voice=voice, profile=profile)
+        messages.success(request, f"It speaks {f'with “{profile}”' if profile else 'as its model does'} from now on.")
+    else:
+        messages.error(request, " ".join(map(str, form.errors["profile"])))
     return redirect("voices:voice-detail", voice.pk)
 
 

@@ -20,6 +20,7 @@ _PERMISSIONS = {
         "training.view_preference",
         "training.view_scorecard",
         "voices.view_lexiconentry",
+        "voices.view_qualityprofile",
         "voices.view_voice",
         "voices.view_synthesis",
     ),

@@ -40,6 +40,7 @@ _STATUS = {
     "model_damaged": status.HTTP_503_SERVICE_UNAVAILABLE,
     "busy": status.HTTP_429_TOO_MANY_REQUESTS,
     "model_unknown": status.HTTP_404_NOT_FOUND,
+    "profile_unknown": status.HTTP_404_NOT_FOUND,
     "voice_unknown": status.HTTP_404_NOT_FOUND,
     "version_damaged": status.HTTP_409_CONFLICT,
     "version_frozen": status.HTTP_409_CONFLICT,

@@ -1,0 +1,188 @@
+"""Quality profiles: the portal's own are as documented and stay; people copy, share and speak with them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from tests.voices.factories import VoiceFactory
+from voices.choices import Channel
+from voices.engine.profiles import BUILTIN, VALUES
+from voices.models import QualityProfile, Synthesis
+from voices.services import profile_copy, profile_delete, profile_find, profile_update, speech_make, voice_use_profile
+from voices.services.profiles import ensure_profiles
+from xttsproject.lib.errors import DomainError
+from xttsproject.xtts.config import RELEASED_SAMPLING
+from xttsproject.xtts.types import Sampling
+
+pytestmark = pytest.mark.django_db
+API = "/api/v1/profiles/"
+DOCS = Path(__file__).parents[2] / "docs" / "SPEECH.md"
+
+
+def builtin(name: str) -> QualityProfile:
+    return QualityProfile.objects.get(owner=None, name=name)
+
+
+@pytest.fixture
+def hidden(people: Any) -> QualityProfile:
+    return profile_copy(owner=people.ben, profile=builtin("stable"), name="Ben's")
+
+
+def test_the_portals_own_are_there_after_migrating_as_they_are_documented():
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", DOCS.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    documented = {name: cells.split(" | ") for name, cells in rows if len(cells.split(" | ")) == len(VALUES) + 1}
+    kept = QualityProfile.objects.filter(owner=None)
+    assert {each.name for each in BUILTIN} == set(documented) == {each.name for each in kept}
+    for profile in kept:
+        *values, purpose = documented[profile.name]
+        assert dict(zip(VALUES, map(float, values), strict=True)) == profile.values
+        assert purpose == profile.purpose
+        Sampling(**profile.values)
+    assert builtin("balanced").values == {**RELEASED_SAMPLING, "speed": 1.0}
+    assert len({tuple(each.values.items()) for each in kept}) == len(BUILTIN)
+
+
+def test_what_was_changed_in_the_database_is_as_the_code_has_it_after_the_next_migration(people):
+    own = profile_copy(owner=people.anna, profile=builtin("fast"), name="Mine")
+    QualityProfile.objects.filter(owner=None, name="fast").update(temperature=1.9)
+    QualityProfile.objects.create(owner=None, name="of an older release")
+    ensure_profiles()
+    assert {each.name for each in QualityProfile.objects.filter(owner=None)} == {each.name for each in BUILTIN}
+    assert builtin("fast").temperature == 0.65
+    assert QualityProfile.objects.filter(pk=own.pk).exists()
+
+
+def test_nobody_changes_or_deletes_the_portals_own(people, api_for):
+    profile = builtin("stable")
+    assert not QualityProfile.objects.editable_by(people.root).filter(pk=profile.pk).exists()
+    for change in (lambda: profile_update(profile=profile, temperature=1.0), lambda: profile_delete(profile=profile)):
+        with pytest.raises(DomainError) as caught:
+            change()
+        assert caught.value.code == "profile_builtin"
+    for user in (people.anna, people.root):
+        client = api_for(user)
+        assert client.patch(f"{API}{profile.pk}/", {"temperature": 1.0}).status_code == 403
+        assert client.delete(f"{API}{profile.pk}/").status_code == 403
+    assert builtin("stable").temperature == 0.55
+
+
+def test_a_copy_is_ones_own(people, api_for):
+    client = api_for(people.anna)
+    made = client.post(API, {"name": "Calm", "copy_of": "stable", "speed": 0.9})
+    assert made.status_code == 201, made.json()
+    body = made.json()
+    assert (body["owner"], body["builtin"], body["visibility"]) == ("anna", False, "private")
+    assert (body["temperature"], body["speed"]) == (0.55, 0.9)
+    there = f"{API}{body['id']}/"
+    assert client.patch(there, {"top_k": None, "visibility": "team"}).json()["top_k"] is None
+    assert [row["name"] for row in client.get(API, {"builtin": "false"}).json()["results"]] == ["Calm"]
+    assert client.delete(there).status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("fields", "param", "code"),
+    [
+        ({"copy_of": "stabel"}, "copy_of", "profile_unknown"),
+        ({"copy_of": "Ben's"}, "copy_of", "profile_unknown"),
+        ({"name": "Stable"}, "name", "duplicate"),
+        ({"temperature": 9.0}, "temperature", "sampling_invalid"),
+        ({"speed": 0.0}, "speed", "sampling_invalid"),
+    ],
+)
+def test_a_bad_copy_is_refused_at_its_field(people, api_for, hidden, fields, param, code):
+    answer = api_for(people.anna).post(API, {"name": "Mine", "copy_of": "stable", **fields})
+    assert answer.status_code == {"duplicate": 409, "profile_unknown": 404}.get(code, 400)
+    error = answer.json()["error"]
+    assert (error["param"], error["code"]) == (param, code)
+    assert not QualityProfile.objects.filter(owner=people.anna).exists()
+
+
+def test_a_strangers_profile_is_unknown_and_a_shared_one_cannot_be_changed(people, api_for, page_for, hidden):
+    client, page = api_for(people.anna), page_for(people.anna)
+    edit, delete = (reverse(f"voices:profile-{name}", args=[hidden.pk]) for name in ("edit", "delete"))
+    copy = reverse("voices:profile-copy", args=[hidden.pk])
+    there = f"{API}{hidden.pk}/"
+    assert "Ben&#x27;s" not in page.get("/profiles/").content.decode()
+    for answer in (client.get(there), client.patch(there, {"speed": 2}), page.get(edit), page.post(delete)):
+        assert answer.status_code == 404
+    assert page.get(copy).status_code == 404
+    profile_update(profile=hidden, visibility="team")
+    assert profile_find(user=people.anna, given="ben's") == hidden
+    for answer in (client.patch(there, {"speed": 2}), client.delete(there), page.get(edit), page.post(delete)):
+        assert answer.status_code == 403
+    assert "Ben&#x27;s" in page.get("/profiles/").content.decode()
+    assert page.get(copy).status_code == 200
+
+
+def test_a_profile_is_copied_changed_and_deleted_on_its_page(people, page_for):
+    client = page_for(people.anna)
+    copy = reverse("voices:profile-copy", args=[builtin("expressive").pk])
+    assert 'value="0.92"' in client.get(copy).content.decode()
+    fields = {"name": "Lively", "temperature": "0.95", "visibility": "private"}
+    client.post(copy, fields)
+    made = QualityProfile.objects.get(owner=people.anna)
+    assert made.values == {"temperature": 0.95}
+    edit = reverse("voices:profile-edit", args=[made.pk])
+    refused = client.post(edit, {**fields, "name": "fast"})
+    assert refused.status_code == 400
+    assert "one of the portal&#x27;s own" in refused.content.decode()
+    client.post(edit, {**fields, "top_k": "0"})
+    made.refresh_from_db()
+    assert made.values == {"temperature": 0.95, "top_k": 0}
+    client.post(reverse("voices:profile-delete", args=[made.pk]))
+    assert not QualityProfile.objects.filter(owner=people.anna).exists()
+
+
+def test_a_voices_profile_is_chosen_by_whoever_may_change_it(people, api_for, page_for, hidden):
+    voice = VoiceFactory(owner=people.anna, state="ready", defaults={"temperature": 0.3})
+    assert voice.values == {"temperature": 0.3}
+    page = page_for(people.anna)
+    there = reverse("voices:voice-profile", args=[voice.pk])
+    page.post(there, {"profile": hidden.pk})
+    voice.refresh_from_db()
+    assert voice.profile is None
+    page.post(there, {"profile": builtin("stable").pk})
+    voice.refresh_from_db()
+    assert (str(voice.profile), voice.defaults, voice.values["temperature"]) == ("stable", {}, 0.55)
+    assert "the profile stable" in page.get(reverse("voices:voice-detail", args=[voice.pk])).content.decode()
+    address = f"/api/v1/voices/{voice.pk}/"
+    client = api_for(people.anna)
+    assert client.patch(address, {"profile": "expressive"}).json()["profile_name"] == "expressive"
+    assert client.patch(address, {"profile": ""}).json()["profile"] is None
+    assert client.patch(address, {}).status_code == 400
+    assert api_for(people.ben).patch(address, {"profile": "fast"}).status_code == 404
+    assert page_for(people.ben).post(there, {"profile": builtin("fast").pk}).status_code == 404
+
+
+def test_a_request_goes_before_its_profile_and_that_before_the_voice(people, api_for, make_voice):
+    voice = make_voice(people.anna)
+    voice_use_profile(voice=voice, profile=builtin("stable"))
+
+    def drawn(address: str, fields: dict[str, Any]) -> dict[str, Any]:
+        answer = api_for(people.anna).post(address, {"voice": "Vera", "seed": 1, **fields})
+        assert answer.status_code == 200, answer.content
+        sampling: dict[str, Any] = Synthesis.objects.get(pk=answer["X-Synthesis-Id"]).sampling
+        return sampling
+
+    own = speech_make(user=people.anna, voice=voice, text="Yes.", channel=Channel.API).sampling
+    assert {name: own[name] for name in VALUES} == builtin("stable").values
+    asked = drawn("/api/v1/speech/", {"text": "Yes.", "profile": "expressive", "top_k": 5})
+    assert {name: asked[name] for name in VALUES} == {**builtin("expressive").values, "top_k": 5}
+    openai = drawn("/v1/audio/speech", {"input": "Yes.", "model": "tts-1", "response_format": "wav", "profile": "fast"})
+    assert {name: openai[name] for name in VALUES} == builtin("fast").values
+    unknown = api_for(people.anna).post("/api/v1/speech/", {"voice": "Vera", "text": "Yes.", "profile": "fasst"})
+    assert unknown.json()["error"]["message"].endswith("did you mean “fast”?")
+
+
+def test_the_speak_page_speaks_with_the_chosen_profile(people, page_for, make_voice):
+    voice = make_voice(people.anna)
+    mine = profile_copy(owner=people.anna, profile=builtin("stable"), name="Mine", temperature=0.4)
+    fields = {"voice": voice.pk, "text": "Yes.", "profile": mine.pk, "top_p": "0.5"}
+    assert page_for(people.anna).post("/speak/", fields).status_code == 200
+    sampling = Synthesis.objects.get().sampling
+    assert (sampling["temperature"], sampling["top_k"], sampling["top_p"]) == (0.4, 30, 0.5)
