@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from voices.models import Candidate, DecodingSearch, LexiconEntry, QualityProfile, Synthesis, Voice  # noqa: F401
 
 
+_MOST_WORDS = 10
+"""Of a search; what is asked for beyond them narrows nothing any more."""
+
+
 class VoiceQuerySet(OwnedQuerySet["Voice"]):
     def ready(self) -> VoiceQuerySet:
         return self.filter(state=VoiceState.READY)
@@ -52,6 +56,13 @@ class SynthesisQuerySet(models.QuerySet["Synthesis"]):
     def owned_by(self, user: Any) -> SynthesisQuerySet:
         """One's own alone, for an administrator too."""
         return self.filter(owner_id=user.pk)
+
+    def search(self, wanted: str) -> SynthesisQuerySet:
+        """Those whose text or voice has each of the words, in small or capital letters."""
+        found = self
+        for word in wanted.split()[:_MOST_WORDS]:
+            found = found.filter(models.Q(text__icontains=word) | models.Q(voice_name__icontains=word))
+        return found
 
 
 class QualityProfileQuerySet(OwnedQuerySet["QualityProfile"]):

@@ -10,11 +10,13 @@ from voices.models import DecodingSearch, Voice
 from voices.services import voice_prepare
 from voices.services.decoding import KIND as DECODING
 from voices.services.decoding import decoding_ended, decoding_may_retry, decoding_run
+from voices.services.idempotency import keys_forget
+from voices.services.pruning import speech_prune
 from voices.services.voices import PREPARE
 from xttsproject.jobs.choices import Queue
 from xttsproject.jobs.context import JobContext
 from xttsproject.jobs.models import Job
-from xttsproject.jobs.registry import job_kind
+from xttsproject.jobs.registry import housekeeping, job_kind
 
 
 def _ended(voice: models.Model, state: str, message: str) -> None:
@@ -35,3 +37,9 @@ def prepare(context: JobContext) -> dict[str, Any] | None:
 def find_settings(context: JobContext) -> dict[str, Any] | None:
     search = cast(DecodingSearch, context.subject())
     return {"voice": str(search.voice_id), "best": decoding_run(search=search, progress=context)}
+
+
+@housekeeping("speech")
+def prune() -> int:
+    """What is past its time or its room, and clients' keys after a day."""
+    return speech_prune().count + keys_forget()

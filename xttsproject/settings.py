@@ -174,6 +174,12 @@ SPEECH_QUEUE = env.integer(
     "waits holds one of them.",
     minimum=1,
 )
+SPEECH_KEEP_DAYS = env.integer(
+    "SPEECH_KEEP_DAYS", 0, "Days until what was spoken is deleted; 0 keeps it. `manage.py prune --dry-run` shows it."
+)
+SPEECH_KEEP_GB = env.integer(
+    "SPEECH_KEEP_GB", 0, "GB (of 1000³ bytes) that everybody's speech may take; the oldest goes first. 0: no limit."
+)
 TRANSCRIPTION_QUEUE = env.integer(
     "TRANSCRIPTION_QUEUE",
     3,

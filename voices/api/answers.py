@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from voices.engine.encoding import encode, require_format
+from voices.clients import hung_up
+from voices.engine.encoding import FORMATS, Output, require_format
 from voices.models import Synthesis
+from voices.services.idempotency import HEADER, fingerprint_of, speak_once
+from voices.services.output import synthesis_file
 from voices.services.pace import speech_turn_seconds
-from xttsproject.lib.audio import read_wav
 from xttsproject.lib.errors import Cancelled, DomainError
 
 # Nobody reads it; servers' logs know this number for a client that hung up.
@@ -21,13 +26,24 @@ CLIENT_GONE = 499
 # Nobody is sent away for longer, whatever was measured.
 LONGEST_RETRY = 600
 
+SOUNDS = {(200, known.content_type): OpenApiTypes.BINARY for known in FORMATS.values()}
+"""Content types of speech, for the schema."""
+
+KEY_PARAMETER = OpenApiParameter(
+    HEADER,
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="Up to 255 characters of your own. The same request with the same key within 24 hours is answered with "
+    "the same speech, which is spoken once.",
+)
+
 
 class SpeakingView(APIView):
     """Whoever is turned away because too many wait is told when to come again."""
 
     def handle_exception(self, exc: Exception) -> Response:
         response: Any = super().handle_exception(exc)
-        if isinstance(exc, DomainError) and exc.code == "busy":
+        if isinstance(exc, DomainError) and exc.code in ("busy", "idempotency_in_progress"):
             response["Retry-After"] = str(min(max(1, math.ceil(self.seconds_until_free())), LONGEST_RETRY))
         return response  # type: ignore[no-any-return]
 
@@ -36,18 +52,34 @@ class SpeakingView(APIView):
         return speech_turn_seconds()
 
 
-def spoken(make: Callable[[], Synthesis], format_name: str) -> HttpResponse:
-    """Run ``make`` and answer with its sound in the format asked for, and what it is in the headers."""
-    wanted = require_format(format_name)
+def output_of(values: Mapping[str, Any], format_name: str) -> Output:
+    """How the speech is to come, of a serializer's validated data."""
+    return Output(require_format(format_name), values.get("sample_rate"), values.get("loudness"))
+
+
+def spoken(request: Request, make: Callable[[Callable[[], bool] | None], Synthesis], output: Output) -> HttpResponse:
+    """Run ``make`` and answer with its sound, and what it is in the headers.
+
+    A request that is sent again under its key is spoken once. ``make`` is given a function that says whether the client
+    has hung up.
+    """
+    given = request.data
+    body = dict(given.lists()) if hasattr(given, "lists") else given
     try:
-        synthesis = make()
+        synthesis, again = speak_once(
+            user=request.user,
+            key=request.headers.get(HEADER, ""),
+            fingerprint=fingerprint_of(request.path, body),
+            make=make,
+            gone=hung_up(request._request),
+        )
     except Cancelled:
         return HttpResponse(status=CLIENT_GONE)
-    return HttpResponse(
-        encode(read_wav(synthesis.audio_path), wanted),
-        content_type=wanted.content_type,
+    response = HttpResponse(
+        synthesis_file(synthesis=synthesis, output=output),
+        content_type=output.format.content_type,
         headers={
-            "Content-Disposition": f'attachment; filename="{synthesis.pk}.{wanted.name}"',
+            "Content-Disposition": f'attachment; filename="{synthesis.pk}.{output.format.name}"',
             "Cache-Control": "no-store",
             "X-Synthesis-Id": str(synthesis.pk),
             "X-Speech-Seed": str(synthesis.sampling["seed"]),
@@ -55,3 +87,6 @@ def spoken(make: Callable[[], Synthesis], format_name: str) -> HttpResponse:
             "X-Speech-Model": synthesis.bundle,
         },
     )
+    if again:
+        response["Idempotent-Replayed"] = "true"
+    return response

@@ -10,7 +10,8 @@ from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-from voices.engine.encoding import FORMATS, require_format
+from voices.engine.encoding import FORMATS, RATES, require_format
+from voices.engine.loudness import CEILING_DB, HIGHEST, LOWEST
 from xttsproject.xtts.types import LONGEST_PAUSE, Pauses
 
 
@@ -40,6 +41,22 @@ class SamplingSerializer(serializers.Serializer[Any]):
     speed = serializers.FloatField(required=False, allow_null=True, help_text="0.25 to 4; 1 is natural.")
     seed = serializers.IntegerField(
         required=False, allow_null=True, help_text="The same seed gives the same speech; left out, one is drawn."
+    )
+
+
+class SoundSerializer(serializers.Serializer[Any]):
+    """How the sound is to come, besides its format."""
+
+    sample_rate = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        help_text=f"Hertz, one of {', '.join(str(rate) for rate in RATES)} (opus: those of Opus); 24000 unless given.",
+    )
+    loudness = serializers.FloatField(
+        required=False,
+        allow_null=True,
+        help_text=f"Integrated loudness in LUFS (BS.1770), {LOWEST:g} to {HIGHEST:g}, true peaks below "
+        f"{CEILING_DB:g} dB; -16 is usual. Left out: as spoken.",
     )
 
 

@@ -7,6 +7,7 @@ import django_filters
 from datasets.models import Speaker
 from training.models import Checkpoint
 from voices.models import Synthesis, Voice
+from voices.querysets import SynthesisQuerySet
 from xttsproject.accounts.api.filters import VisibleFilter
 
 
@@ -21,6 +22,10 @@ class VoiceFilter(django_filters.FilterSet):
 
 class SynthesisFilter(django_filters.FilterSet):
     voice = VisibleFilter(Voice)
+    search = django_filters.CharFilter(method="containing", help_text="Words of the text or the voice's name.")
+
+    def containing(self, rows: SynthesisQuerySet, _name: str, value: str) -> SynthesisQuerySet:
+        return rows.search(value)
 
     class Meta:
         model = Synthesis

@@ -13,11 +13,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from voices.api.answers import SpeakingView, spoken
-from voices.api.fields import AnyAccept, FormatField, PausesSerializer, SamplingSerializer
+from voices.api.answers import KEY_PARAMETER, SOUNDS, SpeakingView, output_of, spoken
+from voices.api.fields import AnyAccept, FormatField, PausesSerializer, SamplingSerializer, SoundSerializer
 from voices.api.serializers import sampling_of
 from voices.choices import Channel
-from voices.clients import hung_up
 from voices.models import Voice
 from voices.services import pauses_of, speech_make, voice_find
 from xttsproject.bundles.manifest import Bundle, list_bundles
@@ -38,7 +37,7 @@ class VoiceReference(serializers.Field[Any, Any, Any, Any]):
         return value
 
 
-class OpenAISpeechSerializer(PausesSerializer, SamplingSerializer):
+class OpenAISpeechSerializer(PausesSerializer, SamplingSerializer, SoundSerializer):
     """OpenAI's ``POST /v1/audio/speech``; language, pauses, seed and the other sampling values are additions."""
 
     model = serializers.CharField(
@@ -96,7 +95,7 @@ class OpenAIVoiceListSerializer(serializers.Serializer[Any]):
 class OpenAISpeechView(SpeakingView):
     content_negotiation_class = AnyAccept
 
-    @extend_schema(request=OpenAISpeechSerializer, responses={(200, "audio/mpeg"): OpenApiTypes.BINARY})
+    @extend_schema(request=OpenAISpeechSerializer, responses=SOUNDS, parameters=[KEY_PARAMETER])
     def post(self, request: Request) -> HttpResponse:
         """Speak a text as OpenAI's clients ask for it."""
         asked = OpenAISpeechSerializer(data=request.data)
@@ -110,8 +109,10 @@ class OpenAISpeechView(SpeakingView):
             )
         voice = voice_find(user=request.user, given=values["voice"])
         _require_model(values["model"], voice)
+        output = output_of(values, values["response_format"])
         return spoken(
-            lambda: speech_make(
+            request,
+            lambda gone: speech_make(
                 user=request.user,
                 voice=voice,
                 text=values["input"],
@@ -119,10 +120,10 @@ class OpenAISpeechView(SpeakingView):
                 sampling=sampling_of(values, request.user),
                 pauses=pauses_of(values),
                 channel=Channel.OPENAI,
-                gone=hung_up(request._request),
+                gone=gone,
                 text_field="input",
             ),
-            values["response_format"],
+            output,
         )
 
 

@@ -11,7 +11,7 @@ from datasets.choices import LANGUAGE_CHOICES
 from datasets.models import Segment, Speaker
 from datasets.services.following import latest_job
 from training.models import Checkpoint
-from voices.api.fields import FormatField, PausesSerializer, SamplingSerializer
+from voices.api.fields import FormatField, PausesSerializer, SamplingSerializer, SoundSerializer
 from voices.models import Synthesis, Voice, VoiceClip
 from voices.services.profiles import profile_sampling
 from voices.services.speech import SAMPLING_FIELDS
@@ -152,8 +152,14 @@ class SpeechPlanSerializer(ScriptSerializer):
     )
 
 
-class SpeechSerializer(ScriptSerializer, SamplingSerializer):
+class SpeechSerializer(ScriptSerializer, SamplingSerializer, SoundSerializer):
     """What is to be spoken."""
+
+    format = FormatField(default="wav")
+
+
+class OutputSerializer(SoundSerializer):
+    """How what was spoken is to come."""
 
     format = FormatField(default="wav")
 
@@ -170,6 +176,7 @@ class SynthesisSerializer(serializers.ModelSerializer[Synthesis]):
             "voice",
             "voice_name",
             "bundle",
+            "checkpoint_name",
             "text",
             "language",
             "sampling",

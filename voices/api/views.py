@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpResponse, HttpResponseBase
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
@@ -13,10 +13,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from datasets.api.access import OwnedViewMixin
-from voices.api.answers import SpeakingView, spoken
+from voices.api.answers import KEY_PARAMETER, SOUNDS, SpeakingView, output_of, spoken
 from voices.api.fields import AnyAccept
 from voices.api.filters import SynthesisFilter, VoiceFilter
 from voices.api.serializers import (
+    OutputSerializer,
     SpeechSerializer,
     SynthesisSerializer,
     VoiceCreateSerializer,
@@ -26,7 +27,7 @@ from voices.api.serializers import (
     sampling_of,
 )
 from voices.choices import Channel
-from voices.clients import hung_up
+from voices.engine.encoding import Output
 from voices.models import Synthesis, Voice
 from voices.querysets import SynthesisQuerySet, VoiceQuerySet
 from voices.services import (
@@ -42,7 +43,8 @@ from voices.services import (
     voice_share,
     voice_use_profile,
 )
-from xttsproject.http import file_response
+from voices.services.output import SUBTITLES, synthesis_file, synthesis_subtitles
+from xttsproject.http import bytes_response, file_response
 
 _WAV = {(200, "audio/wav"): OpenApiTypes.BINARY}
 
@@ -113,7 +115,7 @@ class SpeechView(SpeakingView):
 
     content_negotiation_class = AnyAccept
 
-    @extend_schema(request=SpeechSerializer, responses=_WAV)
+    @extend_schema(request=SpeechSerializer, responses=SOUNDS, parameters=[KEY_PARAMETER])
     def post(self, request: Request) -> HttpResponse:
         """Speak a text and answer with its sound when all of it is spoken.
 
@@ -122,9 +124,11 @@ class SpeechView(SpeakingView):
         asked = SpeechSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         values = asked.validated_data
+        output = output_of(values, values["format"])
         voice = voice_find(user=request.user, given=values["voice"])
         return spoken(
-            lambda: speech_make(
+            request,
+            lambda gone: speech_make(
                 user=request.user,
                 voice=voice,
                 text=values["text"],
@@ -132,9 +136,9 @@ class SpeechView(SpeakingView):
                 sampling=sampling_of(values, request.user),
                 pauses=pauses_of(values),
                 channel=Channel.API,
-                gone=hung_up(request._request),
+                gone=gone,
             ),
-            values["format"],
+            output,
         )
 
 
@@ -155,11 +159,42 @@ class SynthesisViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewset
         synthesis_delete(synthesis=self.get_object())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    @extend_schema(responses=_WAV)
-    @action(detail=True, methods=["get"], content_negotiation_class=AnyAccept)
+    @extend_schema(responses=SOUNDS, parameters=[OutputSerializer])
+    @action(detail=True, methods=["get"], content_negotiation_class=AnyAccept, filterset_class=None)
     def audio(self, request: Request, pk: Any = None) -> HttpResponseBase:
-        """The sound: mono 16-bit WAV at 24 000 Hz; ranges are served."""
+        """The sound: mono 16-bit WAV at 24 000 Hz, or as asked for; ranges are served."""
         synthesis = self.get_object()
-        return file_response(
-            request._request, synthesis.audio_path, content_type="audio/wav", download_name=f"{synthesis.pk}.wav"
+        asked = OutputSerializer(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        output = output_of(asked.validated_data, asked.validated_data["format"])
+        name = f"{synthesis.pk}.{output.format.name}"
+        if output.as_spoken:
+            return file_response(request._request, synthesis.audio_path, content_type="audio/wav", download_name=name)
+        return bytes_response(
+            request._request,
+            _made(synthesis, output),
+            content_type=output.format.content_type,
+            file_name=name,
         )
+
+    @extend_schema(
+        responses={(200, "text/vtt"): OpenApiTypes.STR, (200, "application/x-subrip"): OpenApiTypes.STR},
+        parameters=[OpenApiParameter("format", OpenApiTypes.STR, enum=tuple(SUBTITLES), default="vtt")],
+    )
+    @action(detail=True, methods=["get"], content_negotiation_class=AnyAccept, filterset_class=None)
+    def subtitles(self, request: Request, pk: Any = None) -> HttpResponseBase:
+        """Its sentences with their times, as subtitles."""
+        form = request.query_params.get("format", "vtt")
+        content_type, written = synthesis_subtitles(synthesis=self.get_object(), form=form)
+        return HttpResponse(
+            written,
+            content_type=content_type,
+            headers={"Content-Disposition": f'attachment; filename="{pk}.{form}"'},
+        )
+
+
+def _made(synthesis: Synthesis, output: Output) -> bytes:
+    try:
+        return synthesis_file(synthesis=synthesis, output=output)
+    except FileNotFoundError:
+        raise Http404("Its sound is no longer there.") from None

@@ -24,6 +24,7 @@ class Synthesis(models.Model):
     # Kept beside the relation: what was spoken outlives the voice that spoke it.
     voice_name = models.CharField(max_length=120)
     bundle = models.CharField(max_length=80, help_text="Name of the XTTS bundle that spoke.")
+    checkpoint_name = models.CharField(max_length=255, blank=True, help_text="Empty: the base model spoke.")
     text = models.TextField()
     language = models.CharField(max_length=5)
     sampling = models.JSONField(default=dict)

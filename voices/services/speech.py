@@ -13,7 +13,9 @@ from django.db import transaction
 
 from voices.choices import Channel, VoiceState
 from voices.engine.requests import ModelChoice, Piece, SpeechRequest
+from voices.engine.tags import tag_wav
 from voices.models import Synthesis, Voice
+from voices.services.output import synthesis_tags
 from voices.services.pace import speech_turn_note
 from voices.services.runtime import speech_owner
 from voices.services.scripts import SpeechPlan, script_plan
@@ -161,6 +163,7 @@ def _store(
         voice=Voice.objects.filter(pk=voice.pk).first(),
         voice_name=voice.name,
         bundle=voice.bundle,
+        checkpoint_name=str(voice.checkpoint or "")[:255],
         text=text,
         language=plan.parts[0].language,
         # With the seed that was drawn, so that the same speech can be asked for again.
@@ -181,6 +184,7 @@ def _store(
     try:
         with atomic_path(path) as temporary:
             write_wav(temporary, speech.audio)
+            tag_wav(temporary, synthesis_tags(synthesis=synthesis))
         synthesis.save(force_insert=True)
     except BaseException:
         path.unlink(missing_ok=True)

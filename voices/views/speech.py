@@ -9,17 +9,21 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.http import content_disposition_header
 from django.utils.text import slugify
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from voices.choices import Channel
 from voices.clients import hung_up
+from voices.engine.encoding import Output, require_format
 from voices.forms import SpeakForm
 from voices.models import Synthesis, Voice
 from voices.services import script_plan, script_preview, speech_make, synthesis_delete
+from voices.services.output import synthesis_file
+from voices.services.output import synthesis_subtitles as subtitles_of
 from voices.services.speech import checked_text
 from xttsproject.http import file_response
 from xttsproject.lib.errors import Cancelled, DomainError
@@ -84,15 +88,38 @@ def plan(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_GET
 def synthesis_audio(request: HttpRequest, pk: UUID) -> HttpResponseBase:
-    """The WAV; ``?download`` has the browser save it."""
+    """The WAV; ``?download`` has the browser save it, with ``format`` in another format."""
     synthesis = get_object_or_404(Synthesis.objects.visible_to(request.user), pk=pk)
-    name = slugify(f"{synthesis.voice_name} {synthesis.text[:40]}") or str(synthesis.pk)
+    try:
+        output = Output(require_format(request.GET.get("format", "wav")))
+        made = None if output.as_spoken else synthesis_file(synthesis=synthesis, output=output)
+    except (DomainError, FileNotFoundError) as error:
+        raise Http404(str(error)) from error
+    if made is not None:
+        return HttpResponse(
+            made,
+            content_type=output.format.content_type,
+            headers=_saved(synthesis, output.format.name),
+        )
     return file_response(
         request,
         synthesis.audio_path,
         content_type="audio/wav",
-        download_name=f"{name}.wav" if "download" in request.GET else None,
+        download_name=f"{_file_name(synthesis)}.wav" if "download" in request.GET else None,
     )
+
+
+@login_required
+@require_GET
+def synthesis_subtitles(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Its sentences with their times; ``?format=srt`` or ``vtt``."""
+    synthesis = get_object_or_404(Synthesis.objects.visible_to(request.user), pk=pk)
+    form = request.GET.get("format", "vtt")
+    try:
+        content_type, written = subtitles_of(synthesis=synthesis, form=form)
+    except DomainError as error:
+        raise Http404(error.message) from error
+    return HttpResponse(written, content_type=content_type, headers=_saved(synthesis, form))
 
 
 @login_required
@@ -156,6 +183,18 @@ def _initial(request: HttpRequest) -> dict[str, Any]:
     return {"voice": request.GET.get("voice"), "text": request.GET.get("text", "")}
 
 
+def _file_name(synthesis: Synthesis) -> str:
+    return slugify(f"{synthesis.voice_name} {synthesis.text[:40]}") or str(synthesis.pk)
+
+
+def _saved(synthesis: Synthesis, suffix: str) -> dict[str, str]:
+    return {
+        "Content-Disposition": content_disposition_header(True, f"{_file_name(synthesis)}.{suffix}") or "attachment",
+        "Cache-Control": "private, no-store",
+    }
+
+
 def _history(request: HttpRequest) -> Any:
     # An administrator sees everybody's in the admin; this page is about oneself.
-    return Paginator(Synthesis.objects.owned_by(request.user), _HISTORY).get_page(request.GET.get("page"))
+    spoken = Synthesis.objects.owned_by(request.user).search(request.GET.get("q", ""))
+    return Paginator(spoken, _HISTORY).get_page(request.GET.get("page"))

@@ -20,6 +20,8 @@ from xttsproject.lib.errors import DomainError
 # Domain errors are the caller's input at fault unless their code says otherwise.
 _STATUS = {
     "duplicate": status.HTTP_409_CONFLICT,
+    "idempotency_in_progress": status.HTTP_409_CONFLICT,
+    "idempotency_key_reused": status.HTTP_422_UNPROCESSABLE_ENTITY,
     "in_use": status.HTTP_409_CONFLICT,
     "playlist_not_ready": status.HTTP_409_CONFLICT,
     "not_segmented": status.HTTP_409_CONFLICT,

@@ -1,0 +1,96 @@
+"""Speech that is past its time or its room goes, the oldest first; the rest stays."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from tests.voices.factories import SynthesisFactory
+from voices.models import IdempotentRequest, Synthesis
+from voices.services.pruning import speech_prune
+from voices.tasks import prune
+from xttsproject.jobs.registry import all_housekeeping
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+SIZE = 48_044
+
+
+def spoken(owner: Any, days: float) -> Synthesis:
+    made: Synthesis = SynthesisFactory(owner=owner, created_at=timezone.now() - timedelta(days=days))
+    return made
+
+
+def left() -> list[Any]:
+    return list(Synthesis.objects.values_list("pk", flat=True))
+
+
+def test_nothing_goes_unless_the_settings_say_so(people):
+    old = spoken(people.anna, 4000)
+    assert speech_prune().count == 0
+    assert old.audio_path.is_file()
+
+
+def test_what_is_too_old_goes_with_its_sound(people, settings):
+    settings.SPEECH_KEEP_DAYS = 30
+    new, old = spoken(people.anna, 29.9), spoken(people.ben, 30.1)
+    dry = speech_prune(dry_run=True)
+    assert (dry.aged, dry.crowded, dry.bytes) == (1, 0, SIZE)
+    assert old.audio_path.is_file()
+    assert speech_prune() == dry
+    assert left() == [new.pk]
+    assert (new.audio_path.is_file(), old.audio_path.is_file()) == (True, False)
+
+
+def test_the_oldest_beyond_the_room_go(people, settings, monkeypatch):
+    settings.SPEECH_KEEP_GB = 1
+    monkeypatch.setattr("voices.services.pruning._GB", 2 * SIZE)
+    three = [spoken(people.anna, days) for days in (1, 2, 3)]
+    assert speech_prune().crowded == 1
+    assert left() == [three[0].pk, three[1].pk]
+    assert speech_prune().count == 0
+
+
+def test_sound_that_nobody_knows_goes_after_a_day(people):
+    known = spoken(people.anna, 3)
+    folder = known.audio_path.parent
+    broken, fresh = Path(folder, ".half-written.wav"), Path(folder, f"{'0' * 8}-0000-4000-8000-{'0' * 12}.wav")
+    for path in (broken, fresh):
+        path.write_bytes(b"x")
+    day_ago = time.time() - 25 * 3600
+    os.utime(broken, (day_ago, day_ago))
+    os.utime(known.audio_path, (day_ago, day_ago))
+    assert speech_prune().unknown == 1
+    assert (broken.exists(), fresh.exists(), known.audio_path.exists()) == (False, True, True)
+
+
+def test_the_command_shows_and_does_it(people, settings):
+    settings.SPEECH_KEEP_DAYS = 1
+    spoken(people.anna, 2)
+    out = StringIO()
+    call_command("prune", "--dry-run", stdout=out)
+    assert "1 older than 1 days" in out.getvalue()
+    assert "would be deleted" in out.getvalue()
+    assert len(left()) == 1
+    call_command("prune", stdout=out)
+    assert left() == []
+
+
+def test_the_hourly_sweep_prunes_and_forgets_keys(people, settings):
+    settings.SPEECH_KEEP_DAYS = 1
+    spoken(people.anna, 2)
+    now = timezone.now()
+    for key, hours in (("old", 25), ("new", 23)):
+        IdempotentRequest.objects.create(
+            owner=people.anna, key=key, fingerprint="", created_at=now - timedelta(hours=hours)
+        )
+    assert ("speech", prune) in all_housekeeping()
+    assert prune() == 2
+    assert [row.key for row in IdempotentRequest.objects.all()] == ["new"]

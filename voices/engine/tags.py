@@ -1,0 +1,46 @@
+"""What a file of speech says of itself: that it is synthetic, and what spoke."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+
+# Names as FFmpeg has them, in RIFF's words (Microsoft's RIFF INFO list).
+_INFO = {"title": b"INAM", "artist": b"IART", "comment": b"ICMT", "date": b"ICRD", "encoded_by": b"ISFT"}
+_RIFF_HEADER = 8
+_SIZE_LIMIT = 2**32 - 1
+
+
+def speech_tags(*, text: str, voices: tuple[str, ...], bundle: str, checkpoint: str, date: str) -> Mapping[str, str]:
+    """``checkpoint`` is empty where the base model spoke."""
+    model = f"the XTTS model {bundle}" + (f", fine-tuned ({checkpoint})" if checkpoint else "")
+    named = ", ".join(f"“{name}”" for name in voices)
+    title = " ".join(text.split())
+    return {
+        "title": title if len(title) <= 100 else f"{title[:99]}…",
+        "artist": ", ".join(voices),
+        "comment": f"Synthetic speech, not a recording of a person: spoken by {model} with the voice {named}.",
+        "date": date,
+        "encoded_by": "XTTS voice portal",
+    }
+
+
+def tag_wav(path: Path, tags: Mapping[str, str]) -> None:
+    """Add the tags to the end of a WAV as a RIFF INFO list; readers that do not know them pass over them."""
+    chunks = b"".join(_chunk(_INFO[name], value.encode() + b"\0") for name, value in tags.items() if name in _INFO)
+    with open(path, "r+b") as handle:
+        added = _chunk(b"LIST", b"INFO" + chunks)
+        end = handle.seek(0, 2)
+        if end % 2:
+            added = b"\0" + added
+        if end + len(added) - _RIFF_HEADER > _SIZE_LIMIT:
+            return
+        handle.write(added)
+        handle.seek(4)
+        handle.write(struct.pack("<I", end + len(added) - _RIFF_HEADER))
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    """Chunks begin at even places; the size does not count the filling."""
+    return name + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
