@@ -116,6 +116,50 @@ def test_a_model_in_the_inbox_is_named_by_its_path(models_dir, staff, trained, s
     assert refused(staff, name="other", path=name).code == "inbox_missing"
 
 
+def test_no_file_beside_a_model_in_the_inbox_leads_out_of_it(models_dir, staff, trained, settings, tmp_path):
+    inbox = Path(settings.MODELS_INBOX)
+    put_in_inbox(settings, trained)
+    secret = tmp_path / "secret.json"
+    secret.write_text("{}", encoding="utf-8")
+    (inbox / "run" / "config.json").symlink_to(secret)
+    for path in ("run", "run/best_model.pth"):
+        error = refused(staff, name="other", base="base", path=path)
+        assert (error.code, error.field) == ("path_outside", "path")
+        assert error.message.startswith("config.json in")
+    (inbox / "linked").mkdir()
+    (inbox / "linked" / "model.pth").symlink_to(trained)
+    assert refused(staff, name="other", base="base", path="linked").code == "path_outside"
+    assert not ModelImport.objects.exists()
+
+
+def test_a_folder_that_may_not_be_read_is_not_offered_and_spoils_nothing(
+    models_dir, staff, trained, settings, page_for, monkeypatch
+):
+    put_in_inbox(settings, trained)
+    closed = Path(settings.MODELS_INBOX, "closed")
+    closed.mkdir()
+    listed = Path.iterdir
+
+    def refuse(self: Path) -> Any:
+        # A superuser, as whom tests may run, may read every folder.
+        if self == closed:
+            raise PermissionError(13, "Permission denied")
+        return listed(self)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    page = page_for(staff).get(reverse("library:import-add"))
+    assert page.status_code == 200
+    assert '<option value="run">' in page.content.decode()
+    assert '<option value="closed">' not in page.content.decode()
+
+
+def test_a_base_model_is_named_and_not_a_path(models_dir, staff, trained, tmp_path):
+    shutil.copytree(models_dir / "base", tmp_path / "elsewhere")
+    for path in ("../elsewhere", str(tmp_path / "elsewhere"), "..", "base/"):
+        error = refused(staff, file=upload(trained), base=path)
+        assert (error.code, error.field) == ("base_unsuitable", "base")
+
+
 def test_only_those_who_run_the_portal_bring_models_in(models_dir, people, trained, client, api_for, page_for):
     address, page = reverse("library:import-add"), page_for(people.anna)
     assert client.get(address).status_code == 302

@@ -30,7 +30,7 @@ from xttsproject.lib.disk import room_for, size_words
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.progress import Part, Progress
 from xttsproject.library.models import UNDER_WAY, ModelImport
-from xttsproject.library.services.inbox import inbox_path
+from xttsproject.library.services.inbox import inbox_files
 
 KIND = "library.import"
 STAGING = ".importing-"
@@ -51,7 +51,7 @@ def model_import_start(
 
     ``parts`` are the uploaded ``config``, ``vocab``, ``dvae``, ``mel_stats`` and ``speakers``. DomainErrors with their
     field: ``forbidden``, ``name_invalid``, ``duplicate``, ``source_missing``, ``source_ambiguous``,
-    ``base_unsuitable``, ``licence_not_accepted``, those of :func:`inbox_path`, and what the file's beginning
+    ``base_unsuitable``, ``licence_not_accepted``, those of :func:`inbox_files`, and what the file's beginning
     and end tell (``model_cut_short``, ``model_damaged``).
     """
     _require_staff(owner)
@@ -59,13 +59,13 @@ def model_import_start(
     if bool(file) == bool(path):
         code, said = ("source_ambiguous", "either, not both") if file else ("source_missing", "one of the two")
         raise DomainError(code, f"Upload the model's file or name one in the models' inbox: {said}.", field="file")
-    lender = open_base(storage.bundle_dir(base)) if base else None
+    lender = _lender(base)
     licence = licence_of(lender)
     require_accepted(licence, accept_licence)
     importing = ModelImport(owner=owner, name=name, base=base, path=path, licence=licence.name, licence_url=licence.url)
     _refuse_taken(importing)
     if path:
-        found = find_files(inbox_path(path), base=lender)
+        found = inbox_files(path, base=lender)
         require_whole(found.weights)
         importing.original_name, importing.bytes = found.weights.name[:255], found.weights.stat().st_size
     try:
@@ -202,10 +202,22 @@ def _keep(importing: ModelImport, given: Mapping[str, File[bytes] | None]) -> No
 
 
 def _files(importing: ModelImport) -> ModelFiles:
-    base = open_base(storage.bundle_dir(importing.base)) if importing.base else None
+    base = _lender(importing.base)
     given = {part: importing.given(part, importing.extras[part]) for part in PARTS if part in importing.extras}
-    source = inbox_path(importing.path) if importing.path else importing.uploaded
-    return find_files(source, base=base, **given)
+    if importing.path:
+        return inbox_files(importing.path, base=base, **given)
+    return find_files(importing.uploaded, base=base, **given)
+
+
+def _lender(base: str) -> Bundle | None:
+    """The base model of that name. DomainErrors of :func:`open_base`, ``base_unsuitable`` also for a path."""
+    if not base:
+        return None
+    if Path(base).name != base or base.startswith("."):
+        raise DomainError(
+            "base_unsuitable", f"A base model is named by its folder's name, not by “{base}”.", field="base"
+        )
+    return open_base(storage.bundle_dir(base))
 
 
 def _models_dir() -> Path:
