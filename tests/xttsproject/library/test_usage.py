@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from tests.training.factories import RunFactory
+from tests.training.factories import RunFactory, VersionFactory
 from tests.voices.factories import VoiceFactory
+from training.models import Sweep
 from xttsproject.lib.errors import DomainError
+from xttsproject.library.models import ModelImport
 from xttsproject.library.services import usage
 from xttsproject.library.services.usage import bundle_delete, bundle_uses
 
@@ -48,6 +50,24 @@ def test_what_uses_a_model_is_named_to_those_who_may_see_it(
     )
     assert run.bundle == "base"
     assert (models_dir / "base" / "manifest.json").is_file()
+
+
+def test_a_sweep_between_two_trials_and_an_import_keep_the_model_that_they_need(
+    models_dir: Any, people: SimpleNamespace, staff: Any
+) -> None:
+    owner = people.tom
+    sweep = Sweep.objects.create(
+        owner=owner, name="Rates", version=VersionFactory(dataset__owner=owner), bundle="base", method="grid",
+        space={}, base={}, grace_epochs=3, state="running",
+    )  # fmt: skip
+    assert refusal("base", staff).message.startswith("“base” is still used by 1 sweep at work of other people;")
+    assert bundle_uses(name="base", user=owner) == ["the sweep at work “Rates”"]
+    assert sweep.mark_cancelled()
+    assert bundle_uses(name="base", user=owner) == []
+    ModelImport.objects.create(owner=staff, name="new", base="base", original_name="x.pth", licence="CPML")
+    assert bundle_uses(name="base", user=staff) == ["the import of “new” that is under way"]
+    # Imports are the business of those who run the portal.
+    assert bundle_uses(name="base", user=owner) == []
 
 
 def test_pages_and_the_api_delete_what_nothing_uses(

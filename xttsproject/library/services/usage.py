@@ -11,7 +11,8 @@ from typing import Any
 from django.conf import settings
 
 from datasets.models import SourceVideo
-from training.models import TrainingRun
+from training.choices import ACTIVE_STATES
+from training.models import Sweep, TrainingRun
 from voices.models import Voice
 from xttsproject import storage
 from xttsproject.bundles.manifest import MANIFEST_FILE
@@ -30,6 +31,8 @@ def bundle_uses(*, name: str, user: Any) -> list[str]:
     for kind, rows, label in (
         ("voice", Voice.objects.filter(bundle=name), "name"),
         ("training run", TrainingRun.objects.filter(bundle=name), "name"),
+        # One that has ended needs its trials' model alone, and those are runs.
+        ("sweep at work", Sweep.objects.filter(bundle=name, state__in=ACTIVE_STATES), "name"),
         ("recording", SourceVideo.objects.filter(transcriber=name), "title"),
     ):
         mine = rows.visible_to(user)
@@ -37,10 +40,8 @@ def bundle_uses(*, name: str, user: Any) -> list[str]:
         count = (rows if user.is_staff else mine).count()
         if count:
             uses.append(_words(kind, count, list(mine.order_by(label).values_list(label, flat=True)[:_NAMED])))
-    uses += [
-        f"the import of “{each}” that is under way"
-        for each in ModelImport.objects.filter(base=name, state__in=UNDER_WAY).values_list("name", flat=True)
-    ]
+    imports = ModelImport.objects.visible_to(user).filter(base=name, state__in=UNDER_WAY)
+    uses += [f"the import of “{each}” that is under way" for each in imports.values_list("name", flat=True)]
     return uses
 
 
@@ -74,12 +75,18 @@ def _refuse_used(name: str, user: Any) -> None:
 def _words(kind: str, count: int, seen: list[str]) -> str:
     """“the voices “A” and “B””, “the voice “A” and 2 others”, “3 voices of others”."""
     if not seen:
-        return f"{count} {kind}{'s' if count > 1 else ''} of other people"
+        return f"{count} {kind if count == 1 else _plural(kind)} of other people"
     rest = count - len(seen)
     named = [f"“{each}”" for each in seen]
+    kinds = kind if len(seen) == 1 else _plural(kind)
     if rest:
-        return f"the {kind}{'s' if len(seen) > 1 else ''} {', '.join(named)} and {rest} more"
-    return f"the {kind}{'s' if len(seen) > 1 else ''} {_listed(named)}"
+        return f"the {kinds} {', '.join(named)} and {rest} more"
+    return f"the {kinds} {_listed(named)}"
+
+
+def _plural(kind: str) -> str:
+    """“sweeps at work”."""
+    return kind.replace(" at work", "s at work") if kind.endswith(" at work") else f"{kind}s"
 
 
 def _listed(words: Iterable[str]) -> str:
