@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -85,7 +86,7 @@ def dataset_update(
 
 
 def dataset_delete(*, dataset: Dataset) -> None:
-    """Delete a dataset and its versions. DomainError ``in_use`` while a training run stands on one of them."""
+    """Delete a dataset and its versions. DomainError ``in_use`` while a run or a sweep stands on one of them."""
     versions = list(dataset.versions.all())
     folders = [folder for version in versions for folder in (version.folder, storage.exports_dir(version.pk))]
     try:
@@ -99,11 +100,15 @@ def dataset_delete(*, dataset: Dataset) -> None:
             for folder in folders:
                 transaction.on_commit(partial(storage.remove_tree, folder))
     except models.ProtectedError as error:
-        count = len(error.protected_objects)
+        kinds = Counter(type(thing) for thing in error.protected_objects)
+        counted = [
+            f"{count} {kind._meta.verbose_name if count == 1 else kind._meta.verbose_name_plural}"
+            for kind, count in sorted(kinds.items(), key=lambda each: each[0].__name__, reverse=True)
+        ]
+        one = kinds.total() == 1
         raise DomainError(
             "in_use",
-            f"“{dataset.name}” cannot be deleted: {count} training run{'s' if count > 1 else ''} "
-            f"stand{'s' if count == 1 else ''} on it.",
+            f"“{dataset.name}” cannot be deleted: {' and '.join(counted)} stand{'s' if one else ''} on it.",
         ) from None
 
 

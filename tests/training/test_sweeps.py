@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from datasets.services.datasets import dataset_delete
 from tests.training.factories import CheckpointFactory, VersionFactory, frozen_version
 from training.choices import RunState, Scored
 from training.engine.search import Space
@@ -327,6 +328,17 @@ def test_the_time_left_follows_from_the_epochs_so_far(version: Any) -> None:
     assert remaining.total_seconds() == pytest.approx(350, abs=5)
 
 
+def test_a_dataset_under_a_sweep_is_kept_and_it_is_said_what_stands_on_it(version: Any) -> None:
+    sweep = start(version)
+    with pytest.raises(DomainError, match="cannot be deleted: 1 training run and 1 sweep stand on it") as caught:
+        dataset_delete(dataset=version.dataset)
+    assert caught.value.code == "in_use"
+    sweep_cancel(sweep=sweep)
+    TrainingRun.objects.all().delete()
+    with pytest.raises(DomainError, match="cannot be deleted: 1 sweep stands on it"):
+        dataset_delete(dataset=version.dataset)
+
+
 # --- before it starts -----------------------------------------------------------------------------------------------
 
 
@@ -354,6 +366,8 @@ def test_the_preflight_counts_trials_hours_and_disk(version: Any) -> None:
     timed = preflight(version, budget_hours=0.001)
     assert timed.seconds == pytest.approx(20 * version.clips_train * per_clip)
     assert timed.hours_cut_it
+    # A step of full fine-tuning takes longer than one of adapters: what one took tells nothing of the other.
+    assert preflight(version, space={"method": {"values": ["lora", "full"]}}).seconds is None
     assert preflight(version, space={"lora_rank": {"values": [2, 4]}}, method="random", budget_runs=9).trials == 2
 
 

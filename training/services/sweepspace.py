@@ -7,10 +7,8 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from datasets.models import DatasetVersion
-from training.choices import RunState
 from training.engine.median import GRACE_EPOCHS
 from training.engine.search import GRID, METHODS, SOBOL, Space, Value, require_grid
-from training.models import TrainingRun
 from training.services.runs import run_preflight
 from training.services.spec import RunValues, bundle_open, spec_build
 from xttsproject import storage
@@ -39,7 +37,8 @@ class Search:
 @dataclass(frozen=True)
 class SweepPreflight:
     """What a sweep comes to. ``trials`` at most; ``left_out``: points of a grid that the budget leaves out;
-    ``seconds`` of training altogether, None where no run of this model has been timed; ``disk_bytes`` at most."""
+    ``seconds`` of training altogether, None where no run of this model, method and precision has been timed;
+    ``disk_bytes`` at most."""
 
     version: DatasetVersion
     bundle: Bundle
@@ -78,20 +77,25 @@ def sweep_preflight(
     preflight = run_preflight(owner=owner, version=version, values=values, bundle=bundle)
     _require_possible(version, preflight.bundle, values, space)
     # The run that needs most: if there is room for it, there is for all.
-    needs = [
-        run_preflight(owner=owner, version=version, values=each, bundle=bundle) for each in _largest(space, values)
-    ]
+    largest = _largest(space, values)
+    needs = [run_preflight(owner=owner, version=version, values=each, bundle=bundle) for each in largest]
     disk = trials * max(need.disk_bytes for need in needs)
     require_free(storage.run_dir(version.pk), disk, f"A sweep of {trials} trials")
     epochs = _mean_epochs(space, values)
-    seconds = _seconds_per_clip(owner, preflight.bundle.path.name)
+    # Each kind of training at its own pace, as the page of a run reckons it.
+    paces = [
+        need.outlook.seconds / each.epochs
+        for need, each in zip(needs, largest, strict=True)
+        if need.outlook.seconds is not None
+    ]
+    known = len(paces) == len(needs)
     return SweepPreflight(
         version=version,
         bundle=preflight.bundle,
         trials=trials,
         left_out=left_out,
         epochs=round(trials * epochs),
-        seconds=None if seconds is None else trials * epochs * version.clips_train * seconds,
+        seconds=trials * epochs * sum(paces) / len(paces) if known else None,
         disk_bytes=disk,
         disk_free=free_bytes(storage.run_dir(version.pk)),
         budget_hours=search.budget_hours,
@@ -183,18 +187,3 @@ def _mean_epochs(space: Space, values: RunValues) -> float:
             ends = [float(value) for value in dimension.extremes]  # type: ignore[arg-type]
             return sum(ends) / len(ends)
     return float(values.epochs)
-
-
-def _seconds_per_clip(owner: Any, bundle: str) -> float | None:
-    """Of the latest run of this model that the person sees and that came to its end, samples and validation included.
-
-    None where there is none: the first trial will tell.
-    """
-    runs = TrainingRun.objects.visible_to(owner).filter(
-        bundle=bundle, state=RunState.SUCCEEDED, seconds_per_step__gt=0, steps_total__gt=0
-    )
-    for run in runs.order_by("-finished_at")[:1]:
-        clips = run.facts.get("clips_train")
-        if clips and run.epochs_total and run.seconds_per_step:
-            return run.seconds_per_step * run.steps_total / (run.epochs_total * float(clips))
-    return None
