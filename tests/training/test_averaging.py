@@ -94,6 +94,14 @@ def test_what_has_no_average_is_said_at_once(people: Any, listed: TrainingRun, e
     assert not Job.objects.exists()
 
 
+def test_adapters_whose_ranks_add_up_to_too_much_are_refused_before_any_work(people: Any, listed: TrainingRun) -> None:
+    listed.spec["lora"] = {"rank": 512}
+    with pytest.raises(DomainError, match="rank 1536, and 1024 is the limit; choose 2 of them at most") as caught:
+        average_create(run=listed, epochs=[1, 2, 3], user=people.tom)
+    assert (caught.value.code, caught.value.field) == ("epochs_invalid", "epochs")
+    assert average_create(run=listed, epochs=[1, 2], user=people.tom).arguments == {"epochs": [1, 2]}
+
+
 def test_a_removed_checkpoint_and_a_run_at_work_are_refused(people: Any, listed: TrainingRun) -> None:
     listed.spec["keep_best"] = 1
     checkpoints_prune(run=listed)

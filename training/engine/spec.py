@@ -21,6 +21,8 @@ PRECISIONS = (AUTO, "fp32", "bf16", "fp16")
 STOP_ON = ("loss", "score")
 LORA_TARGETS = ("c_attn", "c_proj", "c_fc")
 """The three kinds of projection in a GPT-2 block. ``c_proj`` names two of them: attention's and the MLP's."""
+MOST_RANK = 1024
+"""As wide as the model itself."""
 
 
 def _refuse(field_name: str, message: str) -> DomainError:
@@ -67,7 +69,7 @@ class LoraSpec:
     targets: tuple[str, ...] = LORA_TARGETS
 
     def __post_init__(self) -> None:
-        _check_number("lora.rank", self.rank, 1, 1024, whole=True)
+        _check_number("lora.rank", self.rank, 1, MOST_RANK, whole=True)
         _check_number("lora.alpha", self.alpha, 0, math.inf, above=True)
         _check_number("lora.dropout", self.dropout, 0, 0.9)
         if not isinstance(self.targets, tuple) or not self.targets:

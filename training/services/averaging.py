@@ -11,6 +11,7 @@ from django.db import models, transaction
 
 from training.choices import CheckpointKind
 from training.engine.checkpoint import CHECKPOINTS, clear_leftovers_of
+from training.engine.spec import FULL, MOST_RANK
 from training.models import Checkpoint, TrainingRun
 from training.services.ingest import best_mark, sample_record
 from training.services.keeping import checkpoint_gone, checkpoint_require, checkpoint_verify
@@ -42,6 +43,7 @@ def average_create(*, run: TrainingRun, epochs: Sequence[int], user: Any) -> Job
         raise DomainError(
             "epochs_invalid", f"An average is of 2 to {MOST} checkpoints; {len(chosen)} were chosen.", field="epochs"
         )
+    _require_rank(run, len(chosen))
     if run.is_active and not run.is_abandoned:
         raise DomainError("run_active", f"“{run.name}” is still at work; average its checkpoints when it has ended.")
     with transaction.atomic():
@@ -117,6 +119,18 @@ def average_ended(subject: models.Model, state: str, message: str) -> None:
     for folder in (subject.folder / CHECKPOINTS).glob(f"{PREFIX}*"):
         if f"{CHECKPOINTS}/{folder.name}" not in known:
             storage.remove_tree(folder)
+
+
+def _require_rank(run: TrainingRun, count: int) -> None:
+    """The ranks of adapters add up in their average. DomainError ``epochs_invalid`` where that is too much."""
+    rank = int((run.spec.get("lora") or {}).get("rank") or 0)
+    if run.spec.get("method") != FULL and rank * count > MOST_RANK:
+        raise DomainError(
+            "epochs_invalid",
+            f"An average of {count} adapters of rank {rank} would have the rank {rank * count}, and {MOST_RANK} is the "
+            f"limit; choose {MOST_RANK // rank} of them at most.",
+            field="epochs",
+        )
 
 
 def _path(epochs: Sequence[int]) -> str:
