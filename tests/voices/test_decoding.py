@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from training.choices import RunState
 from training.engine.search import DECODING, Space
 from training.prompts import FIXED_PROMPTS
-from voices.engine.decoding import survivors
+from voices.engine.decoding import Said, survivors
 from voices.models import Candidate, DecodingSearch, Voice
 from voices.services import decoding_create, decoding_table, voice_delete
-from voices.services.decoding import decoding_run
+from voices.services.decoding import _hear, decoding_delete, decoding_run
 from voices.services.measuring import Measure
 from xttsproject.jobs.models import Job
 from xttsproject.lib.errors import Cancelled, DomainError
@@ -163,6 +163,33 @@ def test_a_search_that_was_stopped_goes_on_where_it_was(
     spoken.clear()
     assert decoding_run(search=search, progress=Silent()) == best
     assert spoken == []
+
+
+@pytest.mark.parametrize("voice_too", [False, True])
+def test_what_is_said_after_a_search_was_deleted_leaves_no_file(search: DecodingSearch, voice_too: bool) -> None:
+    candidate = Candidate.objects.create(search=search, index=0)
+    said = search.folder / "candidate-000" / "sentence-0-seed-1.wav"
+    gone = search.voice.folder if voice_too else search.folder
+
+    class Late:
+        """Somebody deletes the search while it speaks."""
+
+        def speak(self, *_: Any) -> list[Said]:
+            if voice_too:
+                voice_delete(voice=Voice.objects.get())
+            else:
+                decoding_delete(search=DecodingSearch.objects.get())
+            said.parent.mkdir(parents=True)
+            said.write_bytes(b"RIFF")
+            return [Said("A line.", 1, "candidate-000/sentence-0-seed-1.wav", 1.0, True)]
+
+        def score(self, samples: Any, *_: Any) -> tuple[dict[str, Any], tuple[dict[str, Any], ...]]:
+            return {}, ({},) * len(samples)
+
+    with pytest.raises(DomainError) as caught:
+        _hear(search, candidate, 1, cast(Measure, Late()), Silent())
+    assert caught.value.code == "subject_gone"
+    assert not gone.exists()
 
 
 @pytest.mark.parametrize(

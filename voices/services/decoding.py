@@ -240,6 +240,7 @@ def _candidates(search: DecodingSearch) -> list[Candidate]:
 
 def _hear(search: DecodingSearch, candidate: Candidate, seeds: int, measure: Measure, progress: Progress) -> None:
     """Speak with the seeds that are missing, measure all together, and save both at once."""
+    search_folder, voice_folder = search.folder, search.voice.folder
     more = range(search.seed + candidate.seeds, search.seed + seeds)
     said = measure.speak(candidate, list(more), Part(progress, 0.0, 0.7))
     samples = [*candidate.samples, *(asdict(each) for each in said)]
@@ -249,6 +250,9 @@ def _hear(search: DecodingSearch, candidate: Candidate, seeds: int, measure: Mea
     with transaction.atomic():
         # Held until it is written, so that nothing is left of a search that is being deleted.
         if not DecodingSearch.objects.select_for_update().filter(pk=search.pk).exists():
+            # Whoever deleted it has removed the folder, and what was said since is in one of the same name.
+            kept = Voice.objects.filter(pk=search.voice_id).exists()
+            storage.remove_tree(search_folder if kept else voice_folder)
             raise DomainError("subject_gone", "The search was deleted while it was at work.")
         candidate.save(update_fields=["samples", "figures", "seeds"])
 
