@@ -23,7 +23,7 @@ from xttsproject.lib.errors import DomainError
 from xttsproject.library.forms import ModelImportForm
 from xttsproject.library.models import ModelImport
 from xttsproject.library.services.importing import model_import_delete, model_import_start
-from xttsproject.library.services.usage import bundle_delete, bundle_uses
+from xttsproject.library.services.usage import bundle_delete, bundles_uses
 
 PER_PAGE = 20
 
@@ -45,7 +45,8 @@ def staff_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponseB
 def bundle_list(request: HttpRequest) -> HttpResponse:
     """The model bundles on this machine, what uses them, and their licences."""
     bundles: list[Bundle] = list_bundles(settings.MODELS_DIR)
-    rows = [{"bundle": bundle, "uses": bundle_uses(name=bundle.path.name, user=request.user)} for bundle in bundles]
+    uses = bundles_uses(names=[bundle.path.name for bundle in bundles], user=request.user)
+    rows = [{"bundle": bundle, "uses": uses[bundle.path.name]} for bundle in bundles]
     used = {settings.XTTS_BUNDLE, settings.WHISPER_BUNDLE, settings.WHISPER_SECOND_BUNDLE}
     return render(request, "models.html", {"rows": rows, "used": used})
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from tests.training.factories import RunFactory, VersionFactory
@@ -50,6 +53,28 @@ def test_what_uses_a_model_is_named_to_those_who_may_see_it(
     )
     assert run.bundle == "base"
     assert (models_dir / "base" / "manifest.json").is_file()
+
+
+def test_more_models_ask_no_more_queries(
+    models_dir: Any, people: SimpleNamespace, staff: Any, page_for: Any, api_for: Any
+) -> None:
+    for name in "ABCDE":
+        VoiceFactory(owner=people.anna, name=name, bundle="base")
+    counted = []
+    for number in range(2):
+        shutil.copytree(models_dir / "base", models_dir / f"more-{number}")
+        VoiceFactory(owner=staff, bundle=f"more-{number}")
+        with CaptureQueriesContext(connection) as asked:
+            rows = api_for(staff).get("/api/v1/models/").json()
+        counted.append(len(asked))
+        with CaptureQueriesContext(connection) as asked:
+            assert page_for(staff).get("/models/").status_code == 200
+        counted.append(len(asked))
+    assert counted[:2] == counted[2:]
+    used = {row["name"]: row["used_by"] for row in rows}
+    assert used["base"] == ["5 voices of other people"]
+    assert bundle_uses(name="base", user=people.anna) == ["the voices “A”, “B”, “C” and 2 more"]
+    assert [len(uses) for uses in used.values()] == [1, 1, 1]
 
 
 def test_a_sweep_between_two_trials_and_an_import_keep_the_model_that_they_need(

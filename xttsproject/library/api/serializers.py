@@ -7,11 +7,13 @@ from rest_framework import serializers
 from xttsproject.bundles.manifest import Bundle
 from xttsproject.jobs.api.serializers import JobSerializer
 from xttsproject.library.models import ModelImport
-from xttsproject.library.services.usage import bundle_uses
 
 
 class BundleSerializer(serializers.Serializer[Bundle]):
-    """A model of this installation. ``name`` is what runs and voices call it by."""
+    """A model of this installation. ``name`` is what runs and voices call it by.
+
+    The context has ``uses``, of all of them by name.
+    """
 
     name = serializers.CharField(source="path.name")
     title = serializers.CharField(source="name", help_text="What its manifest calls it.")
@@ -25,7 +27,8 @@ class BundleSerializer(serializers.Serializer[Bundle]):
     used_by = serializers.SerializerMethodField(help_text="What keeps it from being deleted, in words.")
 
     def get_used_by(self, bundle: Bundle) -> list[str]:
-        return bundle_uses(name=bundle.path.name, user=self.context["request"].user)
+        uses: dict[str, list[str]] = self.context["uses"]
+        return uses[bundle.path.name]
 
 
 class ModelImportSerializer(serializers.ModelSerializer[ModelImport]):

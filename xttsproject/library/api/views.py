@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -12,13 +13,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from datasets.api.access import WithJobsMixin
-from xttsproject.bundles.manifest import list_bundles
+from xttsproject.bundles.manifest import Bundle, list_bundles
 from xttsproject.lib.errors import DomainError
 from xttsproject.library.api.serializers import BundleSerializer, ModelImportCreateSerializer, ModelImportSerializer
 from xttsproject.library.models import ModelImport
 from xttsproject.library.querysets import ModelImportQuerySet
 from xttsproject.library.services.importing import model_import_delete, model_import_start
-from xttsproject.library.services.usage import bundle_delete
+from xttsproject.library.services.usage import bundle_delete, bundles_uses
 
 
 class BundleViewSet(viewsets.GenericViewSet[Any]):
@@ -33,13 +34,13 @@ class BundleViewSet(viewsets.GenericViewSet[Any]):
     @extend_schema(responses=BundleSerializer(many=True))
     def list(self, request: Request) -> Response:
         """Every model, by name."""
-        return Response(self.get_serializer(list_bundles(settings.MODELS_DIR), many=True).data)
+        return Response(self._shown(list_bundles(settings.MODELS_DIR)))
 
     @extend_schema(responses=BundleSerializer)
     def retrieve(self, request: Request, name: str) -> Response:
         for bundle in list_bundles(settings.MODELS_DIR):
             if bundle.path.name == name:
-                return Response(self.get_serializer(bundle).data)
+                return Response(self._shown([bundle])[0])
         raise DomainError("model_unknown", f"There is no model “{name}”.", field="name")
 
     @extend_schema(responses={204: None})
@@ -47,6 +48,11 @@ class BundleViewSet(viewsets.GenericViewSet[Any]):
         """Delete a model that nothing uses. For those who run the portal."""
         bundle_delete(name=name, user=request.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def _shown(self, bundles: Sequence[Bundle]) -> Any:
+        uses = bundles_uses(names=[bundle.path.name for bundle in bundles], user=self.request.user)
+        context = {**self.get_serializer_context(), "uses": uses}
+        return self.get_serializer_class()(bundles, many=True, context=context).data
 
 
 class ModelImportViewSet(

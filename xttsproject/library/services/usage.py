@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db import models
+from django.db.models.expressions import Window
+from django.db.models.functions import RowNumber
 
 from datasets.models import SourceVideo
 from training.choices import ACTIVE_STATES
@@ -27,21 +30,37 @@ _NAMED = 3
 def bundle_uses(*, name: str, user: Any) -> list[str]:
     """What uses the bundle of that folder name, in words: by name what ``user`` may see, and to staff by
     number the rest."""
-    uses = [f"the setting {variable}" for variable in SETTINGS if getattr(settings, variable) == name]
-    for kind, rows, label in (
-        ("voice", Voice.objects.filter(bundle=name), "name"),
-        ("training run", TrainingRun.objects.filter(bundle=name), "name"),
+    return bundles_uses(names=[name], user=user)[name]
+
+
+def bundles_uses(*, names: Sequence[str], user: Any) -> dict[str, list[str]]:
+    """The same of several bundles, with as many queries as of one."""
+    uses = {
+        name: [f"the setting {variable}" for variable in SETTINGS if getattr(settings, variable) == name]
+        for name in names
+    }
+    for kind, field, label, rows in (
+        ("voice", "bundle", "name", Voice.objects.all()),
+        ("training run", "bundle", "name", TrainingRun.objects.all()),
         # One that has ended needs its trials' model alone, and those are runs.
-        ("sweep at work", Sweep.objects.filter(bundle=name, state__in=ACTIVE_STATES), "name"),
-        ("recording", SourceVideo.objects.filter(transcriber=name), "title"),
+        ("sweep at work", "bundle", "name", Sweep.objects.filter(state__in=ACTIVE_STATES)),
+        ("recording", "transcriber", "title", SourceVideo.objects.all()),
     ):
-        mine = rows.visible_to(user)
+        among: Any = rows.filter(**{f"{field}__in": names})
+        mine = among.visible_to(user)
         # How much others have is the business of those who run the portal.
-        count = (rows if user.is_staff else mine).count()
-        if count:
-            uses.append(_words(kind, count, list(mine.order_by(label).values_list(label, flat=True)[:_NAMED])))
-    imports = ModelImport.objects.visible_to(user).filter(base=name, state__in=UNDER_WAY)
-    uses += [f"the import of “{each}” that is under way" for each in imports.values_list("name", flat=True)]
+        counts = (among if user.is_staff else mine).order_by().values_list(field).annotate(models.Count("pk"))
+        place = Window(RowNumber(), partition_by=models.F(field), order_by=label)
+        seen: dict[str, list[str]] = {}
+        for name, title in (
+            mine.annotate(place=place).filter(place__lte=_NAMED).order_by(label).values_list(field, label)
+        ):
+            seen.setdefault(name, []).append(title)
+        for name, count in counts:
+            uses[name].append(_words(kind, count, seen.get(name, [])))
+    imports = ModelImport.objects.visible_to(user).filter(base__in=names, state__in=UNDER_WAY)
+    for name, title in imports.values_list("base", "name"):
+        uses[name].append(f"the import of “{title}” that is under way")
     return uses
 
 
