@@ -79,7 +79,9 @@ def sweep_preflight(
     # The run that needs most: if there is room for it, there is for all.
     largest = _largest(space, values)
     needs = [run_preflight(owner=owner, version=version, values=each, bundle=bundle) for each in largest]
-    disk = trials * max(need.disk_bytes for need in needs)
+    # What is computed of each clip is kept once for all trials.
+    features = max(need.features_bytes for need in needs)
+    disk = trials * max(need.disk_bytes - need.features_bytes for need in needs) + features
     require_free(storage.run_dir(version.pk), disk, f"A sweep of {trials} trials")
     epochs = _mean_epochs(space, values)
     # Each kind of training at its own pace, as the page of a run reckons it.
