@@ -12,12 +12,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as fn
 
+from xttsproject.xtts.adapters import Shares
 from xttsproject.xtts.cache import Attention, Cache
 from xttsproject.xtts.config import GptShape
 from xttsproject.xtts.projections import Precision, Projection, activation_dtype, projection
 from xttsproject.xtts.weights import State
 
 _EPSILON = 1e-5
+_NOBODY = Shares()
 
 
 @dataclass(frozen=True)
@@ -72,17 +74,22 @@ class GptBlocks:
         """An empty one, for sentences that these blocks compute."""
         return Cache(len(self._blocks), self._heads, self._width // self._heads, self._device, self.dtype)
 
-    def forward(self, x: Tensor, attend: Attention) -> Tensor:
+    def forward(self, x: Tensor, attend: Attention, shares: Shares = _NOBODY) -> Tensor:
         """Run new positions through all blocks.
 
         ``x`` is ``(rows, new, width)``, their embeddings; ``attend`` lets them see what they may, and keeps their keys
-        and values for those to come. Returns hidden states ``(rows, new, width)``.
+        and values for those to come; ``shares`` are the rows' adapters. Returns hidden states ``(rows, new, width)``.
         """
         rows, new, width = x.shape
         for layer, block in enumerate(self._blocks):
-            mixed = block.query_key_value(block.attention_norm(x))
+            name = f"gpt.h.{layer}"
+            normed = block.attention_norm(x)
+            mixed = shares.add(f"{name}.attn.c_attn", normed, block.query_key_value(normed))
             query, key, value = mixed.view(rows, new, 3, self._heads, width // self._heads).permute(2, 0, 3, 1, 4)
-            seen = attend(layer, query, key, value)
-            x = x + block.attention_out(seen.transpose(1, 2).reshape(rows, new, width))
-            x = x + block.feed_out(fn.gelu(block.feed_in(block.feed_norm(x)), approximate="tanh"))
+            seen = attend(layer, query, key, value).transpose(1, 2).reshape(rows, new, width)
+            x = x + shares.add(f"{name}.attn.c_proj", seen, block.attention_out(seen))
+            normed = block.feed_norm(x)
+            wide = shares.add(f"{name}.mlp.c_fc", normed, block.feed_in(normed))
+            wide = fn.gelu(wide, approximate="tanh")
+            x = x + shares.add(f"{name}.mlp.c_proj", wide, block.feed_out(wide))
         return self._last_norm(x)

@@ -8,6 +8,7 @@ that does so; here is the network which it drives.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from torch.nn import functional as fn
 
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.progress import Progress, Silent
+from xttsproject.xtts.adapters import Adapter, Shares, read_adapter
 from xttsproject.xtts.blocks import GptBlocks
 from xttsproject.xtts.cache import Cache
 from xttsproject.xtts.config import GptShape
@@ -67,8 +69,13 @@ class GptDecoder:
         x = torch.cat([self.prefix(utterance), spoken])[None]
         cache = self.new_cache()
         cache.reserve(1, x.shape[1])
-        hidden = self._blocks.forward(x.to(self._blocks.dtype), cache.beginning(0, [x.shape[1]]))
+        shares = Shares.of([utterance.adapter], self.device)
+        hidden = self._blocks.forward(x.to(self._blocks.dtype), cache.beginning(0, [x.shape[1]]), shares)
         return self.normed(hidden[0, -len(codes) :].float())
+
+    def read_adapter(self, path: Path) -> Adapter | None:
+        """For utterances of this decoder: :func:`xttsproject.xtts.adapters.read_adapter`."""
+        return read_adapter(path, self.shape, self.device, self._blocks.dtype)
 
     def require_fitting(self, utterance: Utterance) -> None:
         """Raises :class:`DomainError` ``text_too_long`` for more tokens than the model reads."""
@@ -97,20 +104,21 @@ class GptDecoder:
         which = torch.tensor([list(codes), list(places)], device=self.device, dtype=torch.long)
         return (self._audio[0][which[0]] + self._audio[1][which[1]])[:, None]
 
-    def run_beginning(self, prefixes: Sequence[Tensor], cache: Cache, first: int) -> Tensor:
+    def run_beginning(self, prefixes: Sequence[Tensor], cache: Cache, first: int, shares: Shares) -> Tensor:
         """Prefixes ``(length, width)`` into the slots from ``first`` on; hidden states ``(rows, width)`` at each
         one's end."""
         lengths = [len(prefix) for prefix in prefixes]
         longest = max(lengths)
         x = torch.stack([fn.pad(prefix, (0, 0, 0, longest - len(prefix))) for prefix in prefixes])
-        hidden = self._blocks.forward(x.to(self._blocks.dtype), cache.beginning(first, lengths))
+        hidden = self._blocks.forward(x.to(self._blocks.dtype), cache.beginning(first, lengths), shares)
         last = torch.tensor(lengths, device=self.device) - 1
         return hidden[torch.arange(len(lengths), device=self.device), last].float()
 
-    def run_step(self, x: Tensor, cache: Cache, columns: Sequence[int]) -> Tensor:
+    def run_step(self, x: Tensor, cache: Cache, columns: Sequence[int], shares: Shares) -> Tensor:
         """One new position ``(rows, 1, width)`` of each slot, at its column; hidden states ``(rows, width)``."""
         places = torch.tensor(columns, device=self.device)
-        return self._blocks.forward(x.to(self._blocks.dtype), cache.following(places, max(columns)))[:, 0].float()
+        attend = cache.following(places, max(columns))
+        return self._blocks.forward(x.to(self._blocks.dtype), attend, shares)[:, 0].float()
 
     def normed(self, hidden: Tensor) -> Tensor:
         """Hidden states ``(rows, width)`` to latents: what the head and the decoder read."""

@@ -18,6 +18,7 @@ from xttsproject.lib.errors import DomainError
 from xttsproject.lib.progress import Part, Progress, Silent
 from xttsproject.xtts import conditioning as voices
 from xttsproject.xtts import text as planning
+from xttsproject.xtts.adapters import Adapter
 from xttsproject.xtts.conditioning import Conditioning
 from xttsproject.xtts.config import XttsConfig, read_config
 from xttsproject.xtts.decode import Decoded, GptDecoder, Utterance
@@ -87,10 +88,12 @@ class XttsEngine:
         device: torch.device,
         precision: Precision,
         key: str,
+        adapter: Adapter | None = None,
     ):
         self.bundle_path, self.config, self.tokenizer, self.gpt = bundle_path, config, tokenizer, gpt
         self.style_encoder, self.vocoder, self.mel_stats = style_encoder, vocoder, mel_stats
         self.device, self.precision, self.model_key = device, precision, key
+        self.adapter = adapter
 
     @classmethod
     def load(
@@ -129,6 +132,29 @@ class XttsEngine:
             device=place,
             precision=precision,
             key=model_key(bundle_path, adapter),
+        )
+
+    def adapted(self, adapter_path: Path) -> XttsEngine:
+        """This model as it was fine-tuned, on the same resident weights: both have one ``gpt``, and may share a loop.
+
+        Only of an engine that was loaded without an adapter. What is no plain LoRA adapter of the blocks is loaded
+        whole. Raises :class:`DomainError` ``adapter_…``.
+        """
+        adapter = self.gpt.read_adapter(adapter_path)
+        if adapter is None:
+            return self.load(self.bundle_path, adapter=adapter_path, device=str(self.device), precision=self.precision)
+        return XttsEngine(
+            bundle_path=self.bundle_path,
+            config=self.config,
+            tokenizer=self.tokenizer,
+            gpt=self.gpt,
+            style_encoder=self.style_encoder,
+            vocoder=self.vocoder,
+            mel_stats=self.mel_stats,
+            device=self.device,
+            precision=self.precision,
+            key=model_key(self.bundle_path, adapter_path),
+            adapter=adapter,
         )
 
     @property
@@ -255,6 +281,7 @@ class XttsEngine:
             # Every sentence of a text has its own luck; the first one's is the seed itself.
             seed=(seed + place) % (LONGEST_SEED + 1),
             draw=Draw(**self.config.drawn(sampling)),
+            adapter=self.adapter,
         )
 
     def _join(self, plan: _Plan, spoken: Sequence[Decoded], waves: Sequence[Samples]) -> Speech:

@@ -18,12 +18,14 @@ has its own place in the cache, its own sampling and its own luck, so that what 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from xttsproject.xtts.adapters import Adapter, Shares
 from xttsproject.xtts.sampling import Chooser, Draw, uniforms
 
 if TYPE_CHECKING:
@@ -40,13 +42,15 @@ busy, nothing is filled up, and its rounding is the same whoever else begins."""
 
 @dataclass(frozen=True)
 class Utterance:
-    """One sentence to decode: tokens without start and stop, the voice's latents ``(1, 32, width)``, and its luck."""
+    """One sentence to decode: tokens without start and stop, the voice's latents ``(1, 32, width)``, its luck, and
+    the adapter of the decoder's that it is spoken with."""
 
     tokens: tuple[int, ...]
     latents: Tensor
     max_codes: int
     seed: int
     draw: Draw
+    adapter: Adapter | None = None
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,8 @@ class SpeechLoop:
     """Not for several threads at once. After an exception of :meth:`step` its rows are lost: make another one.
 
     At most ``limit`` sentences are spoken at a time; more wait, first come first served, and take the places that
-    become free. All sentences of a loop are spoken by the same ``decoder``, with any voices.
+    become free. All sentences of a loop are spoken by the same ``decoder``, with any voices and any adapters that it
+    read.
     """
 
     def __init__(self, decoder: GptDecoder, limit: int = 32):
@@ -176,7 +181,7 @@ class SpeechLoop:
         columns = [row._prefix + len(row) - 1 for row in self._rows]
         # Beside the sentence's beginning there is the start code, whose place in the speech is 0.
         x = decoder.embed([row.codes[-1] for row in self._rows], [len(row) for row in self._rows])
-        return decoder.run_step(x, self._cache, columns)
+        return decoder.run_step(x, self._cache, columns, self._shares(self._rows))
 
     def _begin(self) -> list[Tensor]:
         """Let waiting sentences in; hidden states ``(rows, width)`` of their start codes, group by group."""
@@ -192,11 +197,14 @@ class SpeechLoop:
             first = len(self._rows)
             # The last code is never looked back at.
             self._cache.reserve(first + len(group), max(row._prefix + row.cap - 1 for row in group))
-            hidden.append(self._decoder.run_beginning(prefixes, self._cache, first))
+            hidden.append(self._decoder.run_beginning(prefixes, self._cache, first, self._shares(group)))
             self._rows += group
         if entering:
             self._chooser.join([row.utterance.draw for row in entering], self._heard(len(entering)))
         return hidden
+
+    def _shares(self, rows: Sequence[Row]) -> Shares:
+        return Shares.of([row.utterance.adapter for row in rows], self._decoder.device)
 
     def _heard(self, rows: int) -> Tensor:
         shape = self._decoder.shape
