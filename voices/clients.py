@@ -8,6 +8,9 @@ from collections.abc import Callable
 
 from django.http import HttpRequest
 
+CLIENT_GONE = 499
+"""Status of an answer that nobody reads; servers' logs know this number for a client that hung up."""
+
 
 def hung_up(request: HttpRequest) -> Callable[[], bool] | None:
     """A function that says whether the client has closed its connection; None where the server does not show it.

@@ -167,11 +167,30 @@ SPEECH_IDLE_UNLOAD = env.integer(
     "SPEECH_IDLE_UNLOAD", 900, "Seconds without a request after which the speech model leaves memory; 0 means never."
 )
 SPEECH_MAX_CHARACTERS = env.integer("SPEECH_MAX_CHARACTERS", 5000, "Longest text of one request.", minimum=1)
+SPEECH_TOGETHER = env.integer(
+    "SPEECH_TOGETHER",
+    8,
+    "Requests that are spoken at the same time; their sentences share every step of the model.",
+    minimum=1,
+)
+SPEECH_BATCH = env.integer(
+    "SPEECH_BATCH",
+    16,
+    "Sentences that are decoded together. XTTS-v2 needs up to 0.2 GB for each beside its weights (half of it where "
+    "SPEECH_PRECISION has 16 bits).",
+    minimum=1,
+)
+SPEECH_LOW_MEMORY = env.boolean(
+    "SPEECH_LOW_MEMORY",
+    False,
+    "For small machines: one speech model at a time is in memory, only while something is spoken, and four sentences "
+    "at most are decoded together, whatever SPEECH_BATCH and SPEECH_IDLE_UNLOAD say. Every request loads the model.",
+)
 SPEECH_QUEUE = env.integer(
     "SPEECH_QUEUE",
     8,
-    "Requests that may wait for speech; further ones are answered 429. Keep it well below WEB_THREADS: each that "
-    "waits holds one of them.",
+    "Requests that may wait for speech; further ones are answered 429. With SPEECH_TOGETHER keep it below WEB_THREADS: "
+    "each request holds one of them until it is answered.",
     minimum=1,
 )
 SPEECH_KEEP_DAYS = env.integer(

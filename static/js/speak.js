@@ -1,4 +1,4 @@
-// The page that speaks: counts characters, and shows what went wrong where the speech would stand.
+// The page that speaks: counts characters, plays speech while it is spoken, and shows what went wrong where it would stand.
 
 const form = document.querySelector("#speak-form");
 const outcome = document.querySelector("#outcome");
@@ -47,6 +47,39 @@ if (form && outcome) {
   form.addEventListener("htmx:sendError", () => say("The portal cannot be reached. Try again in a moment."));
   form.addEventListener("htmx:responseError", (event) => {
     say(`The portal could not answer (${event.detail.xhr.status}). Reload the page and try again.`);
+  });
+
+  // Heard while it is spoken, where the browser can; else htmx brings the whole of it.
+  const live = document.querySelector("#live");
+  const stop = document.querySelector("#stop");
+  const submit = form.querySelector("button[type=submit]");
+  const able = "AudioContext" in window && "ReadableStream" in window;
+  document.querySelector("#live-choice").hidden = !able;
+
+  const speakLive = async () => {
+    const leaving = new AbortController();
+    stop.onclick = () => leaving.abort();
+    outcome.replaceChildren();
+    submit.disabled = true;
+    speaking.hidden = stop.hidden = false;
+    try {
+      const { playLive } = await import(form.dataset.live);
+      const answer = await playLive(form.dataset.stream, new FormData(form), Number(form.dataset.rate), leaving.signal);
+      if (answer.id) await htmx.ajax("GET", `${form.getAttribute("action")}${answer.id}/outcome/`, { target: "#outcome" });
+      else if (answer.status === 400) outcome.innerHTML = answer.text;
+      else say(`The portal could not answer (${answer.status}). Reload the page and try again.`);
+    } catch {
+      if (leaving.signal.aborted) say("Stopped. What was not spoken to its end is not kept.");
+      else say("The speech broke off. Try again in a moment.");
+    } finally {
+      submit.disabled = false;
+      speaking.hidden = stop.hidden = true;
+    }
+  };
+  form.addEventListener("htmx:confirm", (event) => {
+    if (!speaks(event) || !able || !live.checked) return;
+    event.preventDefault();
+    speakLive();
   });
 
   // What will be spoken is kept up to date once it has been asked for.

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from voices.clients import hung_up
+from voices.clients import CLIENT_GONE, hung_up
 from voices.engine.encoding import FORMATS, Output, require_format
 from voices.models import Synthesis
 from voices.services.idempotency import HEADER, fingerprint_of, speak_once
@@ -21,8 +21,6 @@ from voices.services.output import synthesis_file
 from voices.services.pace import speech_turn_seconds
 from xttsproject.lib.errors import Cancelled, DomainError
 
-# Nobody reads it; servers' logs know this number for a client that hung up.
-CLIENT_GONE = 499
 # Nobody is sent away for longer, whatever was measured.
 LONGEST_RETRY = 600
 
@@ -55,6 +53,22 @@ class SpeakingView(APIView):
 def output_of(values: Mapping[str, Any], format_name: str) -> Output:
     """How the speech is to come, of a serializer's validated data."""
     return Output(require_format(format_name), values.get("sample_rate"), values.get("loudness"))
+
+
+def require_streamable(request: Request, output: Output) -> None:
+    """DomainError ``stream_unsupported`` for what only a whole speech can have."""
+    if output.loudness is not None:
+        raise DomainError(
+            "stream_unsupported",
+            "A loudness is measured over the whole speech; leave it out, or ask for the speech without streaming.",
+            field="loudness",
+        )
+    if request.headers.get(HEADER):
+        raise DomainError(
+            "stream_unsupported",
+            f"A streamed speech cannot be asked for again under a key; leave {HEADER} out, or stream nothing.",
+            field=HEADER,
+        )
 
 
 def spoken(request: Request, make: Callable[[Callable[[], bool] | None], Synthesis], output: Output) -> HttpResponse:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
@@ -13,12 +13,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from voices.api.answers import KEY_PARAMETER, SOUNDS, SpeakingView, output_of, spoken
+from voices.api.answers import KEY_PARAMETER, SOUNDS, SpeakingView, output_of, require_streamable, spoken
 from voices.api.fields import AnyAccept, FormatField, PausesSerializer, SamplingSerializer, SoundSerializer
 from voices.api.serializers import sampling_of
 from voices.choices import Channel
+from voices.clients import hung_up
 from voices.models import Voice
-from voices.services import pauses_of, speech_make, voice_find
+from voices.services import pauses_of, speech_make, speech_stream, voice_find
+from voices.streamed import streamed
 from xttsproject.bundles.manifest import Bundle, list_bundles
 from xttsproject.lib.errors import DomainError
 
@@ -50,7 +52,13 @@ class OpenAISpeechSerializer(PausesSerializer, SamplingSerializer, SoundSerializ
     instructions = serializers.CharField(
         required=False, allow_blank=True, allow_null=True, help_text="Accepted and not followed: XTTS takes none."
     )
-    stream_format = serializers.CharField(required=False, allow_null=True, help_text="Only `audio`.")
+    stream_format = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        allow_null=True,
+        help_text="`audio`: the sound comes while it is spoken; `sse`: as server-sent events `speech.audio.delta` and "
+        "`speech.audio.done`. Left out: the whole sound at once, with its length in the headers.",
+    )
     language = serializers.CharField(
         required=False,
         allow_blank=True,
@@ -92,39 +100,43 @@ class OpenAIVoiceListSerializer(serializers.Serializer[Any]):
     voices = OpenAIVoiceSerializer(many=True)
 
 
+_SOUNDS = {**SOUNDS, (200, "text/event-stream"): OpenApiTypes.STR}
+
+
 class OpenAISpeechView(SpeakingView):
     content_negotiation_class = AnyAccept
 
-    @extend_schema(request=OpenAISpeechSerializer, responses=SOUNDS, parameters=[KEY_PARAMETER])
-    def post(self, request: Request) -> HttpResponse:
+    @extend_schema(request=OpenAISpeechSerializer, responses=_SOUNDS, parameters=[KEY_PARAMETER])
+    def post(self, request: Request) -> HttpResponseBase:
         """Speak a text as OpenAI's clients ask for it."""
         asked = OpenAISpeechSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         values = asked.validated_data
-        if values.get("stream_format") not in (None, "audio"):
+        stream_format = values.get("stream_format")
+        if stream_format not in (None, "", "audio", "sse"):
             raise DomainError(
                 "stream_format_unsupported",
-                f"The stream format {values['stream_format']!r} is not supported; use audio.",
+                f"The stream format {stream_format!r} is not supported; use audio or sse, or leave it out.",
                 field="stream_format",
             )
         voice = voice_find(user=request.user, given=values["voice"])
         _require_model(values["model"], voice)
         output = output_of(values, values["response_format"])
-        return spoken(
-            request,
-            lambda gone: speech_make(
-                user=request.user,
-                voice=voice,
-                text=values["input"],
-                language=values.get("language", ""),
-                sampling=sampling_of(values, request.user),
-                pauses=pauses_of(values),
-                channel=Channel.OPENAI,
-                gone=gone,
-                text_field="input",
-            ),
-            output,
-        )
+        wanted = {
+            "user": request.user,
+            "voice": voice,
+            "text": values["input"],
+            "language": values.get("language", ""),
+            "sampling": sampling_of(values, request.user),
+            "pauses": pauses_of(values),
+            "channel": Channel.OPENAI,
+            "text_field": "input",
+        }
+        if stream_format:
+            require_streamable(request, output)
+            gone = hung_up(request._request)
+            return streamed(lambda: speech_stream(**wanted, gone=gone), output, events=stream_format == "sse")
+        return spoken(request, lambda gone: speech_make(**wanted, gone=gone), output)
 
 
 class OpenAIModelsView(APIView):

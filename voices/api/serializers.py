@@ -156,6 +156,10 @@ class SpeechSerializer(ScriptSerializer, SamplingSerializer, SoundSerializer):
     """What is to be spoken."""
 
     format = FormatField(default="wav")
+    stream = serializers.BooleanField(
+        default=False,
+        help_text="The sound comes while it is spoken. A WAV's header then gives no length.",
+    )
 
 
 class OutputSerializer(SoundSerializer):

@@ -16,9 +16,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from datasets.pipeline.dictation import Dictated, DictationWish
-from voices.api.answers import CLIENT_GONE, SpeakingView
+from voices.api.answers import SpeakingView
 from voices.api.fields import AnyAccept
-from voices.clients import hung_up
+from voices.clients import CLIENT_GONE, hung_up
 from voices.services.clips import uploads_of
 from voices.services.transcription import listener, transcription_make
 from xttsproject.lib.errors import Cancelled, DomainError

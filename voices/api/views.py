@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from datasets.api.access import OwnedViewMixin
-from voices.api.answers import KEY_PARAMETER, SOUNDS, SpeakingView, output_of, spoken
+from voices.api.answers import KEY_PARAMETER, SOUNDS, SpeakingView, output_of, require_streamable, spoken
 from voices.api.fields import AnyAccept
 from voices.api.filters import SynthesisFilter, VoiceFilter
 from voices.api.serializers import (
@@ -27,6 +27,7 @@ from voices.api.serializers import (
     sampling_of,
 )
 from voices.choices import Channel
+from voices.clients import hung_up
 from voices.engine.encoding import Output
 from voices.models import Synthesis, Voice
 from voices.querysets import SynthesisQuerySet, VoiceQuerySet
@@ -34,6 +35,7 @@ from voices.services import (
     pauses_of,
     profile_find,
     speech_make,
+    speech_stream,
     synthesis_delete,
     uploads_of,
     voice_create,
@@ -44,6 +46,7 @@ from voices.services import (
     voice_use_profile,
 )
 from voices.services.output import SUBTITLES, synthesis_file, synthesis_subtitles
+from voices.streamed import streamed
 from xttsproject.http import bytes_response, file_response
 
 _WAV = {(200, "audio/wav"): OpenApiTypes.BINARY}
@@ -116,30 +119,31 @@ class SpeechView(SpeakingView):
     content_negotiation_class = AnyAccept
 
     @extend_schema(request=SpeechSerializer, responses=SOUNDS, parameters=[KEY_PARAMETER])
-    def post(self, request: Request) -> HttpResponse:
-        """Speak a text and answer with its sound when all of it is spoken.
+    def post(self, request: Request) -> HttpResponseBase:
+        """Speak a text and answer with its sound when all of it is spoken, or with `stream` while it is.
 
-        The headers say what it is: `X-Synthesis-Id` (see `/api/v1/syntheses/`), `X-Speech-Seed`, `X-Speech-Seconds`.
+        The headers say what it is: `X-Synthesis-Id` (see `/api/v1/syntheses/`, where a streamed speech is when it has
+        come whole), `X-Speech-Seed`, and `X-Speech-Seconds` of what is not streamed.
         """
         asked = SpeechSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         values = asked.validated_data
         output = output_of(values, values["format"])
         voice = voice_find(user=request.user, given=values["voice"])
-        return spoken(
-            request,
-            lambda gone: speech_make(
-                user=request.user,
-                voice=voice,
-                text=values["text"],
-                language=values.get("language", ""),
-                sampling=sampling_of(values, request.user),
-                pauses=pauses_of(values),
-                channel=Channel.API,
-                gone=gone,
-            ),
-            output,
-        )
+        wanted = {
+            "user": request.user,
+            "voice": voice,
+            "text": values["text"],
+            "language": values.get("language", ""),
+            "sampling": sampling_of(values, request.user),
+            "pauses": pauses_of(values),
+            "channel": Channel.API,
+        }
+        if values["stream"]:
+            require_streamable(request, output)
+            gone = hung_up(request._request)
+            return streamed(lambda: speech_stream(**wanted, gone=gone), output)
+        return spoken(request, lambda gone: speech_make(**wanted, gone=gone), output)
 
 
 @extend_schema_view(list=extend_schema(description="What you have had spoken, newest first."))

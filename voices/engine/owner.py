@@ -1,75 +1,27 @@
 """The one owner of loaded speech models in a process.
 
-One thread loads, speaks and unloads, so that two requests never share a generation and no model is freed under
-somebody's hands. Requests wait in line; a caller holds a :class:`Ticket`.
+One thread loads, speaks and unloads, so that no model is freed under somebody's hands; the sentences of all requests
+are decoded together in it (:mod:`voices.engine.scheduler`). A caller holds a :class:`~voices.engine.tickets.Ticket`.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
-from collections import OrderedDict, deque
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from collections import Counter
 
-from voices.engine.memory import give_back_memory, resident_bytes
-from voices.engine.requests import ModelChoice, Piece, SpeechRequest, Ticket
-from xttsproject.bundles.manifest import MANIFEST_FILE
-from xttsproject.lib.errors import DomainError
-from xttsproject.lib.progress import Part, Progress
-from xttsproject.xtts.joining import join_speeches
-from xttsproject.xtts.types import Speech
+from voices.engine.memory import resident_bytes
+from voices.engine.requests import ModelChoice, SpeechRequest
+from voices.engine.residents import Residents
+from voices.engine.scheduler import Scheduler
+from voices.engine.state import OwnerSettings, OwnerState, OwnerStatus
+from voices.engine.tickets import Ticket
+from xttsproject.lib.errors import Cancelled, DomainError
 
-if TYPE_CHECKING:
-    from xttsproject.xtts.engine import XttsEngine
+__all__ = ["OwnerSettings", "OwnerState", "OwnerStatus", "SpeechOwner"]
 
-logger = logging.getLogger(__name__)
-
-
-class OwnerState(StrEnum):
-    UNLOADED = "unloaded"
-    LOADING = "loading"
-    READY = "ready"
-
-
-@dataclass(frozen=True)
-class OwnerSettings:
-    """``device`` is auto, cpu, cuda or cuda:N. ``idle_seconds`` without a request free the memory (0: never).
-
-    ``adapters`` bounds how many fine-tuned models stay loaded beside one base model, the least recently used leaves
-    first; ``queue_limit`` bounds how many requests wait, ``asker_limit`` how many of them one person may have.
-    """
-
-    device: str = "auto"
-    precision: str = "fp32"
-    idle_seconds: float = 900.0
-    adapters: int = 2
-    queue_limit: int = 8
-    asker_limit: int = 4
-
-
-@dataclass(frozen=True)
-class OwnerStatus:
-    """What ``/readyz`` tells. ``memory_bytes`` is the whole process's; None where the system does not say."""
-
-    state: OwnerState
-    since: datetime
-    models: int
-    waiting: int
-    speaking: bool
-    memory_bytes: int | None
-    last_error: str
-
-
-# When a file or folder last changed, in nanoseconds, and its size in bytes; zeros for none.
-_Stamp = tuple[int, int]
-# Folder and stamp of bundle and adapter: a model that was replaced on disk is another model.
-_Key = tuple[Path, _Stamp, Path | None, _Stamp]
+_KEEP_LOOP_SECONDS = 10.0
+"""How long room for keys and values is kept for the next request; for a full-size model it may be gigabytes."""
 
 
 class SpeechOwner:
@@ -78,36 +30,36 @@ class SpeechOwner:
     def __init__(self, settings: OwnerSettings | None = None):
         self.settings = settings or OwnerSettings()
         self._lock = threading.Condition()
-        self._waiting: deque[Ticket] = deque()
-        self._current: Ticket | None = None
+        self._waiting: list[Ticket] = []
         self._thread: threading.Thread | None = None
         self._closed = False
-        self._engines: OrderedDict[_Key, XttsEngine] = OrderedDict()
-        self._state, self._since = OwnerState.UNLOADED, datetime.now(UTC)
-        self._last_error = ""
+        self._residents = Residents(self.settings)
+        self._scheduler = Scheduler(self.settings, self._residents)
 
     # --- what callers use -------------------------------------------------------------------------------------
 
-    def submit(self, request: SpeechRequest | ModelChoice, asker: str = "") -> Ticket:
+    def submit(self, request: SpeechRequest | ModelChoice, asker: str = "", *, streamed: bool = False) -> Ticket:
         """Queue a speech, or the loading of a model. DomainError ``busy`` when too many wait already.
 
         ``asker`` names the person it is for: whoever has many requests in the line leaves room for others. What
-        nobody asked for (empty) is not counted that way.
+        nobody asked for (empty) is not counted that way. ``streamed``: the sound comes while it is spoken.
         """
-        ticket = Ticket(request, asker)
+        ticket = Ticket(request, asker, streamed=streamed)
         with self._lock:
             if self._closed:
                 raise DomainError("speech_stopped", "Speech has been stopped; try again in a moment.", permanent=False)
-            self._waiting = deque(waiting for waiting in self._waiting if not waiting.abandoned)
-            if len(self._waiting) >= self.settings.queue_limit:
+            waiting = [other for other in self._waiting if not other.abandoned]
+            # Those that the thread will begin before it looks again are in the line no longer.
+            free = max(0, self.settings.together - len(self._scheduler.sessions))
+            if len(waiting) >= self.settings.queue_limit + free:
                 raise DomainError(
                     "busy",
-                    f"{len(self._waiting)} requests for speech are waiting already, which is the limit; "
+                    f"{len(waiting)} requests for speech are waiting already, which is the limit; "
                     "try again in a moment.",
                     permanent=False,
                 )
-            own = sum(waiting.asker == asker for waiting in self._waiting) if asker else 0
-            if own >= self.settings.asker_limit:
+            own = sum(other.asker == asker for other in waiting) if asker else 0
+            if own >= self.settings.asker_limit + free:
                 raise DomainError(
                     "busy",
                     f"{own} of your own requests for speech are waiting already, which is the limit for one person; "
@@ -122,23 +74,26 @@ class SpeechOwner:
         return ticket
 
     def status(self) -> OwnerStatus:
+        state, since = self._residents.state
         with self._lock:
-            return OwnerStatus(
-                state=self._state,
-                since=self._since,
-                models=len(self._engines),
-                waiting=sum(not ticket.abandoned for ticket in self._waiting),
-                speaking=self._current is not None,
-                memory_bytes=resident_bytes(),
-                last_error=self._last_error,
-            )
+            waiting = sum(not ticket.abandoned for ticket in self._waiting)
+        return OwnerStatus(
+            state=state,
+            since=since,
+            models=len(self._residents),
+            loads=self._residents.loads,
+            failed=self._residents.failed,
+            waiting=waiting,
+            speaking=len(self._scheduler.sessions),
+            sentences=self._scheduler.sentences,
+            memory_bytes=resident_bytes(),
+            last_error=self._residents.last_error,
+        )
 
     def close(self, timeout: float = 30.0) -> None:
-        """Refuse new requests, abandon those under way, free the models."""
+        """Refuse new requests, end those under way, free the models."""
         with self._lock:
             self._closed = True
-            for ticket in (*self._waiting, *([self._current] if self._current else [])):
-                ticket.abandon()
             thread = self._thread
             self._lock.notify_all()
         if thread is not None:
@@ -147,150 +102,72 @@ class SpeechOwner:
     # --- the owner's thread -----------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while (ticket := self._next()) is not None:
+        while self._ready():
             try:
-                ticket.check()
-                ticket.finish(self._work(ticket))
+                self._scheduler.turn()
             except BaseException as error:
-                # Caught once, here: the thread must outlive whatever one request does to it; the caller raises it.
-                self._note(error)
-                ticket.fail(error)
-            finally:
-                with self._lock:
-                    self._current = None
-            # Not kept until the next request: it may hold minutes of sound.
-            del ticket
-        self._unload()
+                # A request's own trouble is answered within; this is a fault of the scheduler. Whoever waits is told,
+                # and the thread lives on with models loaded anew.
+                self._residents.note(error)
+                self._scheduler.fail_all(error)
+                self._residents.unload()
+        self._scheduler.fail_all(_stopped())
+        self._residents.unload()
 
-    def _next(self) -> Ticket | None:
-        """Wait for a request; None when the owner is closed. Models leave memory after the idle time."""
+    def _ready(self) -> bool:
+        """Wait until there is something to do; False when the owner is closed. Models leave memory when idle."""
         idle_since = time.monotonic()
         while True:
             with self._lock:
                 if self._closed:
                     for ticket in self._waiting:
-                        ticket.fail(DomainError("speech_stopped", "Speech has been stopped.", permanent=False))
+                        ticket.fail(_stopped())
                     self._waiting.clear()
-                    return None
-                if self._waiting:
-                    self._current = self._waiting.popleft()
-                    return self._current
-                left = None
-                if self.settings.idle_seconds and self._engines:
-                    left = idle_since + self.settings.idle_seconds - time.monotonic()
-                if left is None or left > 0:
-                    self._lock.wait(left)
+                    return False
+                self._begin()
+                if self._scheduler.sessions:
+                    return True
+                idle, ends = time.monotonic() - idle_since, self._idle_ends()
+                later = [end for end in ends if end > idle]
+                if len(later) == len(ends):
+                    self._lock.wait(min(later) - idle if later else None)
                     continue
             # Without the lock: freeing gigabytes must not hold up callers or /readyz.
-            self._unload()
+            if idle >= _KEEP_LOOP_SECONDS:
+                self._residents.drop_loops()
+            unload = self._unload_seconds()
+            if unload is not None and idle >= unload:
+                self._residents.unload()
 
-    def _work(self, ticket: Ticket) -> Speech | None:
-        if isinstance(ticket.request, ModelChoice):
-            self._engine(ticket.request)
-            return None
-        return self._speak(ticket.request, ticket)
-
-    def _speak(self, request: SpeechRequest, ticket: Ticket) -> Speech:
-        """The pieces model by model, each model's together, then all in their order."""
-        spoken: dict[int, Speech] = {}
-        for model, places in request.by_model().items():
-            share = len(spoken) / len(request.pieces), (len(spoken) + len(places)) / len(request.pieces)
-            pieces = [request.pieces[place] for place in places]
-            speeches = self._speak_with(model, pieces, Part(ticket, *share))
-            spoken.update(zip(places, speeches, strict=True))
-        inorder = [spoken[place] for place in range(len(request.pieces))]
-        return join_speeches(inorder, [piece.before for piece in request.pieces], after=request.after)
-
-    def _speak_with(self, model: ModelChoice, pieces: Sequence[Piece], progress: Progress) -> list[Speech]:
-        from xttsproject.xtts.conditioning import Conditioning
-        from xttsproject.xtts.engine import Saying
-
-        engine = self._engine(model)
-        if any(engine.model_key != piece.model_key for piece in pieces):
-            raise DomainError(
-                "voice_outdated",
-                "The model below this voice has been replaced since the voice was prepared; prepare the voice again.",
-            )
-        progress.check()
-        voices = {path: Conditioning.load(path) for path in {piece.conditioning for piece in pieces}}
-        return engine.speak_all(
-            [
-                Saying(piece.text, piece.language, voices[piece.conditioning], piece.sampling, piece.pause)
-                for piece in pieces
-            ],
-            progress,
-        )
-
-    def _engine(self, model: ModelChoice) -> XttsEngine:
-        key = (model.bundle, _stamp(model.bundle / MANIFEST_FILE), model.adapter, _stamp(model.adapter))
-        if key in self._engines:
-            self._engines.move_to_end(key)
-            return self._engines[key]
-        before = self._state
-        self._set_state(OwnerState.LOADING)
-        try:
-            # Room first: two models at once may be more than the machine holds.
-            self._make_room(adapter=model.adapter is not None)
-            from xttsproject.xtts.engine import XttsEngine
-
-            started = time.monotonic()
-            engine = XttsEngine.load(
-                model.bundle,
-                adapter=model.adapter,
-                device=self.settings.device,
-                # The loader refuses what it does not know, in words.
-                precision=cast(Any, self.settings.precision),
-            )
-        except BaseException:
-            self._set_state(OwnerState.READY if self._engines and before == OwnerState.READY else OwnerState.UNLOADED)
-            raise
-        logger.info("Loaded %s in %.1f s", model.bundle.name, time.monotonic() - started)
-        with self._lock:
-            self._engines[key] = engine
-            self._last_error = ""
-        self._set_state(OwnerState.READY)
-        return engine
-
-    def _make_room(self, *, adapter: bool) -> None:
-        """Drop least recently used models of the same sort until one more fits."""
-        limit = self.settings.adapters if adapter else 1
-        alike = [key for key in self._engines if (key[2] is not None) == adapter]
-        with self._lock:
-            for key in alike[: max(0, len(alike) - limit + 1)]:
-                del self._engines[key]
-        give_back_memory()
-
-    def _unload(self) -> None:
-        with self._lock:
-            if not self._engines:
+    def _begin(self) -> None:
+        """Begin requests while there is room: of all askers in turn, each one's in order."""
+        for ticket in [ticket for ticket in self._waiting if ticket.abandoned]:
+            self._waiting.remove(ticket)
+            ticket.fail(Cancelled())
+        while self._waiting and self._scheduler.room:
+            begun = Counter(session.ticket.asker for session in self._scheduler.sessions if session.ticket.asker)
+            # One place is left for somebody else's request.
+            most = max(1, self.settings.together - 1)
+            able = [ticket for ticket in self._waiting if begun[ticket.asker] < most]
+            if not able:
                 return
-            self._engines.clear()
-            self._set_state(OwnerState.UNLOADED)
-        give_back_memory()
-        logger.info("Speech models left memory")
+            ticket = min(able, key=lambda each: begun[each.asker])
+            self._waiting.remove(ticket)
+            self._scheduler.begin(ticket)
 
-    def _set_state(self, state: OwnerState) -> None:
-        with self._lock:
-            if state != self._state:
-                self._state, self._since = state, datetime.now(UTC)
+    def _idle_ends(self) -> list[float]:
+        """After how many idle seconds something is given back that is there now."""
+        if not len(self._residents):
+            return []
+        unload = self._unload_seconds()
+        loops = any(resident.has_loop for resident in self._residents.all)
+        return [*([_KEEP_LOOP_SECONDS] if loops else []), *([unload] if unload is not None else [])]
 
-    def _note(self, error: BaseException) -> None:
-        """Keep what went wrong with the model itself; a bad text is no matter of the engine's health."""
-        if isinstance(error, DomainError):
-            if error.code.startswith(("model_", "adapter_")):
-                self._last_error = error.message
-            return
-        from xttsproject.lib.errors import Cancelled
-
-        if not isinstance(error, Cancelled):
-            logger.error("Speech broke", exc_info=error)
-            self._last_error = f"unexpected error ({type(error).__name__}); the log has the details"
+    def _unload_seconds(self) -> float | None:
+        if self.settings.low_memory:
+            return 0.0
+        return self.settings.idle_seconds or None
 
 
-def _stamp(path: Path | None) -> _Stamp:
-    """Size too, because a copy may bring its times along. What is missing is for the loader to explain."""
-    try:
-        facts = path.stat() if path is not None else None
-    except OSError:
-        facts = None
-    return (facts.st_mtime_ns, facts.st_size) if facts is not None else (0, 0)
+def _stopped() -> DomainError:
+    return DomainError("speech_stopped", "Speech has been stopped.", permanent=False)

@@ -28,9 +28,8 @@ def speech_tags(*, text: str, voices: tuple[str, ...], bundle: str, checkpoint: 
 
 def tag_wav(path: Path, tags: Mapping[str, str]) -> None:
     """Add the tags to the end of a WAV as a RIFF INFO list; readers that do not know them pass over them."""
-    chunks = b"".join(_chunk(_INFO[name], value.encode() + b"\0") for name, value in tags.items() if name in _INFO)
     with open(path, "r+b") as handle:
-        added = _chunk(b"LIST", b"INFO" + chunks)
+        added = info_chunk(tags)
         end = handle.seek(0, 2)
         if end % 2:
             added = b"\0" + added
@@ -39,6 +38,12 @@ def tag_wav(path: Path, tags: Mapping[str, str]) -> None:
         handle.write(added)
         handle.seek(4)
         handle.write(struct.pack("<I", end + len(added) - _RIFF_HEADER))
+
+
+def info_chunk(tags: Mapping[str, str]) -> bytes:
+    """The tags as a RIFF INFO list."""
+    chunks = b"".join(_chunk(_INFO[name], value.encode() + b"\0") for name, value in tags.items() if name in _INFO)
+    return _chunk(b"LIST", b"INFO" + chunks)
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:

@@ -29,10 +29,12 @@ from voices.services.profiles import (
 )
 from voices.services.scripts import pauses_of, script_plan
 from voices.services.speech import speech_make, synthesis_delete
+from voices.services.streams import SpeechStream, speech_stream
 from voices.services.voices import voice_create, voice_delete, voice_share
 
 __all__ = [
     "Clip",
+    "SpeechStream",
     "Upload",
     "checkpoint_clips",
     "decoding_cancel",
@@ -56,6 +58,7 @@ __all__ = [
     "script_preview",
     "segment_clips",
     "speech_make",
+    "speech_stream",
     "synthesis_delete",
     "upload_clips",
     "uploads_of",

@@ -8,12 +8,16 @@ import threading
 from django.conf import settings
 
 from voices.engine.owner import OwnerSettings, OwnerState, OwnerStatus, SpeechOwner
-from voices.engine.requests import ModelChoice, Ticket
+from voices.engine.requests import ModelChoice
+from voices.engine.tickets import Ticket
 from xttsproject import storage
 from xttsproject.bundles.manifest import Bundle, open_bundle
 from xttsproject.lib.errors import DomainError
 
 logger = logging.getLogger(__name__)
+
+_LOW_BATCH = 4
+"""Sentences decoded together with SPEECH_LOW_MEMORY."""
 
 _lock = threading.Lock()
 _owner: SpeechOwner | None = None
@@ -25,12 +29,16 @@ def speech_owner() -> SpeechOwner:
     global _owner
     with _lock:
         if _owner is None:
+            low = settings.SPEECH_LOW_MEMORY
             _owner = SpeechOwner(
                 OwnerSettings(
                     device=settings.DEVICE,
                     precision=settings.SPEECH_PRECISION,
                     idle_seconds=settings.SPEECH_IDLE_UNLOAD,
+                    batch=min(settings.SPEECH_BATCH, _LOW_BATCH) if low else settings.SPEECH_BATCH,
+                    together=settings.SPEECH_TOGETHER,
                     queue_limit=settings.SPEECH_QUEUE,
+                    low_memory=low,
                 )
             )
         return _owner
@@ -65,7 +73,8 @@ def readiness() -> tuple[bool, dict[str, object]]:
     """Whether this process can answer a request for speech, and the facts for ``/readyz``.
 
     It can with the configured model loaded, or there to be loaded on demand, as after an idle time. It says no while
-    SPEECH_PRELOAD is still loading, so that a balancer waits, and when that failed, until a model has been loaded.
+    SPEECH_PRELOAD is still loading, so that a balancer waits; when that failed, until a model has been loaded; and
+    when the configured model is missing or could not be loaded (``state`` is then ``error``), until its files change.
     """
     status = speech_status()
     facts: dict[str, object] = {
@@ -73,7 +82,8 @@ def readiness() -> tuple[bool, dict[str, object]]:
         "since": status.since.isoformat() if status else None,
         "models": status.models if status else 0,
         "waiting": status.waiting if status else 0,
-        "speaking": status.speaking if status else False,
+        "speaking": status.speaking if status else 0,
+        "sentences": status.sentences if status else 0,
         "memory_bytes": status.memory_bytes if status else None,
         "model": settings.XTTS_BUNDLE,
         "error": (status.last_error if status else "") or None,
@@ -82,9 +92,11 @@ def readiness() -> tuple[bool, dict[str, object]]:
         open_bundle(storage.bundle_dir(settings.XTTS_BUNDLE))
     except DomainError as error:
         # Its message holds a path of this machine, and anybody may ask.
-        return False, {**facts, "error": error.code}
+        return False, {**facts, "state": "error", "error": error.code}
+    if status is not None and ModelChoice(storage.bundle_dir(settings.XTTS_BUNDLE)) in status.failed:
+        return False, {**facts, "state": "error"}
     waited_for = _preload is not None and not _preload.done
-    in_vain = _preload is not None and _preload.failed and not facts["models"]
+    in_vain = _preload is not None and _preload.failed and not (status and status.loads)
     return not (waited_for or in_vain), facts
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import transaction
@@ -14,6 +15,7 @@ from django.db import transaction
 from voices.choices import Channel, VoiceState
 from voices.engine.requests import ModelChoice, Piece, SpeechRequest
 from voices.engine.tags import tag_wav
+from voices.engine.tickets import Ticket
 from voices.models import Synthesis, Voice
 from voices.services.output import synthesis_tags
 from voices.services.pace import speech_turn_note
@@ -51,19 +53,62 @@ def speech_make(
     ``language_unsupported``, ``sampling_invalid``, ``voice_not_ready``, ``voice_failed``, ``voice_outdated``,
     ``busy``, ``speech_timeout``, and the engine's own.
     """
+    asked = speech_ask(
+        user=user,
+        voice=voice,
+        text=text,
+        language=language,
+        sampling=sampling,
+        pauses=pauses,
+        channel=channel,
+        text_field=text_field,
+    )
+    speech = asked.ticket.wait(TIMEOUT_SECONDS, gone)
+    assert speech is not None
+    return speech_keep(asked=asked, speech=speech)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A speech that is on its way, and what will be kept of it.
+
+    ``started`` is by the monotonic clock, ``ahead`` how many requests waited or were spoken then.
+    """
+
+    id: UUID
+    user: Any
+    voice: Voice
+    text: str
+    plan: SpeechPlan
+    sampling: Sampling
+    channel: Channel
+    ticket: Ticket
+    started: float
+    ahead: int
+
+
+def speech_ask(
+    *,
+    user: Any,
+    voice: Voice,
+    text: str,
+    language: str = "",
+    sampling: Mapping[str, Any] | None = None,
+    pauses: Pauses | None = None,
+    channel: Channel,
+    text_field: str = "text",
+    streamed: bool = False,
+) -> Asked:
+    """Check what :func:`speech_make` is given, and put it into the line of this process's engine."""
     text = checked_text(text, text_field)
     plan = script_plan(user=user, voice=voice, text=text, language=language, pauses=pauses, field=text_field)
     wanted = _sampling(voice, sampling or {})
     for speaker in (voice, *plan.voices):
         require_ready(speaker)
-    started = time.monotonic()
-    status = speech_owner().status()
-    ticket = speech_owner().submit(request_of(plan, voice, wanted, sampling or {}), asker=str(user.pk))
-    speech = ticket.wait(TIMEOUT_SECONDS, gone)
-    assert speech is not None
-    elapsed = time.monotonic() - started
-    speech_turn_note(elapsed=elapsed, ahead=status.waiting + status.speaking)
-    return _store(user, voice, text, plan, wanted, channel, speech, elapsed)
+    request = request_of(plan, voice, wanted, sampling or {})
+    started, status = time.monotonic(), speech_owner().status()
+    ticket = speech_owner().submit(request, asker=str(user.pk), streamed=streamed)
+    return Asked(uuid4(), user, voice, text, plan, wanted, channel, ticket, started, status.waiting + status.speaking)
 
 
 def request_of(plan: SpeechPlan, voice: Voice, wanted: Sampling, given: Mapping[str, Any]) -> SpeechRequest:
@@ -147,27 +192,22 @@ def _sampling(voice: Voice, given: Mapping[str, Any]) -> Sampling:
     return Sampling(**values)
 
 
-def _store(
-    user: Any,
-    voice: Voice,
-    text: str,
-    plan: SpeechPlan,
-    sampling: Sampling,
-    channel: Channel,
-    speech: Speech,
-    elapsed: float,
-) -> Synthesis:
+def speech_keep(*, asked: Asked, speech: Speech) -> Synthesis:
+    """Store what has been spoken: its row and its sound, or neither."""
+    plan, elapsed = asked.plan, time.monotonic() - asked.started
+    speech_turn_note(elapsed=elapsed, ahead=asked.ahead)
     synthesis = Synthesis(
-        owner=user,
+        id=asked.id,
+        owner=asked.user,
         # Asked anew: the voice may have been deleted while it spoke.
-        voice=Voice.objects.filter(pk=voice.pk).first(),
-        voice_name=voice.name,
-        bundle=voice.bundle,
-        checkpoint_name=str(voice.checkpoint or "")[:255],
-        text=text,
+        voice=Voice.objects.filter(pk=asked.voice.pk).first(),
+        voice_name=asked.voice.name,
+        bundle=asked.voice.bundle,
+        checkpoint_name=str(asked.voice.checkpoint or "")[:255],
+        text=asked.text,
         language=plan.parts[0].language,
         # With the seed that was drawn, so that the same speech can be asked for again.
-        sampling={**asdict(sampling), "seed": speech.seed},
+        sampling={**asdict(asked.sampling), "seed": speech.seed},
         sentences=[
             {
                 **asdict(sentence),
@@ -178,7 +218,7 @@ def _store(
         ],
         seconds=speech.audio.seconds,
         elapsed=elapsed,
-        channel=channel,
+        channel=asked.channel,
     )
     path = synthesis.audio_path
     try:

@@ -21,12 +21,14 @@ from voices.clients import hung_up
 from voices.engine.encoding import Output, require_format
 from voices.forms import SpeakForm
 from voices.models import Synthesis, Voice
-from voices.services import script_plan, script_preview, speech_make, synthesis_delete
+from voices.services import script_plan, script_preview, speech_make, speech_stream, synthesis_delete
 from voices.services.output import synthesis_file
 from voices.services.output import synthesis_subtitles as subtitles_of
 from voices.services.speech import checked_text
+from voices.streamed import streamed
 from xttsproject.http import file_response
 from xttsproject.lib.errors import Cancelled, DomainError
+from xttsproject.xtts.types import SAMPLE_RATE
 
 _HISTORY = 10
 
@@ -54,6 +56,7 @@ def speak(request: HttpRequest) -> HttpResponse:
         {
             "form": form,
             "limit": settings.SPEECH_MAX_CHARACTERS,
+            "rate": SAMPLE_RATE,
             "page": _history(request),
             "partial": partial,
             "any_voice": spoken or Voice.objects.visible_to(request.user).ready().exists(),
@@ -61,6 +64,32 @@ def speak(request: HttpRequest) -> HttpResponse:
         },
         status=400 if sent and not spoken else 200,
     )
+
+
+@login_required
+@require_POST
+def stream(request: HttpRequest) -> HttpResponseBase:
+    """The form's text, heard while it is spoken: 16-bit samples at the rate that the page knows; its script plays them.
+
+    What is wrong is answered as by :func:`speak`. What came of it stands at :func:`outcome` in the end.
+    """
+    form = SpeakForm(request.POST, user=request.user)
+    problems = [] if form.is_valid() else _problems(form)
+    if not problems:
+        try:
+            wanted = _wanted(request, form)
+            return streamed(lambda: speech_stream(**wanted), Output(require_format("pcm")))
+        except DomainError as error:
+            problems = [error.message]
+    return render(request, "voices/_outcome.html", {"problems": problems}, status=400)
+
+
+@login_required
+@require_GET
+def outcome(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """What came of a speech that was heard while it was spoken, for the page that played it."""
+    synthesis = get_object_or_404(Synthesis.objects.visible_to(request.user), pk=pk)
+    return render(request, "voices/_outcome.html", {"synthesis": synthesis, "page": _history(request), "partial": True})
 
 
 @login_required
@@ -76,6 +105,7 @@ def plan(request: HttpRequest) -> HttpResponse:
         {
             "form": form,
             "limit": settings.SPEECH_MAX_CHARACTERS,
+            "rate": SAMPLE_RATE,
             "page": _history(request),
             "any_voice": True,
             **outcome,
@@ -133,22 +163,26 @@ def delete_synthesis(request: HttpRequest, pk: UUID) -> HttpResponse:
 def _speak(request: HttpRequest, form: SpeakForm) -> dict[str, Any]:
     if not form.is_valid():
         return {"problems": _problems(form)}
-    values = form.cleaned_data
     try:
-        synthesis = speech_make(
-            user=request.user,
-            voice=values["voice"],
-            text=values["text"],
-            language=values["language"],
-            sampling=form.sampling,
-            pauses=form.pauses,
-            channel=Channel.PAGE,
-            gone=hung_up(request),
-        )
+        synthesis = speech_make(**_wanted(request, form))
     except DomainError as error:
         form.refuse(error)
         return {"problems": [error.message]}
     return {"synthesis": synthesis}
+
+
+def _wanted(request: HttpRequest, form: SpeakForm) -> dict[str, Any]:
+    values = form.cleaned_data
+    return {
+        "user": request.user,
+        "voice": values["voice"],
+        "text": values["text"],
+        "language": values["language"],
+        "sampling": form.sampling,
+        "pauses": form.pauses,
+        "channel": Channel.PAGE,
+        "gone": hung_up(request),
+    }
 
 
 def _plan(request: HttpRequest, form: SpeakForm) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class Saying:
 
 
 @dataclass(frozen=True)
-class _Plan:
+class Planned:
     """What a saying comes to: its sentences, in order, ready to be decoded."""
 
     saying: Saying
@@ -219,7 +219,7 @@ class XttsEngine:
         Their sentences share batches, so that many short texts take a fraction of the time of one after the other.
         """
         watcher = progress or Silent()
-        plans = [self._planned(saying) for saying in sayings]
+        plans = [self.planned(saying) for saying in sayings]
         utterances = [utterance for plan in plans for utterance in plan.utterances]
         spoken = self.gpt.decode(utterances, Part(watcher, 0.0, _DECODING_SHARE), limit=BATCH)
         speeches, first = [], 0
@@ -230,29 +230,39 @@ class XttsEngine:
                 watcher.check()
                 watcher.report(_DECODING_SHARE + (1 - _DECODING_SHARE) * place / len(spoken), "sounding")
                 waves.append(self.render(decoded.latents, plan.saying.conditioning, plan.speed))
-            speeches.append(self._join(plan, own, waves))
+            speeches.append(self.join(plan, own, waves))
             first += len(own)
         return speeches
 
     @torch.inference_mode()
     def render(self, latents: Tensor, conditioning: Conditioning, speed: float = 1.0) -> Samples:
         """The decoder's sound of one sentence: latents ``(codes, width)`` to samples at :attr:`sample_rate`."""
-        stretched = latents.to(self.device, torch.float32).unsqueeze(0)
-        if speed != 1.0:
-            # At least one frame must be left of the shortest sentence.
-            scale = max(1.0 / speed, 1.0 / stretched.shape[1])
-            stretched = fn.interpolate(stretched.transpose(1, 2), scale_factor=scale, mode="linear").transpose(1, 2)
-        half = (
-            torch.autocast(self.device.type, dtype=torch.bfloat16)
-            if self.precision != "fp32"
-            else contextlib.nullcontext()
-        )
-        with half:
+        stretched = self.stretched(latents, speed)
+        with self.sounding():
             wave = self.vocoder(stretched, g=conditioning.speaker_embedding.to(self.device))
         samples: Samples = wave.float().cpu().numpy().reshape(-1)
         return samples
 
-    def _planned(self, saying: Saying) -> _Plan:
+    def stretched(self, latents: Tensor, speed: float) -> Tensor:
+        """Latents ``(codes, width)`` to ``(1, places, width)`` in float32: as many as the sound lasts at ``speed``."""
+        stretched = latents.to(self.device, torch.float32).unsqueeze(0)
+        if speed == 1.0:
+            return stretched
+        # At least one frame must be left of the shortest sentence.
+        scale = max(1.0 / speed, 1.0 / stretched.shape[1])
+        return fn.interpolate(stretched.transpose(1, 2), scale_factor=scale, mode="linear").transpose(1, 2)
+
+    def sounding(self) -> contextlib.AbstractContextManager[object]:
+        """In which precision the decoder computes."""
+        if self.precision == "fp32":
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+    def planned(self, saying: Saying) -> Planned:
+        """The sentences of a saying as :class:`~xttsproject.xtts.loop.SpeechLoop` takes them; errors as :meth:`speak`.
+
+        Whoever drives a loop of their own gets the codes, and with :meth:`render` the sound, that :meth:`speak` gives.
+        """
         chosen = saying.sampling or Sampling()
         code = self._language(saying.language)
         self._require_fitting(saying.conditioning)
@@ -262,7 +272,7 @@ class XttsEngine:
             self._utterance(sentence, code, saying.conditioning, chosen, seed, place)
             for place, sentence in enumerate(sentences)
         ]
-        return _Plan(saying, sentences, utterances, seed, chosen.speed)
+        return Planned(saying, sentences, utterances, seed, chosen.speed)
 
     def _utterance(
         self, sentence: str, code: str, conditioning: Conditioning, sampling: Sampling, seed: int, place: int
@@ -284,7 +294,8 @@ class XttsEngine:
             adapter=self.adapter,
         )
 
-    def _join(self, plan: _Plan, spoken: Sequence[Decoded], waves: Sequence[Samples]) -> Speech:
+    def join(self, plan: Planned, spoken: Sequence[Decoded], waves: Sequence[Samples]) -> Speech:
+        """A saying's sentences, decoded and rendered, as one speech."""
         rate = self.sample_rate
         sound, starts = joined(waves, [plan.saying.pause] * len(waves), rate)
         told = tuple(

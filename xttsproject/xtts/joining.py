@@ -25,10 +25,9 @@ def joined(waves: Sequence[Samples], pauses: Sequence[float], rate: int) -> tupl
     position = 0
     for place, (wave, pause) in enumerate(zip(waves, pauses, strict=True)):
         if place:
-            silence = _silence(pause, rate)
-            parts.append(silence)
-            position += len(silence)
-        parts.append(_faded(wave, rate, begin=place > 0, end=place < len(waves) - 1))
+            parts.append(silence(pause, rate))
+            position += len(parts[-1])
+        parts.append(faded(wave, rate, begin=place > 0, end=place < len(waves) - 1))
         starts.append(position)
         position += len(wave)
     return (np.concatenate(parts) if len(parts) > 1 else parts[0]), starts
@@ -41,9 +40,9 @@ def join_speeches(speeches: Sequence[Speech], pauses: Sequence[float], *, after:
     """
     rate = speeches[0].audio.sample_rate
     sound, starts = joined([speech.audio.samples for speech in speeches], pauses, rate)
-    lead = _silence(pauses[0], rate)
+    lead = silence(pauses[0], rate)
     if len(lead) or after:
-        sound = np.concatenate([lead, sound, _silence(after, rate)])
+        sound = np.concatenate([lead, sound, silence(after, rate)])
     sentences: list[SpokenSentence] = []
     for piece, (speech, start) in enumerate(zip(speeches, starts, strict=True)):
         shift = (len(lead) + start) / rate
@@ -58,12 +57,14 @@ def piece_seed(seed: int, piece: int) -> int:
     return (seed + piece * _PIECE_STRIDE) % (LONGEST_SEED + 1)
 
 
-def _silence(seconds: float, rate: int) -> Samples:
-    silence: Samples = np.zeros(round(seconds * rate), dtype=np.float32)
-    return silence
+def silence(seconds: float, rate: int) -> Samples:
+    """Nothing to hear, for so long."""
+    nothing: Samples = np.zeros(round(seconds * rate), dtype=np.float32)
+    return nothing
 
 
-def _faded(wave: Samples, rate: int, *, begin: bool, end: bool) -> Samples:
+def faded(wave: Samples, rate: int, *, begin: bool, end: bool) -> Samples:
+    """Sound that comes out of silence at its beginning, goes into it at its end, or both, within 5 ms."""
     length = min(round(_FADE_SECONDS * rate), len(wave) // 2)
     if not length or not (begin or end):
         return wave

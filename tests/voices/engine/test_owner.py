@@ -7,63 +7,17 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.voices.factories import speechlike
-from voices.engine.owner import OwnerSettings, OwnerState, SpeechOwner
-from voices.engine.requests import ModelChoice, Piece, SpeechRequest
+from tests.voices.engine.conftest import until
+from voices.engine.owner import OwnerState
+from voices.engine.requests import ModelChoice
 from xttsproject.lib.errors import Cancelled, DomainError
-from xttsproject.xtts.types import Sampling, Speech
+from xttsproject.xtts.types import Speech
 
 LONG = "The quick brown fox jumps over the lazy dog, and then it does so again. " * 12
-
-
-@pytest.fixture(scope="module")
-def engine(random_bundle: Path) -> Any:
-    from xttsproject.xtts.engine import XttsEngine
-
-    return XttsEngine.load(random_bundle)
-
-
-@pytest.fixture(scope="module")
-def voice(engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("voice") / "conditioning.safetensors"
-    engine.conditioning([speechlike(4.0)]).save(path)
-    return path
-
-
-@pytest.fixture
-def make_owner() -> Iterator[Callable[..., SpeechOwner]]:
-    made: list[SpeechOwner] = []
-
-    def make(**settings: Any) -> SpeechOwner:
-        made.append(SpeechOwner(OwnerSettings(device="cpu", **settings)))
-        return made[-1]
-
-    yield make
-    for owner in made:
-        owner.close()
-
-
-@pytest.fixture
-def ask(random_bundle: Path, engine: Any, voice: Path) -> Callable[..., SpeechRequest]:
-    def make(text: str, seed: int = 1, **changes: Any) -> SpeechRequest:
-        fields = {"model": ModelChoice(random_bundle), "model_key": engine.model_key, "conditioning": voice, **changes}
-        return SpeechRequest((Piece(text=text, language="en", sampling=Sampling(seed=seed), **fields),))
-
-    return make
-
-
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    ends = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def test_requests_of_several_threads_each_get_what_they_get_alone(make_owner, ask, engine, voice):
@@ -86,7 +40,9 @@ def test_requests_of_several_threads_each_get_what_they_get_alone(make_owner, as
     for number, request in enumerate(requests):
         (piece,) = request.pieces
         alone = engine.speak(piece.text, "en", Conditioning.load(voice), piece.sampling)
-        np.testing.assert_array_equal(answers[number].audio.samples, alone.audio.samples)
+        assert [sentence.codes for sentence in answers[number].sentences] == [s.codes for s in alone.sentences]
+        # A matrix library rounds rows that are multiplied together otherwise than one: -80 dB below full scale.
+        np.testing.assert_allclose(answers[number].audio.samples, alone.audio.samples, atol=1e-4)
     lengths = {answers[number].audio.samples.tobytes() for number in range(4)}
     assert len(lengths) == 4
 
@@ -94,7 +50,7 @@ def test_requests_of_several_threads_each_get_what_they_get_alone(make_owner, as
 def test_it_loads_when_first_asked_and_says_so(make_owner, ask):
     owner = make_owner()
     before = owner.status()
-    assert (before.state, before.models, before.speaking) == (OwnerState.UNLOADED, 0, False)
+    assert (before.state, before.models, before.speaking) == (OwnerState.UNLOADED, 0, 0)
     owner.submit(ask("Hello there.")).wait(60)
     after = owner.status()
     assert (after.state, after.models) == (OwnerState.READY, 1)
@@ -125,7 +81,7 @@ def test_zero_idle_seconds_mean_that_models_stay(make_owner, ask):
 
 
 def test_too_long_a_line_is_refused_and_those_in_it_are_served(make_owner, ask, random_bundle):
-    owner = make_owner(queue_limit=2)
+    owner = make_owner(together=1, queue_limit=2)
     owner.submit(ModelChoice(random_bundle)).wait(60)
     speaking = owner.submit(ask(LONG))
     until(lambda: owner.status().speaking and owner.status().waiting == 0)
@@ -139,7 +95,7 @@ def test_too_long_a_line_is_refused_and_those_in_it_are_served(make_owner, ask, 
 
 
 def test_a_person_with_many_requests_in_the_line_leaves_room_for_others(make_owner, ask, random_bundle):
-    owner = make_owner(queue_limit=8, asker_limit=2)
+    owner = make_owner(together=1, queue_limit=8, asker_limit=2)
     owner.submit(ModelChoice(random_bundle)).wait(60)
     owner.submit(ask(LONG), "anna")
     until(lambda: owner.status().speaking and owner.status().waiting == 0)

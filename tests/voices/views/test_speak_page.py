@@ -235,3 +235,54 @@ def test_a_form_asks_for_pauses_and_the_language_of_the_text(people, page_for, m
     assert second["start"] - first["end"] == pytest.approx(3.0, abs=0.001)
     refused = client.post("/speak/", {**fields, "paragraph_pause": "11"}, headers=HTMX)
     assert "Pause between paragraphs: " in text_of(refused)
+
+
+STREAM = "/speak/stream/"
+
+
+def test_the_page_hears_speech_while_it_is_spoken_and_then_shows_it(people, page_for, make_voice):
+    voice, client = make_voice(people.anna), page_for(people.anna)
+    page = text_of(client.get(SPEAK))
+    assert f'data-stream="{STREAM}"' in page
+    assert 'data-rate="24000"' in page
+    answer = client.post(STREAM, {"voice": voice.pk, "text": "Good morning. And a good day.", "seed": 5})
+    assert (answer.status_code, answer["Content-Type"], answer["Cache-Control"]) == (200, "audio/pcm", "no-store")
+    blocks = list(answer.streaming_content)
+    synthesis = Synthesis.objects.get()
+    assert str(synthesis.pk) == answer["X-Synthesis-Id"]
+    assert len(b"".join(blocks)) == round(synthesis.seconds * 24_000) * 2
+    assert synthesis.channel == "page"
+    outcome = f"{SPEAK}{synthesis.pk}/outcome/"
+    part = text_of(client.get(outcome))
+    assert f'data-spoken="{synthesis.pk}"' in part
+    assert 'id="history" hx-swap-oob="true"' in part
+    assert "<html" not in part
+    assert page_for(people.ben).get(outcome).status_code == 404
+
+
+def test_what_cannot_be_streamed_is_said_as_what_cannot_be_spoken(people, page_for, make_voice):
+    voice = make_voice(people.anna)
+    for person, fields in ((people.anna, {"text": " "}), (people.anna, {"text": "♪♪♪"}), (people.ben, {"text": "Hi."})):
+        answer = page_for(person).post(STREAM, {"voice": voice.pk, **fields})
+        assert answer.status_code == 400
+        assert "alert-danger" in text_of(answer)
+    assert not Synthesis.objects.exists()
+
+
+def test_a_model_that_cannot_be_loaded_is_an_error_until_its_files_change(
+    people, page_for, settings, speaking, tmp_path
+):
+    import shutil
+
+    settings.MODELS_DIR = tmp_path
+    broken = tmp_path / speaking.name
+    shutil.copytree(speaking, broken)
+    weights = broken / "model.safetensors"
+    weights.write_bytes(bytes(weights.stat().st_size))
+    with pytest.raises(DomainError):
+        speech_owner().submit(ModelChoice(broken)).wait(60)
+    answer = page_for(people.root).get("/readyz")
+    assert (answer.status_code, answer.json()["speech"]["state"]) == (503, "error")
+    shutil.copyfile(speaking / "model.safetensors", weights)
+    (broken / "manifest.json").touch()
+    assert page_for(people.root).get("/readyz").status_code == 200

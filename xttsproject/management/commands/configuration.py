@@ -19,7 +19,7 @@ wrong type stops the start with a sentence that names it. This page is written b
 declarations in `xttsproject/settings.py`, and a test compares the two.
 
 Two more are not read by Django but by gunicorn: `BIND` (host:port, default `127.0.0.1:8000`) and `WEB_THREADS`
-(default 16).
+(default 24).
 
 Beyond this machine, put a proxy that buffers requests (nginx, Caddy) in front of the portal: its threads wait for
 bodies, and a slow sender would hold one.

@@ -1,0 +1,244 @@
+"""Sentences of all requests are decoded together, and none of them knows."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.voices.engine.conftest import until
+from voices.engine.owner import OwnerState
+from voices.engine.requests import Attempt, ModelChoice, SpeechRequest, Verdict
+from xttsproject.lib.errors import Cancelled
+from xttsproject.xtts.loop import SpeechLoop
+from xttsproject.xtts.types import Sampling, Speech
+
+LONG = "The quick brown fox jumps over the lazy dog, and then it does so again. " * 6
+TEXTS = (
+    "This is the sentence that is listened to.",
+    "Another one, which is somewhat longer than the first, and which goes on for a while.",
+    "Short.",
+    "Who speaks here? Somebody does. And then there is a third sentence, which is the last one of this text.",
+    "Five people speak at once.",
+    "The sixth has a lot to say, but says it slowly, because nothing is gained by haste in such matters.",
+    "Seven.",
+    "The eighth and last of them comes late.",
+)
+
+
+class Listening:
+    """A judge that finds everything good and remembers the codes."""
+
+    def __init__(self) -> None:
+        self.codes: list[tuple[int, ...]] = []
+
+    def __call__(self, attempt: Attempt) -> Verdict:
+        self.codes.append(attempt.decoded.codes)
+        return Verdict()
+
+
+def assert_alike(together: Speech | None, alone: Speech | None) -> None:
+    """Equal but for the rounding of a matrix library, which multiplies many rows otherwise than one: -80 dB."""
+    assert together is not None
+    assert alone is not None
+    assert together.sentences == alone.sentences
+    np.testing.assert_allclose(together.audio.samples, alone.audio.samples, atol=1e-4)
+
+
+def test_eight_people_at_once_hear_what_each_hears_alone(make_owner, ask, random_bundle):
+    owner, lone = make_owner(), [Listening() for _ in TEXTS]
+    samplings = [Sampling(seed=number, temperature=0.6 + 0.1 * number, speed=1.25) for number in range(len(TEXTS))]
+
+    def request(number: int, judge: Listening) -> SpeechRequest:
+        made: SpeechRequest = ask(TEXTS[number], judge=judge, sampling=samplings[number])
+        return made
+
+    alone = [owner.submit(request(number, judge)).wait(60) for number, judge in enumerate(lone)]
+    crowd = [Listening() for _ in TEXTS]
+    answers: dict[int, Speech | None] = {}
+    most = 0
+
+    def speak(number: int) -> None:
+        # One after the other they come, while the first ones speak, and leave when they are done.
+        until(lambda: number == 0 or owner.status().speaking > 0 or len(answers) > 0)
+        answers[number] = owner.submit(request(number, crowd[number]), f"person {number}").wait(60)
+
+    threads = [threading.Thread(target=speak, args=(number,)) for number in range(len(TEXTS))]
+    gone = owner.submit(ask(LONG, seed=99))
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        time.sleep(0.01)
+        most = max(most, owner.status().sentences)
+        if most >= 6:
+            gone.abandon()
+    assert most >= 6
+    for number in range(len(TEXTS)):
+        assert sorted(crowd[number].codes) == sorted(lone[number].codes)
+        assert_alike(answers[number], alone[number])
+    assert len({speech.audio.samples.tobytes() for speech in alone if speech is not None}) == len(TEXTS)
+    with pytest.raises(Cancelled):
+        gone.wait(5)
+
+
+def test_a_long_text_leaves_room_for_a_short_one(make_owner, ask, random_bundle):
+    owner = make_owner(batch=4)
+    owner.submit(ModelChoice(random_bundle)).wait(60)
+    long = owner.submit(ask(LONG), "anna")
+    until(lambda: owner.status().sentences == 2)
+    short = owner.submit(ask("Hello there."), "ben")
+    assert short.wait(60) is not None
+    assert not long.done
+    assert owner.status().sentences <= 4
+    long.abandon()
+
+
+def test_one_person_cannot_take_all_places(make_owner, ask, random_bundle):
+    owner = make_owner(together=2)
+    owner.submit(ModelChoice(random_bundle)).wait(60)
+    tickets = [owner.submit(ask(LONG, seed=seed), "anna") for seed in range(2)]
+    until(lambda: owner.status().speaking == 1)
+    assert owner.status().waiting == 1
+    assert owner.submit(ask("Hello there."), "ben").wait(60) is not None
+    assert not tickets[0].done
+    for ticket in tickets:
+        ticket.abandon()
+
+
+def test_a_request_that_breaks_the_loop_fails_alone(make_owner, ask, random_bundle, monkeypatch):
+    owner = make_owner()
+    fine = [ask(text, seed=seed) for seed, text in enumerate(TEXTS[:4])]
+    alone = [owner.submit(request).wait(60) for request in fine]
+    step = SpeechLoop.step
+
+    def breaking(loop: SpeechLoop) -> Any:
+        if any(row.utterance.seed == 666 and len(row) > 5 for row in loop._rows):
+            raise RuntimeError("out of memory")
+        return step(loop)
+
+    monkeypatch.setattr(SpeechLoop, "step", breaking)
+    streamed = owner.submit(fine[3], streamed=True)
+    tickets = [owner.submit(request) for request in fine[:3]]
+    poison = owner.submit(ask("This one breaks everything.", seed=666))
+    with pytest.raises(RuntimeError, match="out of memory"):
+        poison.wait(60)
+    for ticket, expected in zip((*tickets, streamed), alone, strict=True):
+        assert_alike(ticket.wait(60), expected)
+    assert "RuntimeError" in owner.status().last_error
+    assert owner.submit(ask("Still alive.")).wait(60) is not None
+
+
+def test_a_judge_has_a_sentence_spoken_again_with_other_luck(make_owner, ask):
+    owner, seen = make_owner(), []
+
+    def judge(attempt: Attempt) -> Verdict:
+        seen.append((attempt.number, attempt.seed, attempt.sent))
+        if attempt.number < 2:
+            return Verdict(again=500 + attempt.number, warnings=("not this one",))
+        return Verdict(samples=attempt.samples[:2400], warnings=("was cut",))
+
+    ticket = owner.submit(ask("Hello there.", seed=7, judge=judge))
+    assert len(ticket.wait(60).audio.samples) == 2400
+    assert seen == [(0, 7, False), (1, 500, False), (2, 501, False)]
+    assert ticket.warnings == ("was cut",)
+    # What has been sent cannot be spoken again, only remarked upon.
+    seen.clear()
+    streamed = owner.submit(ask("Hello there.", seed=7, judge=judge), streamed=True)
+    assert len(streamed.wait(60).audio.samples) > 2400
+    assert seen == [(0, 7, True)]
+    assert streamed.warnings == ("not this one",)
+
+
+def test_a_judge_that_breaks_hurts_its_own_request_only(make_owner, ask):
+    def judge(attempt: Attempt) -> Verdict:
+        raise ZeroDivisionError
+
+    owner = make_owner()
+    broken, fine = owner.submit(ask("Hello there.", judge=judge)), owner.submit(ask("Hello there."))
+    with pytest.raises(ZeroDivisionError):
+        broken.wait(60)
+    assert fine.wait(60) is not None
+
+
+@pytest.fixture
+def tuned(random_bundle: Path, tmp_path: Path) -> list[ModelChoice]:
+    """Three models fine-tuned upon the small one."""
+    from safetensors.torch import save_file
+
+    from xttsproject.xtts.weights import read_state
+
+    state, made = read_state(random_bundle, "gpt"), []
+    for number in range(3):
+        folder = tmp_path / f"tuned-{number}"
+        folder.mkdir()
+        save_file({name: value * (1 + 0.01 * number) for name, value in state.items()}, folder / "gpt.safetensors")
+        made.append(ModelChoice(random_bundle, folder))
+    return made
+
+
+def _asks(ask: Callable[..., SpeechRequest], models: list[ModelChoice], text: str) -> list[SpeechRequest]:
+    from xttsproject.xtts.weights import model_key
+
+    return [ask(text, model=model, model_key=model_key(model.bundle, model.adapter)) for model in models]
+
+
+def test_several_models_speak_in_turns_and_those_without_a_place_wait_for_one(make_owner, ask, tuned):
+    owner = make_owner(adapters=2)
+    alone = [owner.submit(request).wait(60) for request in _asks(ask, tuned, TEXTS[0])]
+    assert owner.status().models == 2
+    tickets = [owner.submit(request) for request in _asks(ask, [*tuned, *tuned[:1]], TEXTS[0])]
+    together = False
+    while not all(ticket.done for ticket in tickets):
+        time.sleep(0.01)
+        together = together or (tickets[0].fraction > 0 and tickets[1].fraction > 0)
+        assert owner.status().models <= 2
+    assert together
+    for ticket, expected in zip(tickets, [*alone, alone[0]], strict=True):
+        assert_alike(ticket.wait(60), expected)
+
+
+def test_one_speech_may_need_more_models_than_there_is_room_for(make_owner, ask, tuned):
+    owner = make_owner(adapters=1)
+    requests = _asks(ask, tuned, "Hello there.")
+    alone = [owner.submit(request).wait(60) for request in requests]
+    script = SpeechRequest(tuple(request.pieces[0] for request in requests))
+    both = [owner.submit(script), owner.submit(script, streamed=True)]
+    for ticket in both:
+        speech = ticket.wait(60)
+        assert [sentence.piece for sentence in speech.sentences] == [0, 1, 2]
+        assert len(speech.audio.samples) == sum(len(each.audio.samples) for each in alone)
+
+
+def test_with_little_memory_one_model_is_there_while_it_speaks(make_owner, ask, tuned):
+    owner = make_owner(low_memory=True)
+    requests = _asks(ask, tuned[:2], "Hello there.")
+    tickets = [owner.submit(request) for request in requests]
+    while not all(ticket.done for ticket in tickets):
+        time.sleep(0.01)
+        assert owner.status().models <= 1
+    assert all(ticket.wait(5) is not None for ticket in tickets)
+    until(lambda: owner.status().state == OwnerState.UNLOADED)
+
+
+def test_a_model_that_cannot_be_loaded_is_known_until_its_files_change(make_owner, ask, random_bundle, tmp_path):
+    broken, owner = tmp_path / "broken", make_owner()
+    shutil.copytree(random_bundle, broken)
+    weights = (broken / "model.safetensors").read_bytes()
+    (broken / "model.safetensors").write_bytes(weights[:1000])
+    choice = ModelChoice(broken)
+    ticket = owner.submit(choice)
+    with pytest.raises(Exception, match="damaged|cannot be read"):
+        ticket.wait(60)
+    assert owner.status().failed == (choice,)
+    assert owner.submit(ask("Others speak.")).wait(60) is not None
+    assert owner.status().failed == (choice,)
+    shutil.rmtree(broken)
+    shutil.copytree(random_bundle, broken)
+    (broken / "manifest.json").touch()
+    assert owner.status().failed == ()

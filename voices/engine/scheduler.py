@@ -1,0 +1,197 @@
+"""Whose sentences are decoded next, and when which sound is made: continuous batching over all requests.
+
+Every turn of :meth:`Scheduler.turn` is one code for each sentence of one model, and then at most one piece of sound for
+a stream and one sentence's for the others, so that nobody's stream waits for another's whole text.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from voices.engine.residents import Resident, Residents
+from voices.engine.sessions import Session
+from voices.engine.state import OwnerSettings
+from voices.engine.tickets import Ticket
+
+_PATIENCE_SECONDS = 5.0
+"""How long a request whose model has no place is overtaken by those whose models are there."""
+
+_REPORT_TURNS = 8
+"""Turns between two reports of how far a request is."""
+
+
+class Scheduler:
+    """For the owner's thread alone; :attr:`sessions` may be looked at by others."""
+
+    def __init__(self, settings: OwnerSettings, residents: Residents):
+        self._settings, self._residents = settings, residents
+        self.sessions: tuple[Session, ...] = ()
+        self._turns = 0
+
+    @property
+    def room(self) -> bool:
+        """Whether another request may begin."""
+        return len(self.sessions) < self._settings.together
+
+    @property
+    def sentences(self) -> int:
+        """Being decoded."""
+        return sum(session.rows for session in self.sessions)
+
+    def begin(self, ticket: Ticket) -> None:
+        self.sessions = (*self.sessions, Session(ticket))
+
+    def turn(self) -> None:
+        """One step of everything."""
+        for session in self.sessions:
+            with self._answering(session):
+                session.ticket.check()
+        self._open()
+        self._fill()
+        self._step()
+        self._sound()
+        for session in self.sessions:
+            with self._answering(session):
+                if session.finished:
+                    speech = session.speech()
+                    self._leave(session)
+                    session.ticket.finish(speech)
+                elif self._turns % _REPORT_TURNS == 0:
+                    session.report()
+
+    def fail_all(self, error: BaseException) -> None:
+        for session in self.sessions:
+            self._leave(session)
+            session.ticket.fail(error)
+
+    # --- steps of a turn --------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        """Plan what has a model to speak it; the oldest request goes first."""
+        for session in self.sessions:
+            while session.unopened:
+                group, resident = session.unopened[0], None
+                with self._answering(session):
+                    resident = self._residents.take(group.model)
+                    if resident is not None:
+                        session.unopened.popleft()
+                        session.opened.append(group)
+                        group.begin(resident)
+                if resident is None or session not in self.sessions:
+                    break
+            if session.unopened and time.monotonic() - session.since > _PATIENCE_SECONDS:
+                # Those who came later would keep the models that are in its way.
+                break
+
+    def _fill(self) -> None:
+        """Let sentences into their loops: those of whoever has fewest there, in the order of the text."""
+        while self.sentences < self._settings.batch:
+            rows: Counter[object] = Counter()
+            for session in self.sessions:
+                rows[_asker(session)] += session.rows
+            able = [session for session in self.sessions if self._may_begin(session)]
+            if not able:
+                return
+            session = min(able, key=lambda each: (rows[_asker(each)], each.rows))
+            with self._answering(session):
+                sentence = session.pending.popleft()
+                resident = sentence.group.resident
+                assert resident is not None
+                sentence.row = resident.loop.add(sentence.utterance)
+                resident.rows[sentence.row] = sentence
+                session.rows += 1
+
+    def _may_begin(self, session: Session) -> bool:
+        """Half of the places at most are one request's: the next one need not wait for a sentence to end."""
+        if not session.pending or session.rows >= max(1, self._settings.batch // 2):
+            return False
+        resident = session.pending[0].group.resident
+        return resident is not None and resident.room > 0
+
+    def _step(self) -> None:
+        """A code for every sentence of one model; models take turns."""
+        busy = [resident for resident in self._residents.all if resident.rows]
+        if not busy:
+            return
+        self._turns += 1
+        resident = busy[self._turns % len(busy)]
+        try:
+            ended = resident.loop.step()
+        except BaseException as error:
+            self._broken(resident, error)
+            return
+        for row in ended:
+            sentence = resident.rows.pop(row)
+            sentence.decoded, sentence.row = row.result(), None
+            resident.suspects.discard(sentence)
+            session = sentence.group.session
+            session.rows -= 1
+            if not session.ticket.streamed:
+                session.decoded.append(sentence)
+
+    def _sound(self) -> None:
+        streams = [session for session in self.sessions if session.ticket.streamed and session.ready_to_send]
+        if streams:
+            # Whose listener has least left to hear.
+            session = min(streams, key=lambda each: each.sent_seconds - (time.monotonic() - each.since))
+            with self._answering(session):
+                session.send()
+        others = [session for session in self.sessions if session.decoded]
+        if others:
+            session = min(others, key=lambda each: each.since)
+            with self._answering(session):
+                session.render(session.decoded.popleft())
+
+    # --- when something goes wrong ----------------------------------------------------------------------------
+
+    @contextmanager
+    def _answering(self, session: Session) -> Iterator[None]:
+        """What breaks in here is told to the one who asked, and to nobody else."""
+        try:
+            yield
+        except BaseException as error:
+            # Caught once, here: the thread must outlive whatever one request does to it; the caller raises it.
+            self._residents.note(error)
+            self._leave(session)
+            session.ticket.fail(error)
+
+    def _broken(self, resident: Resident, error: BaseException) -> None:
+        """A step has failed, and the loop with it. If it was one request's, that is answered; else all its sentences
+        begin again, one at a time, with the same luck: they say the same, and the guilty one fails alone."""
+        sentences = list(resident.rows.values())
+        resident.drop_loop()
+        for sentence in sentences:
+            sentence.row = None
+            sentence.group.session.rows -= 1
+        sessions = {sentence.group.session for sentence in sentences}
+        if len(sessions) == 1:
+            with self._answering(sessions.pop()):
+                raise error
+            return
+        resident.suspects.update(sentences)
+        for sentence in reversed(sentences):
+            sentence.group.session.pending.appendleft(sentence)
+
+    def _leave(self, session: Session) -> None:
+        """Stop what is computed for it."""
+        self.sessions = tuple(other for other in self.sessions if other is not session)
+        for group in session.opened:
+            resident = group.resident
+            group.end()
+            if resident is None:
+                continue
+            resident.suspects -= {each for each in resident.suspects if each.group.session is session}
+            for row in [row for row, each in resident.rows.items() if each.group.session is session]:
+                del resident.rows[row]
+                resident.loop.drop(row)
+        session.rows = 0
+        session.pending.clear()
+        session.decoded.clear()
+
+
+def _asker(session: Session) -> object:
+    """Who it is for; what nobody asked for is nobody else's."""
+    return session.ticket.asker or session

@@ -1,0 +1,274 @@
+"""One request while it is spoken: its sentences, where each of them is, and the sound that comes of them in order."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from voices.engine.requests import Attempt, ModelChoice, Piece, SpeechRequest, Verdict
+from voices.engine.tickets import Chunk, Ticket
+from xttsproject.lib.audio import Samples
+from xttsproject.lib.errors import DomainError
+from xttsproject.xtts.joining import faded, join_speeches, silence
+from xttsproject.xtts.types import Speech
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from voices.engine.residents import Resident
+    from xttsproject.xtts.conditioning import Conditioning
+    from xttsproject.xtts.engine import Planned, XttsEngine
+    from xttsproject.xtts.loop import Decoded, Row, Utterance
+    from xttsproject.xtts.streaming import GrowingSound
+
+_DECODING_SHARE = 0.8
+
+
+class Sentence:
+    """One sentence on its way: first in a loop, as a ``row``, then ``decoded``, then sound, as a ``wave``."""
+
+    def __init__(self, group: Group, place: int, text: str, utterance: Utterance, conditioning: Conditioning):
+        self.group, self.place, self.text = group, place, text
+        """``place`` is its piece's among the request's."""
+        self.utterance, self.conditioning = utterance, conditioning
+        self.number = 0
+        """How many times it has been spoken before."""
+        self.row: Row | None = None
+        self.decoded: Decoded | None = None
+        self.wave: Samples | None = None
+        self.heard = 0
+        """Codes whose sound has been made, of a stream."""
+        self.sound: GrowingSound | None = None
+        self.parts: list[Samples] = []
+
+    @property
+    def piece(self) -> Piece:
+        return self.group.session.request.pieces[self.place]
+
+    @property
+    def engine(self) -> XttsEngine:
+        """What decodes it and makes it sound."""
+        assert self.group.resident is not None
+        return self.group.resident.engine
+
+    @property
+    def codes(self) -> int:
+        """So far."""
+        return len(self.decoded.codes) if self.decoded else len(self.row) if self.row else 0
+
+    def latents(self, start: int, end: int) -> Tensor:
+        if self.decoded is not None:
+            return self.decoded.latents[start:end]
+        assert self.row is not None
+        return self.row.latents(start, end)
+
+    def progress(self) -> float:
+        if self.wave is not None:
+            return 1.0
+        if self.decoded is not None:
+            return _DECODING_SHARE
+        return _DECODING_SHARE * len(self.row) / self.row.cap if self.row is not None else 0.0
+
+
+class Group:
+    """What one model says of a request. It needs the model from its planning to its last sound."""
+
+    def __init__(self, session: Session, model: ModelChoice, places: Sequence[int]):
+        self.session, self.model, self.places = session, model, places
+        self.resident: Resident | None = None
+        self.left = 0
+        """Sentences that are no sound yet."""
+
+    def begin(self, resident: Resident) -> None:
+        """Plan its sentences. Raises what planning raises, and DomainError ``voice_outdated``."""
+        from xttsproject.xtts.conditioning import Conditioning
+        from xttsproject.xtts.engine import Saying
+
+        self.resident, engine = resident, resident.engine
+        pieces = {place: self.session.request.pieces[place] for place in self.places}
+        if any(engine.model_key != piece.model_key for piece in pieces.values()):
+            raise DomainError(
+                "voice_outdated",
+                "The model below this voice has been replaced since the voice was prepared; prepare the voice again.",
+            )
+        voices = {path: Conditioning.load(path) for path in {piece.conditioning for piece in pieces.values()}}
+        sentences: list[Sentence] = []
+        for place, piece in pieces.items():
+            voice = voices[piece.conditioning]
+            planned = engine.planned(Saying(piece.text, piece.language, voice, piece.sampling, piece.pause))
+            own = [
+                Sentence(self, place, text, utterance, voice)
+                for text, utterance in zip(planned.sentences, planned.utterances, strict=True)
+            ]
+            self.session.plan(place, planned, own)
+            sentences += own
+        self.left = len(sentences)
+        if sentences:
+            resident.groups.add(self)
+
+    def end(self) -> None:
+        if self.resident is not None:
+            self.resident.groups.discard(self)
+
+
+class Session:
+    """A request under way. Its methods are the owner's thread's."""
+
+    def __init__(self, ticket: Ticket):
+        from xttsproject.xtts.streaming import FIRST_CODES
+
+        self.ticket = ticket
+        self.request = ticket.request if isinstance(ticket.request, SpeechRequest) else SpeechRequest(())
+        models = {ticket.request: []} if isinstance(ticket.request, ModelChoice) else ticket.request.by_model()
+        self.unopened = deque(Group(self, model, places) for model, places in models.items())
+        self.opened: list[Group] = []
+        self.since = time.monotonic()
+        self.pending: deque[Sentence] = deque()
+        """Planned, and in no loop yet."""
+        self.rows = 0
+        """Sentences of it in loops."""
+        self.decoded: deque[Sentence] = deque()
+        """Decoded, to be made sound; of a request that is not streamed."""
+        self.sent_seconds = 0.0
+        self._planned: list[tuple[Planned, list[Sentence]] | None] = [None] * len(self.request.pieces)
+        self._speeches: dict[int, Speech] = {}
+        self._codes = FIRST_CODES
+        self._next = (0, 0)
+        self._number = 0
+        self._weight = sum(len(piece.text) for piece in self.request.pieces)
+
+    def plan(self, place: int, planned: Planned, sentences: list[Sentence]) -> None:
+        self._planned[place] = planned, sentences
+        self.pending += sentences
+        self.ticket.tokens += sum(len(sentence.utterance.tokens) for sentence in sentences)
+
+    @property
+    def finished(self) -> bool:
+        return not self.unopened and len(self._speeches) == len(self.request.pieces)
+
+    def speech(self) -> Speech | None:
+        """All of it; None where only a model was to be loaded."""
+        if not self.request.pieces:
+            return None
+        inorder = [self._speeches[place] for place in range(len(self.request.pieces))]
+        befores = [piece.before for piece in self.request.pieces]
+        return join_speeches(inorder, befores, after=self.request.after)
+
+    def report(self) -> None:
+        done = 0.0
+        for planned in self._planned:
+            for sentence in planned[1] if planned else ():
+                done += len(sentence.text) * sentence.progress()
+        # Pieces and their sentences differ in length by white space.
+        self.ticket.report(min(done / self._weight, 1.0) if self._weight else 0.0)
+
+    # --- one sentence at a time -------------------------------------------------------------------------------
+
+    def render(self, sentence: Sentence) -> None:
+        """Make a decoded sentence sound; whether it is good enough says the judge."""
+        assert sentence.decoded is not None
+        wave = sentence.engine.render(sentence.decoded.latents, sentence.conditioning, sentence.piece.sampling.speed)
+        verdict = self._judge(sentence, wave, sent=False)
+        if verdict.again is not None:
+            sentence.number += 1
+            sentence.utterance = replace(sentence.utterance, seed=verdict.again)
+            sentence.row = sentence.decoded = None
+            self.pending.appendleft(sentence)
+            return
+        self._sounded(sentence, wave if verdict.samples is None else verdict.samples)
+
+    @property
+    def ready_to_send(self) -> bool:
+        """Whether the stream can go on by a piece."""
+        sentence = self._current()
+        return sentence is not None and (sentence.decoded is not None or sentence.codes - sentence.heard >= self._codes)
+
+    def send(self) -> None:
+        """Make a piece of the current sentence sound, and send it."""
+        from xttsproject.xtts.streaming import GrowingSound, next_codes
+
+        sentence = self._current()
+        assert sentence is not None
+        engine = sentence.engine
+        if sentence.sound is None:
+            self.ticket.sample_rate = engine.sample_rate
+            sentence.sound = GrowingSound(engine, sentence.conditioning, sentence.piece.sampling.speed)
+            piece = sentence.piece
+            self._send(silence(piece.before if self._next[1] == 0 else piece.pause, engine.sample_rate))
+        left = sentence.codes - sentence.heard
+        # What would be a scrap of sound on its own goes along.
+        take = left if sentence.decoded is not None and left < 1.5 * self._codes else self._codes
+        end = sentence.heard + take
+        last = sentence.decoded is not None and end == sentence.codes
+        samples = sentence.sound.extend(sentence.latents(sentence.heard, end), complete=last)
+        begins = not sentence.parts
+        sentence.heard = end
+        self._codes = next_codes(self._codes)
+        if len(samples):
+            sentence.parts.append(samples)
+            final = last and self._is_last(sentence)
+            self._send(faded(samples, engine.sample_rate, begin=begins and self._number > 0, end=last and not final))
+        if last:
+            self._advance(sentence)
+
+    def _advance(self, sentence: Sentence) -> None:
+        wave = np.concatenate(sentence.parts)
+        sentence.sound, sentence.parts = None, []
+        self._judge(sentence, wave, sent=True)
+        if self._is_last(sentence):
+            self._send(silence(self.request.after, sentence.engine.sample_rate))
+        place, number = self._next
+        planned = self._planned[place]
+        assert planned is not None
+        self._next = (place, number + 1) if number + 1 < len(planned[1]) else (place + 1, 0)
+        self._number += 1
+        self._sounded(sentence, wave)
+
+    def _current(self) -> Sentence | None:
+        """Whose turn it is in the stream; None while that is not planned yet, or all is sent."""
+        place, number = self._next
+        planned = self._planned[place] if place < len(self._planned) else None
+        return planned[1][number] if planned else None
+
+    def _is_last(self, sentence: Sentence) -> bool:
+        planned = self._planned[-1]
+        return planned is not None and planned[1][-1] is sentence
+
+    def _send(self, samples: Samples) -> None:
+        if len(samples):
+            self.sent_seconds += len(samples) / self.ticket.sample_rate
+            self.ticket.send(Chunk(self._number, samples))
+
+    def _judge(self, sentence: Sentence, wave: Samples, *, sent: bool) -> Verdict:
+        judge = self.request.judge
+        if judge is None:
+            return Verdict()
+        assert sentence.decoded is not None
+        rate, seed = sentence.engine.sample_rate, sentence.utterance.seed
+        verdict = judge(
+            Attempt(sentence.piece, sentence.text, sentence.decoded, wave, rate, seed, sentence.number, sent)
+        )
+        if sent or verdict.again is None:
+            self.ticket.warnings += verdict.warnings
+        return verdict
+
+    def _sounded(self, sentence: Sentence, wave: Samples) -> None:
+        sentence.wave = wave
+        group = sentence.group
+        planned = self._planned[sentence.place]
+        assert planned is not None
+        if all(other.wave is not None for other in planned[1]):
+            waves = [other.wave for other in planned[1] if other.wave is not None]
+            spoken = [other.decoded for other in planned[1] if other.decoded is not None]
+            self._speeches[sentence.place] = sentence.engine.join(planned[0], spoken, waves)
+            for other in planned[1]:
+                # What is joined need not be kept twice.
+                other.decoded, other.wave = None, wave[:0]
+        group.left -= 1
+        if not group.left:
+            group.end()
