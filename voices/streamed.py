@@ -22,8 +22,9 @@ logger = logging.getLogger(__name__)
 def streamed(start: Callable[[], SpeechStream], output: Output, *, events: bool = False) -> HttpResponseBase:
     """Answer with a speech's sound while it is spoken, or with OpenAI's server-sent events of it.
 
-    The output's format and rate are followed; its loudness cannot be. What ``start`` raises becomes an ordinary answer. What goes wrong later ends the answer where it is: as an event
-    that says what, else by breaking the connection off, because the status has been sent long before.
+    The output's format and rate are followed; its loudness cannot be. What ``start`` raises becomes an ordinary answer.
+    What goes wrong later ends the answer where it is: as an event that says what, else by breaking the connection off,
+    because the status has been sent long before.
     """
     wanted = output.format
     try:
