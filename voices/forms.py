@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -13,12 +15,15 @@ from datasets.choices import LANGUAGE_CHOICES
 from datasets.forms import ManyFilesField, ServiceForm
 from datasets.models import Speaker
 from training.models import Checkpoint
+from voices.engine.preparing import LONGEST_SECONDS, LOUDNESS_LUFS, PAUSE_SECONDS, SHORTEST_SECONDS, Preparation
 from voices.models import LexiconEntry, QualityProfile, Voice
 from voices.services.profiles import profile_sampling
 from voices.services.scripts import pauses_of
 from xttsproject.accounts.models import Visibility
 from xttsproject.bundles.manifest import list_bundles
+from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.script import AUTO
+from xttsproject.xtts.studio import studio_names
 from xttsproject.xtts.types import LONGEST_PAUSE, Pauses
 
 
@@ -48,6 +53,11 @@ class VoiceForm(ServiceForm):
         required=False,
         help_text="What the voice speaks unless another language is asked for.",
     )
+    studio = forms.ChoiceField(
+        label="A voice of the model's own",
+        required=False,
+        help_text="Came with the base model chosen above. It needs neither speaker nor clips.",
+    )
     clips = ManyFilesField(
         label="Reference clips of your own",
         required=False,
@@ -55,7 +65,27 @@ class VoiceForm(ServiceForm):
         "seconds to five minutes together; half a minute of clean speech is best. Left empty, the clips of the "
         "checkpoint's dataset shown below are used.",
     )
+    trim = forms.BooleanField(
+        label="Trim silence", required=False, help_text=f"Pauses are shortened to {PAUSE_SECONDS:g} s."
+    )
+    denoise = forms.BooleanField(label="Lower steady noise", required=False, help_text="Hum, hiss, fans.")
+    loudness = forms.BooleanField(
+        label="Even out the loudness", required=False, help_text=f"Every clip at {LOUDNESS_LUFS:g} LUFS."
+    )
+    seconds = forms.FloatField(
+        label="Seconds of reference",
+        required=False,
+        min_value=SHORTEST_SECONDS,
+        max_value=LONGEST_SECONDS,
+        help_text=f"How much of the clips the model hears; {Preparation().seconds:g} unless given.",
+    )
     visibility = forms.ChoiceField(label="Who may use the voice", choices=Visibility.choices)
+
+    PREPARATION = ("trim", "denoise", "loudness", "seconds")
+
+    @property
+    def preparation_fields(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.PREPARATION]
 
     def __init__(self, *args: Any, user: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
@@ -76,6 +106,34 @@ class VoiceForm(ServiceForm):
         ]
         speakers: Any = self.fields["speaker"]
         speakers.queryset = Speaker.objects.visible_to(user)
+        studio: Any = self.fields["studio"]
+        studio.choices = [("", "None: a person's, from clips"), *_studio_choices([default, *names])]
+
+
+def _studio_choices(bundles: Iterable[str]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The models' own voices, model by model; what cannot be read has none to choose."""
+    found = []
+    for bundle in dict.fromkeys(bundles):
+        with contextlib.suppress(DomainError):
+            names = studio_names(settings.MODELS_DIR / bundle)
+            if names:
+                found.append((bundle, [(name, name) for name in names]))
+    return found
+
+
+class PreparationForm(ServiceForm):
+    """What is done to a voice's clips before the model hears them."""
+
+    trim = VoiceForm.base_fields["trim"]
+    denoise = VoiceForm.base_fields["denoise"]
+    loudness = VoiceForm.base_fields["loudness"]
+    seconds = VoiceForm.base_fields["seconds"]
+
+
+def preparation_of(values: dict[str, Any]) -> Preparation:
+    """Taken out of a valid form's values; seconds left empty are the default's."""
+    given = {name: values.pop(name) for name in VoiceForm.PREPARATION}
+    return Preparation(**{name: value for name, value in given.items() if value is not None})
 
 
 class SpeakForm(ServiceForm):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -12,6 +13,7 @@ from datasets.models import Segment, Speaker
 from datasets.services.following import latest_job
 from training.models import Checkpoint
 from voices.api.fields import FormatField, PausesSerializer, SamplingSerializer, SoundSerializer
+from voices.engine.preparing import LONGEST_SECONDS, LOUDNESS_LUFS, SHORTEST_SECONDS, Preparation
 from voices.models import Synthesis, Voice, VoiceClip
 from voices.services.profiles import profile_sampling
 from voices.services.speech import SAMPLING_FIELDS
@@ -45,6 +47,8 @@ class VoiceSerializer(serializers.ModelSerializer[Voice]):
             "profile",
             "profile_name",
             "defaults",
+            "preparation",
+            "studio",
             "state",
             "error_code",
             "error",
@@ -81,7 +85,20 @@ class VoiceDetailSerializer(VoiceSerializer):
         return str(job.pk) if job else None
 
 
-class VoiceCreateSerializer(serializers.Serializer[Voice]):
+class PreparationSerializer(serializers.Serializer[Any]):
+    """What is done to the sound of the clips before the model hears it; the clips themselves stay as they are."""
+
+    trim = serializers.BooleanField(required=False, help_text="Shorten silence.")
+    denoise = serializers.BooleanField(required=False, help_text="Lower steady noise.")
+    loudness = serializers.BooleanField(required=False, help_text=f"Bring every clip to {LOUDNESS_LUFS:g} LUFS.")
+    seconds = serializers.FloatField(
+        required=False,
+        help_text=f"{SHORTEST_SECONDS:g} to {LONGEST_SECONDS:g}: how much of the clips the model hears; left out: "
+        f"{Preparation().seconds:g}.",
+    )
+
+
+class VoiceCreateSerializer(PreparationSerializer):
     """Reference clips are files (``clips``) or approved segments (``segments``).
 
     With a ``checkpoint`` and neither, the longest training clips of its dataset are taken, up to 30 seconds. Speaker
@@ -107,6 +124,12 @@ class VoiceCreateSerializer(serializers.Serializer[Voice]):
     )
     segments = VisiblePrimaryKeyField(
         queryset=Segment.objects.select_related("source__speaker"), many=True, required=False
+    )
+    studio = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=120,
+        help_text="Name of a voice that came with the model: it needs a language, and neither speaker nor clips.",
     )
     visibility = serializers.ChoiceField(choices=Visibility.choices, default=Visibility.PRIVATE)
 
@@ -201,3 +224,9 @@ def sampling_of(validated: dict[str, Any], user: Any) -> dict[str, Any]:
     """The sampling values among a serializer's validated data, below them those of the profile it names."""
     given = {name: validated[name] for name in SAMPLING_FIELDS if name in validated}
     return profile_sampling(user=user, profile=validated.get("profile"), given=given)
+
+
+def preparation_of(validated: dict[str, Any]) -> Preparation:
+    """Taken out of the validated data of a serializer that has a preparation's fields."""
+    given = [field.name for field in fields(Preparation) if field.name in validated]
+    return Preparation(**{name: validated.pop(name) for name in given})

@@ -18,12 +18,14 @@ from voices.api.fields import AnyAccept
 from voices.api.filters import SynthesisFilter, VoiceFilter
 from voices.api.serializers import (
     OutputSerializer,
+    PreparationSerializer,
     SpeechSerializer,
     SynthesisSerializer,
     VoiceCreateSerializer,
     VoiceDetailSerializer,
     VoiceSerializer,
     VoiceUpdateSerializer,
+    preparation_of,
     sampling_of,
 )
 from voices.choices import Channel
@@ -74,7 +76,12 @@ class VoiceViewSet(OwnedViewMixin, viewsets.ReadOnlyModelViewSet[Voice]):
         asked = VoiceCreateSerializer(data=request.data, context=self.get_serializer_context())
         asked.is_valid(raise_exception=True)
         values = dict(asked.validated_data)
-        voice = voice_create(owner=request.user, uploads=uploads_of(values.pop("clips", ())), **values)
+        voice = voice_create(
+            owner=request.user,
+            uploads=uploads_of(values.pop("clips", ())),
+            preparation=preparation_of(values),
+            **values,
+        )
         return Response(self.get_serializer(voice).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=VoiceUpdateSerializer, responses=VoiceDetailSerializer)
@@ -97,12 +104,19 @@ class VoiceViewSet(OwnedViewMixin, viewsets.ReadOnlyModelViewSet[Voice]):
         voice_delete(voice=self.get_editable())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    @extend_schema(request=None, responses=VoiceDetailSerializer)
+    @extend_schema(request=PreparationSerializer, responses=VoiceDetailSerializer)
     @action(detail=True, methods=["post"])
     def prepare(self, request: Request, pk: Any = None) -> Response:
-        """Prepare the voice again, after a failure or when the model below it was replaced."""
+        """Prepare the voice again, after a failure or when the model below it was replaced; or in another way.
+
+        With any of the fields, the clips are prepared as they say, and what is left out is not done; without, as
+        before.
+        """
         voice = self.get_editable()
-        voice_prepare_again(voice=voice)
+        asked = PreparationSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        values = dict(asked.validated_data)
+        voice_prepare_again(voice=voice, preparation=preparation_of(values) if values else None)
         return Response(self.get_serializer(voice).data)
 
     @extend_schema(responses=_WAV, parameters=[OpenApiParameter("index", OpenApiTypes.INT, OpenApiParameter.PATH)])

@@ -12,6 +12,7 @@ from datasets.choices import LANGUAGE_CHOICES
 from datasets.models import Speaker
 from training.models import Checkpoint
 from voices.choices import VoiceState
+from voices.engine.preparing import Preparation
 from voices.models.profile import QualityProfile
 from voices.querysets import VoiceQuerySet
 from xttsproject import storage
@@ -47,6 +48,13 @@ class Voice(OwnedModel):
     )
     defaults = models.JSONField(
         default=dict, blank=True, help_text="Sampling values that differ from the profile's and the bundle's."
+    )
+
+    preparation = models.JSONField(
+        default=dict, blank=True, help_text="What is done to the clips, see voices.engine.preparing; empty: nothing."
+    )
+    studio = models.CharField(
+        max_length=120, blank=True, help_text="Name of a voice that came with the bundle; it has no clips."
     )
 
     state = models.CharField(max_length=10, choices=VoiceState.choices, default=VoiceState.PREPARING)
@@ -96,6 +104,10 @@ class Voice(OwnedModel):
     def values(self) -> dict[str, Any]:
         """The sampling values it speaks with where a request gives none: its own, below them its profile's."""
         return {**(self.profile.values if self.profile else {}), **self.defaults}
+
+    @property
+    def prepared(self) -> Preparation:
+        return Preparation(**self.preparation)
 
     @property
     def is_ready(self) -> bool:

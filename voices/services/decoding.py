@@ -63,6 +63,10 @@ def decoding_create(
     speak (:func:`require_ready`).
     """
     require_ready(voice)
+    if voice.studio:
+        raise DomainError(
+            "no_reference", f"“{voice.name}” came with its model and has no clips to measure what it says against."
+        )
     if not 2 <= count <= MOST:
         raise DomainError(
             "count_invalid", f"A search compares 2 to {MOST} candidates, and {count} were asked for.", field="count"

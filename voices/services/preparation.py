@@ -5,39 +5,48 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
 from training.services import checkpoint_verify
-from voices.models import Voice
+from voices.engine.preparing import Preparation
+from voices.models import Voice, VoiceClip
 from voices.services.voices import voice_start_preparing
 from xttsproject import storage
 from xttsproject.bundles.manifest import open_bundle
 from xttsproject.jobs.models import Job
-from xttsproject.lib.audio import read_wav
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import atomic_path
-from xttsproject.lib.progress import Progress
+from xttsproject.lib.progress import Part, Progress
 from xttsproject.xtts.types import ConditioningSettings
 
+if TYPE_CHECKING:
+    from xttsproject.xtts.conditioning import Conditioning
 
-def conditioning_key(clips: Sequence[str], model_key: str, settings: ConditioningSettings) -> str:
-    """What latents depend on, as 64 hexadecimal digits: the clips' SHA-256 in order, the model's content, the settings.
+
+def conditioning_key(
+    clips: Sequence[str], model_key: str, settings: ConditioningSettings, changes: Mapping[str, Any] | None = None
+) -> str:
+    """What latents depend on, as 64 hexadecimal digits: the clips' SHA-256 in order, the model's content, the settings
+    and what is done to the sound of the clips.
 
     Nothing else makes latents stale: neither time nor the voice's name nor a restart.
     """
-    facts = {"clips": list(clips), "model": model_key, "settings": asdict(settings)}
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    facts: dict[str, Any] = {"clips": list(clips), "model": model_key, "settings": asdict(settings)}
+    if changes:
+        facts["changes"] = dict(changes)
+    return _digest(facts)
 
 
 def voice_prepare(*, voice: Voice, progress: Progress) -> None:
     """Compute the voice's latents unless they are there, and make it ready. Running it twice does no harm.
 
-    Raises ``Cancelled`` and DomainError (``model_missing``, ``checkpoint_damaged``, ``adapter_mismatch``,
-    ``clip_missing``, …).
+    Its clips are measured as well, unless they have been. Raises ``Cancelled`` and DomainError (``model_missing``,
+    ``checkpoint_damaged``, ``adapter_mismatch``, ``clip_missing``, ``studio_unknown``, …).
     """
     voice.mark_preparing()
     bundle = open_bundle(voice.bundle_path)
@@ -47,13 +56,18 @@ def voice_prepare(*, voice: Voice, progress: Progress) -> None:
     # Hashing only; the networks are loaded where latents are really to be computed.
     from xttsproject.xtts.weights import model_key
 
-    of_model, settings = model_key(bundle.path, voice.adapter_path), ConditioningSettings()
+    of_model, wanted = model_key(bundle.path, voice.adapter_path), voice.prepared
     clips = list(voice.clips.all())
-    key = conditioning_key([clip.sha256 for clip in clips], of_model, settings)
+    key = (
+        _digest({"studio": voice.studio, "model": of_model})
+        if voice.studio
+        else conditioning_key([clip.sha256 for clip in clips], of_model, wanted.settings, wanted.changes)
+    )
     target = Voice(pk=voice.pk, conditioning_key=key).conditioning_path
     if not target.is_file() and not _copy_twin(voice, key, target):
-        progress.report(0.1, "loading the model")
-        _compute(voice, [(clip.name, clip.path) for clip in clips], settings, target, progress)
+        _compute(voice, clips, target, Part(progress, 0.1, 0.7))
+    if clips:
+        clips_report(voice=voice, clips=clips, progress=Part(progress, 0.7, 1.0))
     if (
         not voice.mark_ready(conditioning_key=key, model_key=of_model)
         and not Voice.objects.filter(pk=voice.pk).exists()
@@ -62,34 +76,71 @@ def voice_prepare(*, voice: Voice, progress: Progress) -> None:
         storage.remove_tree(voice.folder)
 
 
-def voice_prepare_again(*, voice: Voice) -> Job:
-    """After a failure, or when the model below the voice was replaced. What is still right is not computed anew."""
+def voice_prepare_again(*, voice: Voice, preparation: Preparation | None = None) -> Job:
+    """After a failure, when the model below the voice was replaced, or to take it from its clips in another way.
+
+    What is still right is not computed anew; latents of another preparation are kept for when it is chosen again.
+    """
     with transaction.atomic():
         voice.mark_preparing()
+        if preparation is not None:
+            voice.preparation = preparation.chosen
+            voice.save(update_fields=["preparation"])
         return voice_start_preparing(voice=voice)
 
 
-def _compute(
-    voice: Voice, clips: Sequence[tuple[str, Path]], settings: ConditioningSettings, target: Path, progress: Progress
-) -> None:
-    from xttsproject.xtts.engine import XttsEngine
+def clips_report(*, voice: Voice, clips: Sequence[VoiceClip], progress: Progress) -> None:
+    """Measure the clips unless they have been; what is found stands in each clip's ``quality["report"]``."""
+    from voices.engine.reports import FORMAT, report_clips
 
-    sounds = []
-    for name, path in clips:
-        try:
-            sounds.append(read_wav(path))
-        except FileNotFoundError:
-            raise DomainError(
-                "clip_missing", f"The reference clip “{name}” is no longer there; make the voice anew."
-            ) from None
-    # On the CPU whatever the device is: the GPU is the gpu cluster's, and this takes seconds.
-    engine = XttsEngine.load(voice.bundle_path, adapter=voice.adapter_path, device="cpu", precision="fp32")
-    progress.check()
-    progress.report(0.6, "listening to the clips")
-    conditioning = engine.conditioning(sounds, settings)
+    of = _digest({"format": FORMAT, "bundle": voice.bundle, "clips": [clip.sha256 for clip in clips]})[:16]
+    if all(clip.quality.get("report", {}).get("of") == of for clip in clips):
+        return
+    from xttsproject.xtts.likeness import SpeakerEar
+
+    reports = report_clips([_there(clip) for clip in clips], SpeakerEar.load(voice.bundle_path), progress)
+    for clip, report in zip(clips, reports, strict=True):
+        clip.quality = {**clip.quality, "report": {"of": of, "values": report.values, "advice": list(report.advice)}}
+    VoiceClip.objects.bulk_update(clips, ["quality"])
+
+
+def _compute(voice: Voice, clips: Sequence[VoiceClip], target: Path, progress: Progress) -> None:
+    if voice.studio:
+        from xttsproject.xtts.studio import studio_voice
+
+        conditioning = studio_voice(voice.bundle_path, voice.studio)
+    else:
+        conditioning = _heard(voice, clips, progress)
     progress.check()
     with atomic_path(target) as temporary:
         conditioning.save(temporary)
+
+
+def _heard(voice: Voice, clips: Sequence[VoiceClip], progress: Progress) -> Conditioning:
+    from xttsproject.xtts.engine import XttsEngine
+
+    wanted = voice.prepared
+    sounds = []
+    for place, clip in enumerate(clips):
+        progress.check()
+        progress.report(0.3 * place / len(clips), "reading the clips")
+        sounds.append(wanted.apply(_there(clip)))
+    progress.report(0.3, "loading the model")
+    # On the CPU whatever the device is: the GPU is the gpu cluster's, and this takes seconds.
+    engine = XttsEngine.load(voice.bundle_path, adapter=voice.adapter_path, device="cpu", precision="fp32")
+    progress.check()
+    progress.report(0.7, "listening to the clips")
+    return engine.conditioning(sounds, wanted.settings)
+
+
+def _there(clip: VoiceClip) -> Path:
+    if not clip.path.is_file():
+        raise DomainError("clip_missing", f"The reference clip “{clip.name}” is no longer there; make the voice anew.")
+    return clip.path
+
+
+def _digest(facts: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def _copy_twin(voice: Voice, key: str, target: Path) -> bool:

@@ -9,11 +9,14 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
+from datasets.choices import ConsentKind
 from datasets.models import Segment, Speaker
 from datasets.services.following import stop_jobs
+from datasets.services.speakers import speaker_create
 from training.models import Checkpoint
 from training.services import checkpoint_require
 from training.services.spec import bundle_open
+from voices.engine.preparing import Preparation
 from voices.engine.references import require_enough, require_not_too_much
 from voices.models import Voice, VoiceClip
 from voices.services.clips import Clip, Upload, checkpoint_clips, segment_clips, upload_clips
@@ -26,6 +29,7 @@ from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import atomic_directory, sha256_of
 from xttsproject.xtts.config import read_config
 from xttsproject.xtts.languages import language_names, validate_language
+from xttsproject.xtts.studio import require_studio
 
 PREPARE = "voices.prepare"
 
@@ -41,33 +45,44 @@ def voice_create(
     uploads: Sequence[Upload] = (),
     segments: Sequence[Segment] = (),
     visibility: str = Visibility.PRIVATE,
+    studio: str = "",
+    preparation: Preparation | None = None,
 ) -> Voice:
     """Make a voice and start the job that listens to its clips.
 
     It speaks with the checkpoint, or, without one, with the XTTS model ``bundle`` (empty: the portal's XTTS_BUNDLE).
     Clips are the uploads or the segments given; a voice of a checkpoint that names neither takes clips of the
-    dataset it was trained on. Speaker and language follow from checkpoint or segments where they are not given. Nothing
-    is left behind when it fails. Raises DomainError.
+    dataset it was trained on. ``preparation`` is what is done to them before they are listened to. With ``studio``, the
+    name of a voice that came with the model, there are no clips and no speaker is asked for. Speaker and language
+    follow from checkpoint or segments where they are not given. Nothing is left behind when it fails. Raises
+    DomainError.
     """
     name = _free_name(owner, name)
     if uploads and segments:
         raise DomainError("clips_mixed", "Give either files or segments as reference clips, not both.", field="clips")
-    speaker = _speaker(speaker, checkpoint, segments)
+    if studio:
+        bundle = bundle or str(settings.XTTS_BUNDLE)
+        _require_studio_alone(checkpoint, uploads, segments, speaker)
+        require_studio(bundle_open(name=bundle).path, studio)
+    else:
+        speaker = _speaker(speaker, checkpoint, segments)
     language = validate_language(language or _language(checkpoint, segments))
     bundle = _bundle(checkpoint, bundle, language)
-    clips = _clips(checkpoint, uploads, segments)
+    clips = () if studio else _clips(checkpoint, uploads, segments)
     voice = Voice(
         owner=owner,
         name=name,
-        speaker=speaker,
         checkpoint=checkpoint,
         bundle=bundle,
         language=language,
         visibility=visibility,
+        studio=studio,
+        preparation=preparation.chosen if preparation and not studio else {},
     )
-    rows = _write(voice, clips)
+    rows = [] if studio else _write(voice, clips)
     try:
         with transaction.atomic():
+            voice.speaker = speaker if speaker is not None else _studio_speaker(owner, bundle, studio)
             if checkpoint is not None:
                 checkpoint_require(checkpoint=checkpoint)
             voice.save(force_insert=True)
@@ -147,6 +162,34 @@ def _speaker(speaker: Speaker | None, checkpoint: Checkpoint | None, segments: S
             field="speaker",
         )
     return speaker
+
+
+def _require_studio_alone(
+    checkpoint: Checkpoint | None, uploads: Sequence[Upload], segments: Sequence[Segment], speaker: Speaker | None
+) -> None:
+    """A voice that came with the model is whole: DomainError ``studio_mixed`` where something is given besides."""
+    given = {"checkpoint": checkpoint, "clips": uploads, "segments": segments, "speaker": speaker}
+    for field, value in given.items():
+        if value:
+            raise DomainError(
+                "studio_mixed",
+                f"A voice that came with the model needs no {field} and can have none; leave the {field} out.",
+                field=field,
+            )
+
+
+def _studio_speaker(owner: Any, bundle: str, studio: str) -> Speaker:
+    """Who stands for a voice of the model: the licence under which the model was published allows its use."""
+    model = bundle_open(name=bundle)
+    name = f"{studio}, of {bundle}"[: Speaker._meta.get_field("name").max_length]
+    known = Speaker.objects.filter(owner=owner, name=name).first()
+    return known or speaker_create(
+        owner=owner,
+        name=name,
+        consent_kind=ConsentKind.LICENCE,
+        consent_statement=f"The voice “{studio}” was published with the model {model.name} under {model.licence}.",
+        consent_evidence=model.licence_url,
+    )
 
 
 def _language(checkpoint: Checkpoint | None, segments: Sequence[Segment]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -12,11 +13,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from datasets.pipeline.screening.catalogue import told
 from datasets.services.following import latest_job
 from datasets.views.access import editable_or_forbidden, may_edit
 from training.models import Checkpoint
 from voices.engine.references import MAX_CLIPS
-from voices.forms import ProfileChoiceForm, VoiceForm
+from voices.forms import PreparationForm, ProfileChoiceForm, VoiceForm, preparation_of
 from voices.models import Voice, VoiceClip
 from voices.services import (
     checkpoint_clips,
@@ -84,6 +86,8 @@ def voice_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
             "seconds": sum(clip.seconds for clip in voice.clips.all()),
             "may_edit": may_edit(Voice.objects.all(), request.user, voice),
             "profile_form": ProfileChoiceForm(user=request.user, initial={"profile": voice.profile_id}),
+            "preparation_form": PreparationForm(initial=asdict(voice.prepared)),
+            "clips": [(clip, told(clip.quality.get("report", {}).get("values", {}))) for clip in voice.clips.all()],
             "run_visible": voice.checkpoint is not None
             and Checkpoint.objects.visible_to(request.user).filter(pk=voice.checkpoint.pk).exists(),
         },
@@ -121,6 +125,19 @@ def use_profile(request: HttpRequest, pk: UUID) -> HttpResponse:
 def prepare_again(request: HttpRequest, pk: UUID) -> HttpResponse:
     voice = editable_or_forbidden(Voice.objects.all(), request.user, pk)
     voice_prepare_again(voice=voice)
+    return redirect("voices:voice-detail", voice.pk)
+
+
+@login_required
+@require_POST
+def prepare_otherwise(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Take the voice from its clips in another way."""
+    voice = editable_or_forbidden(Voice.objects.all(), request.user, pk)
+    form = PreparationForm(request.POST)
+    if form.is_valid():
+        voice_prepare_again(voice=voice, preparation=preparation_of(form.cleaned_data))
+    else:
+        messages.error(request, " ".join(str(each) for errors in form.errors.values() for each in errors))
     return redirect("voices:voice-detail", voice.pk)
 
 
@@ -166,7 +183,8 @@ def _make(request: HttpRequest, form: VoiceForm) -> Voice | None:
     # The field of several files gives one None where none was chosen.
     files = [file for file in fields.pop("clips") if file is not None]
     try:
-        return voice_create(owner=request.user, uploads=uploads_of(files), **fields)
+        preparation = preparation_of(fields)
+        return voice_create(owner=request.user, uploads=uploads_of(files), preparation=preparation, **fields)
     except DomainError as error:
         form.refuse(error)
         return None

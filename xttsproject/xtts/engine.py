@@ -28,6 +28,7 @@ from xttsproject.xtts.networks import load_decoder, load_into, load_tokenizer
 from xttsproject.xtts.projections import Precision, require_precision
 from xttsproject.xtts.reference import StyleEncoder
 from xttsproject.xtts.sampling import Draw
+from xttsproject.xtts.studio import studio_names, studio_voice
 from xttsproject.xtts.tokenizer import Tokenizer
 from xttsproject.xtts.types import (
     LONGEST_SEED,
@@ -37,7 +38,7 @@ from xttsproject.xtts.types import (
     Speech,
     SpokenSentence,
 )
-from xttsproject.xtts.weights import SPEAKERS_FILE, apply_adapter, model_key, read_state, read_tensors
+from xttsproject.xtts.weights import apply_adapter, model_key, read_state
 
 BATCH = 8
 """Sentences decoded together: on two cores eight take little more than twice the time of one."""
@@ -178,15 +179,7 @@ class XttsEngine:
 
     def builtin_speakers(self) -> dict[str, Conditioning]:
         """The voices that came with the model, by name; empty where none did."""
-        path = self.bundle_path / SPEAKERS_FILE
-        if not path.is_file():
-            return {}
-        tensors = read_tensors(path)
-        names = sorted({name.rsplit("/", 1)[0] for name in tensors})
-        return {
-            name: Conditioning(tensors[f"{name}/gpt_cond_latent"], tensors[f"{name}/speaker_embedding"])
-            for name in names
-        }
+        return {name: studio_voice(self.bundle_path, name) for name in studio_names(self.bundle_path)}
 
     def plan(self, text: str, language: str) -> list[str]:
         """The pieces in which :meth:`speak` would speak a text."""

@@ -17,10 +17,10 @@ from torch import Tensor
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import sha256_of
 from xttsproject.xtts.checkpoints import ADAPTER_CONFIG_FILE, ADAPTER_FILE, FULL_FILE, files_of, is_full
+from xttsproject.xtts.studio import SPEAKERS_FILE as SPEAKERS_FILE
 
 MODEL_FILE = "model.safetensors"
 DVAE_FILE = "dvae.safetensors"
-SPEAKERS_FILE = "speakers.safetensors"
 
 Part = Literal["gpt", "decoder", "mel_stats", "dvae"]
 State = dict[str, Tensor]
