@@ -410,6 +410,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "xttsproject.accounts.api.schema.describe_errors",
+    ],
     # Several things have a "state"; each vocabulary keeps its own name in clients made from the schema.
     "ENUM_NAME_OVERRIDES": {
         "JobState": "xttsproject.jobs.choices.JobState",

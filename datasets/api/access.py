@@ -8,7 +8,7 @@ from typing import Any
 from django.db import models
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.generics import GenericAPIView
-from rest_framework.renderers import BaseRenderer
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 
 from datasets.services.following import latest_job, latest_jobs
 
@@ -56,7 +56,7 @@ def attach_jobs(rows: Sequence[models.Model], user: Any) -> None:
 
 
 class WavRenderer(BaseRenderer):
-    """Lets a client ask for ``audio/wav``; the view answers with the bytes itself."""
+    """Lets a client ask for ``audio/wav``; the view answers with the bytes itself, and what is refused is JSON."""
 
     media_type = "audio/wav"
     format = "wav"
@@ -64,4 +64,8 @@ class WavRenderer(BaseRenderer):
     render_style = "binary"
 
     def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> Any:
-        return data
+        if not isinstance(data, (dict, list)):
+            return data
+        if renderer_context and "response" in renderer_context:
+            renderer_context["response"]["Content-Type"] = JSONRenderer.media_type
+        return JSONRenderer().render(data)

@@ -19,13 +19,20 @@ from voices.models import Synthesis
 from voices.services.idempotency import HEADER, fingerprint_of, speak_once
 from voices.services.output import synthesis_file
 from voices.services.pace import speech_turn_seconds
+from xttsproject.accounts.api.schema import ErrorSerializer
 from xttsproject.lib.errors import Cancelled, DomainError
 
 # Nobody is sent away for longer, whatever was measured.
 LONGEST_RETRY = 600
 
-SOUNDS = {(200, known.content_type): OpenApiTypes.BINARY for known in FORMATS.values()}
+SOUNDS: dict[Any, Any] = {(200, known.content_type): OpenApiTypes.BINARY for known in FORMATS.values()}
 """Content types of speech, for the schema."""
+
+WAITING: dict[Any, Any] = dict.fromkeys((429, 503, 504), ErrorSerializer)
+"""How a request is refused that a model would have to answer, for the schema."""
+
+SPOKEN: dict[Any, Any] = {**SOUNDS, **WAITING, 422: ErrorSerializer}
+"""How a request for speech is answered, for the schema."""
 
 KEY_PARAMETER = OpenApiParameter(
     HEADER,

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from voices.api.answers import KEY_PARAMETER, SOUNDS, SpeakingView, output_of, require_streamable, spoken
+from voices.api.answers import KEY_PARAMETER, SPOKEN, SpeakingView, output_of, require_streamable, spoken
 from voices.api.fields import AnyAccept, FormatField, PausesSerializer, SamplingSerializer, SoundSerializer
 from voices.api.serializers import sampling_of
 from voices.choices import Channel
@@ -100,13 +100,13 @@ class OpenAIVoiceListSerializer(serializers.Serializer[Any]):
     voices = OpenAIVoiceSerializer(many=True)
 
 
-_SOUNDS = {**SOUNDS, (200, "text/event-stream"): OpenApiTypes.STR}
+_SPOKEN = {**SPOKEN, (200, "text/event-stream"): OpenApiTypes.STR}
 
 
 class OpenAISpeechView(SpeakingView):
     content_negotiation_class = AnyAccept
 
-    @extend_schema(request=OpenAISpeechSerializer, responses=_SOUNDS, parameters=[KEY_PARAMETER])
+    @extend_schema(request=OpenAISpeechSerializer, responses=_SPOKEN, parameters=[KEY_PARAMETER])
     def post(self, request: Request) -> HttpResponseBase:
         """Speak a text as OpenAI's clients ask for it."""
         asked = OpenAISpeechSerializer(data=request.data)

@@ -15,6 +15,7 @@ from voices.engine.planning import PlannedSentence
 from voices.services import pauses_of, script_plan, script_preview, voice_find
 from voices.services.previewing import Preview, PreviewedPart
 from voices.services.speech import checked_text
+from xttsproject.accounts.api.schema import ErrorSerializer
 
 
 class PlannedSentenceSerializer(serializers.Serializer[PlannedSentence]):
@@ -54,7 +55,7 @@ class SpeechPreviewSerializer(serializers.Serializer[Preview]):
 
 
 class SpeechPlanView(APIView):
-    @extend_schema(request=SpeechPlanSerializer, responses=SpeechPreviewSerializer)
+    @extend_schema(request=SpeechPlanSerializer, responses={200: SpeechPreviewSerializer, 503: ErrorSerializer})
     def post(self, request: Request) -> Response:
         """What will be spoken: voices, languages, pauses, words of your lexicon, sentences and their sizes."""
         asked = SpeechPlanSerializer(data=request.data)

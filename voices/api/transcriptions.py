@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from datasets.pipeline.dictation import Dictated, DictationWish
-from voices.api.answers import SpeakingView
+from voices.api.answers import WAITING, SpeakingView
 from voices.api.fields import AnyAccept
 from voices.clients import CLIENT_GONE, hung_up
 from voices.services.clips import uploads_of
@@ -117,6 +117,7 @@ class TranscriptionView(SpeakingView):
             (200, "text/plain"): OpenApiTypes.STR,
             (200, "text/vtt"): OpenApiTypes.STR,
             (200, "application/x-subrip"): OpenApiTypes.STR,
+            **WAITING,
         },
         operation_id="v1_audio_transcriptions_create",
     )

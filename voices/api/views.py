@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from datasets.api.access import OwnedViewMixin
-from voices.api.answers import KEY_PARAMETER, SOUNDS, SpeakingView, output_of, require_streamable, spoken
+from voices.api.answers import KEY_PARAMETER, SOUNDS, SPOKEN, SpeakingView, output_of, require_streamable, spoken
 from voices.api.fields import AnyAccept
 from voices.api.filters import SynthesisFilter, VoiceFilter
 from voices.api.serializers import (
@@ -132,7 +132,7 @@ class SpeechView(SpeakingView):
 
     content_negotiation_class = AnyAccept
 
-    @extend_schema(request=SpeechSerializer, responses=SOUNDS, parameters=[KEY_PARAMETER])
+    @extend_schema(request=SpeechSerializer, responses=SPOKEN, parameters=[KEY_PARAMETER])
     def post(self, request: Request) -> HttpResponseBase:
         """Speak a text and answer with its sound when all of it is spoken, or with `stream` while it is.
 

@@ -1,0 +1,62 @@
+"""What the API's description says besides what the views say themselves: how every address answers when it refuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+# Of every address: bad input, no sign-in, not allowed, not there (or a page beyond the last).
+_ANYWHERE = ("400", "401", "403", "404")
+# Of those that change something: something stands in the way, too large, not a type that is taken.
+_CHANGING = ("409", "413", "415")
+_METHODS_CHANGING = {"post", "put", "patch", "delete"}
+_MEANING = {
+    "400": "What was sent is at fault; `param` names the field.",
+    "401": "No token, or one that is not known any more.",
+    "403": "You may not do this.",
+    "404": "There is no such thing, or it is not shared with you.",
+    "409": "Something stands in the way; the message says what.",
+    "413": "Larger than the limit, which the message names.",
+    "415": "Not a content type that this address takes.",
+    "422": "The idempotency key was used for another request.",
+    "429": "Too many wait already; come again after `Retry-After` seconds.",
+    "503": "The model is missing, damaged, or being stopped.",
+    "504": "It took too long.",
+}
+
+
+class ErrorBodySerializer(serializers.Serializer[Any]):
+    message = serializers.CharField(help_text="One sentence that names the thing, the value and what to do.")
+    type = serializers.CharField(
+        help_text="invalid_request_error, authentication_error, permission_error or server_error."
+    )
+    param = serializers.CharField(allow_null=True, help_text="The input at fault, where there is one.")
+    code = serializers.CharField(help_text="For programs; stable.")
+    about = serializers.DictField(required=False, help_text="What stands in the way, by its key.")
+    fields = serializers.JSONField(required=False, help_text="Every complaint by field.")  # type: ignore[assignment]
+
+
+class ErrorSerializer(serializers.Serializer[Any]):
+    """Every error of the API, in the shape of OpenAI's."""
+
+    error = ErrorBodySerializer()
+
+
+def describe_errors(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """A hook of drf-spectacular: adds to every operation the refusals that it does not describe itself."""
+    for path, operations in result["paths"].items():
+        for method, operation in operations.items():
+            if method == "parameters" or not path.startswith(("/api/v1/", "/v1/")):
+                continue
+            responses = operation["responses"]
+            for status in (*_ANYWHERE, *(_CHANGING if method in _METHODS_CHANGING else ())):
+                responses.setdefault(status, _refusal())
+            for status, response in responses.items():
+                if status in _MEANING and not response.get("description"):
+                    response["description"] = _MEANING[status]
+    return result
+
+
+def _refusal() -> dict[str, Any]:
+    return {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}, "description": ""}
