@@ -41,6 +41,7 @@ _GROUPS: tuple[tuple[str, tuple[str, ...], bool, bool], ...] = (
             "weight_decay",
             "max_grad_norm",
             "seed",
+            "devices",
         ),
         True,
         False,
@@ -141,6 +142,7 @@ class RunForm(forms.Form):
         "so that the voice depends less on how its reference was recorded. What it is to say is never altered.",
     )
     precision = forms.ChoiceField(choices=Precision.choices, initial=_DEFAULTS.precision)
+    devices = forms.IntegerField(required=False, initial=_DEFAULTS.devices, label="GPUs")
     accumulation = forms.IntegerField(
         required=False,
         initial=_DEFAULTS.accumulation,
@@ -230,6 +232,13 @@ class RunForm(forms.Form):
         # The configured model is offered even where it is missing, so that the refusal can name it.
         self._choose("bundle").choices = [(name, name) for name in dict.fromkeys((settings.XTTS_BUNDLE, *names))]
         self.fields["bundle"].initial = settings.XTTS_BUNDLE
+        if settings.TRAINING_DEVICES == 1:
+            del self.fields["devices"]
+        else:
+            self.fields["devices"].help_text = (
+                f"Up to {settings.TRAINING_DEVICES}: each batch is shared among them. Steps and losses stay those of "
+                "one; a batch of at least as many clips keeps all of them busy."
+            )
 
     def _choose(self, name: str) -> Any:
         return self.fields[name]
@@ -238,7 +247,8 @@ class RunForm(forms.Form):
     def groups(self) -> list[FieldGroup]:
         """The fields in the order of the page; what few people change stands folded up."""
         return [
-            FieldGroup(title, [self[name] for name in names], folded, lora) for title, names, folded, lora in _GROUPS
+            FieldGroup(title, [self[name] for name in names if name in self.fields], folded, lora)
+            for title, names, folded, lora in _GROUPS
         ]
 
     def values(self) -> RunValues:

@@ -213,6 +213,12 @@ TRANSCRIPTION_MAX_SECONDS = env.integer(
 )
 SCORE_RUNS = env.boolean("SCORE_RUNS", True, "Score a run's checkpoints as soon as it has finished.")
 TRAINING_THREADS = env.integer("TRAINING_THREADS", 0, "CPU threads of a training run; 0 leaves it to PyTorch.")
+TRAINING_DEVICES = env.integer(
+    "TRAINING_DEVICES",
+    1,
+    "How many GPUs of its machine a training run may take; with more than one, people choose how many share a run.",
+    minimum=1,
+)
 
 # --- What follows is not meant to be set from outside -----------------------------------------------------------
 

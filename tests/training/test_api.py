@@ -124,6 +124,7 @@ def test_an_invisible_version_is_like_one_that_is_not_there(tiny: Path, people: 
         ({"learning_rate": 7}, "learning_rate", "spec_invalid"),
         ({"epochs": "many"}, "epochs", "invalid"),
         ({"precision": "fp8"}, "precision", "invalid"),
+        ({"devices": 2}, "devices", "device_missing"),
         ({"name": " "}, "name", "invalid"),
     ],
 )

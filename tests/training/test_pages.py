@@ -173,6 +173,25 @@ def test_every_choice_of_the_method_reaches_the_spec(tiny: Path, people: Any, pa
     assert refused.content.decode().count("<details open") + refused.content.decode().count('" open>') == 1
 
 
+def test_devices_are_asked_for_where_there_are_several(tiny: Path, people: Any, page_for: Any, settings: Any) -> None:
+    version = frozen_version(people.tom, clips=3)
+    page = page_for(people.tom)
+    for address in ("/runs/new/", "/sweeps/new/"):
+        assert 'name="devices"' not in page.get(address).content.decode()
+    settings.TRAINING_DEVICES = 2
+    for address in ("/runs/new/", "/sweeps/new/"):
+        assert 'name="devices"' in page.get(address).content.decode()
+    refused = page.post("/runs/new/", form_of(version, devices=3))
+    assert refused.status_code == 400
+    assert "A run may take 2 GPUs here, and 3 were asked for." in refused.content.decode()
+    html = page.get("/runs/new/preflight/", form_of(version, devices=2)).content.decode()
+    assert "on each of 2 GPUs" in html
+    page.post("/runs/new/", form_of(version, devices=2))
+    run = TrainingRun.objects.get()
+    assert run.spec["devices"] == 2
+    assert "2, sharing each batch" in page.get(f"/runs/{run.pk}/").content.decode()
+
+
 def test_the_preflight_of_full_fine_tuning_warns_of_a_rate_for_adapters(tiny: Path, people: Any, page_for: Any) -> None:
     version = frozen_version(people.tom, clips=4)
     page = page_for(people.tom)

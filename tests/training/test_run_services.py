@@ -166,6 +166,35 @@ def test_half_precision_on_a_processor_is_refused_before_anything_starts(tiny: P
     assert "fp32 or bf16" in error.message
 
 
+def test_a_run_takes_as_many_devices_as_there_may_be(tiny: Path, people: Any, settings: Any) -> None:
+    version = frozen_version(people.tom, clips=7)
+    error = refused(run_create, owner=people.tom, version=version, name="Run", values=RunValues(devices=2))
+    assert (error.code, error.field) == ("device_missing", "devices")
+    assert error.message == "A run takes one GPU here, and 2 were asked for."
+    settings.TRAINING_DEVICES = 4
+    error = refused(run_create, owner=people.tom, version=version, name="Run", values=RunValues(devices=5))
+    assert error.message == "A run may take 4 GPUs here, and 5 were asked for."
+    assert refused(run_create, owner=people.tom, version=version, name="Run", values=RunValues(devices=0)).field == (
+        "devices"
+    )
+    assert not TrainingRun.objects.exists()
+
+    one = run_preflight(owner=people.tom, version=version, values=RunValues(batch_size=3))
+    four = run_preflight(owner=people.tom, version=version, values=RunValues(batch_size=3, devices=4))
+    assert four.steps_total == one.steps_total
+    # On a processor they share its memory.
+    assert four.outlook.memory_least == 4 * one.outlook.memory_least
+    assert (one.remarks, four.remarks) == (
+        (),
+        ("A batch of 3 clips keeps 3 of the 4 GPUs busy; take a larger batch, or fewer GPUs.",),
+    )
+    run = run_create(owner=people.tom, version=version, name="Run", values=RunValues(devices=4))
+    assert (run.spec["devices"], spec_of(run=run).devices) == (4, 4)
+    # A machine that lost two of them goes on with the others.
+    settings.TRAINING_DEVICES = 2
+    assert spec_of(run=run).devices == 2
+
+
 def test_only_trainers_start_runs(tiny: Path, people: Any) -> None:
     version = frozen_version(people.anna, clips=2)
     assert refused(run_create, owner=people.anna, version=version, name="Run").code == "forbidden"

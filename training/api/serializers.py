@@ -268,6 +268,10 @@ class TrainingRunCreateSerializer(serializers.Serializer[TrainingRun]):
         default=_DEFAULTS.early_stopping_min_delta, help_text="How far below its best counts as better."
     )
     precision = serializers.ChoiceField(choices=Precision.choices, default=_DEFAULTS.precision)
+    devices = serializers.IntegerField(
+        default=_DEFAULTS.devices,
+        help_text="GPUs that share each batch, at most `TRAINING_DEVICES`; the steps are those of one.",
+    )
     prompts = serializers.ListField(
         child=serializers.CharField(max_length=500),
         default=list,

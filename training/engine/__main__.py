@@ -1,28 +1,38 @@
-"""``python -m training.engine SPEC.json``: one run in a process of its own. Exit codes stand in ``launch``."""
+"""``python -m training.engine SPEC.json``: one run in a process of its own. Exit codes stand in ``launch``.
+
+A run on several devices is several such processes; :mod:`training.engine.several` starts them and says how they ended.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import json
 import logging
 import logging.handlers
 import os
+import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, NoReturn
 
 from training.engine import events as ev
 from training.engine import launch
 from training.engine.control import Control
+from training.engine.several import STOPPED, PeerFailed, outcome_write
 from training.engine.spec import TrainSpec
 from xttsproject.lib.errors import Cancelled, DomainError
 
 logger = logging.getLogger("training.engine")
 
 LOG_BYTES = 2 * 1024 * 1024
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+PR_SET_PDEATHSIG = 1
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], work: Callable[[TrainSpec, Path], int] | None = None) -> int:
+    """Do the run that a spec file asks for; ``work`` on it is that of one process unless told otherwise."""
     if len(arguments) != 1:
         sys.stderr.write("usage: python -m training.engine SPEC.json\n")
         return launch.EXIT_REFUSED
@@ -31,20 +41,50 @@ def main(arguments: list[str]) -> int:
         spec = TrainSpec.load(path)
     except DomainError as error:
         return _refuse_spec(path, error)
+    rank = launch.rank()
+    if rank is not None:
+        return _run_rank(spec, rank)
     spec.run_dir.mkdir(parents=True, exist_ok=True)
-    _log_to(spec.run_dir / launch.LOG)
+    if work is None:
+        _log_to(spec.run_dir / launch.LOG)
+    else:
+        # The log's file is the main rank's, which renames it; what others print is appended to it.
+        logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     lock = _lock(spec.run_dir)
     if lock is None:
         # No event: the file belongs to the process that is at work.
         logger.error("Another process is already at work on %s.", spec.run_dir)
         return launch.EXIT_REFUSED
     with lock:
-        return _run(spec)
+        return work(spec, path) if work else _run_alone(spec)
 
 
-def _run(spec: TrainSpec) -> int:
+def _run_alone(spec: TrainSpec) -> int:
     events = ev.EventWriter(spec.run_dir / launch.EVENTS)
     control = Control(spec.run_dir / launch.CANCEL, lambda: events.write(ev.CANCELLED), launch.EXIT_CANCELLED)
+    return _run(spec, events, control, events.write)
+
+
+def _run_rank(spec: TrainSpec, rank: int) -> int:
+    """One of several processes: the first writes what a run writes, and all say to their launcher how they ended."""
+    # Whatever becomes of the launcher, nobody is left behind (prctl(2)).
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if rank == 0:
+        _log_to(spec.run_dir / launch.LOG)
+    else:
+        logging.basicConfig(level=logging.WARNING, format=f"rank {rank}: {LOG_FORMAT}")
+
+    def tell(kind: str, **data: Any) -> None:
+        by_signal = kind == ev.CANCELLED and not control.cancelled
+        outcome_write(spec.run_dir, rank, STOPPED if by_signal else kind, **data)
+
+    control = Control(spec.run_dir / launch.CANCEL, lambda: tell(ev.CANCELLED), launch.EXIT_CANCELLED)
+    events = ev.EventWriter(spec.run_dir / launch.EVENTS) if rank == 0 else ev.Unheard()
+    return _run(spec, events, control, tell)
+
+
+def _run(spec: TrainSpec, events: ev.Events, control: Control, tell: Callable[..., object]) -> int:
+    """``tell`` hears how the run ended where it did not finish."""
     control.start()
     logger.info("Process %d starts on %s.", os.getpid(), spec.run_dir)
     try:
@@ -59,16 +99,19 @@ def _run(spec: TrainSpec) -> int:
     except Cancelled:
         logger.info("Stopped.")
         if not control.orphaned:
-            events.write(ev.CANCELLED)
+            tell(ev.CANCELLED)
         return launch.EXIT_CANCELLED
     except DomainError as error:
         logger.error("%s: %s", error.code, error.message)
-        events.write(ev.FAILED, code=error.code, message=error.message)
+        tell(ev.FAILED, code=error.code, message=error.message)
         return launch.EXIT_REFUSED
+    except PeerFailed:
+        tell(STOPPED)
+        return launch.EXIT_CANCELLED
     except Exception as error:
         logger.exception("The run broke.")
         message = f"The training stopped with an unexpected error ({type(error).__name__}); its log has the details."
-        events.write(ev.FAILED, code="unexpected", message=message)
+        tell(ev.FAILED, code="unexpected", message=message)
         return launch.EXIT_UNEXPECTED
     finally:
         control.finish()
@@ -90,9 +133,7 @@ def _refuse_spec(path: Path, error: DomainError) -> int:
 def _log_to(path: Path) -> None:
     """Two files of LOG_BYTES at most, this one and the one before it, however long a run talks."""
     handler = logging.handlers.RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8")
-    logging.basicConfig(
-        handlers=[handler], level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(handlers=[handler], level=logging.INFO, format=LOG_FORMAT)
     logging.captureWarnings(True)
 
 
@@ -107,10 +148,13 @@ def _lock(run_dir: Path) -> IO[str] | None:
     return handle
 
 
-if __name__ == "__main__":
-    code = main(sys.argv[1:])
+def leave(code: int) -> NoReturn:
+    """Everything is written. Unloading the libraries takes seconds on a busy machine, and a cancel has five in all."""
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
-    # Everything is written. Unloading the libraries takes seconds on a busy machine, and a cancel has five in all.
     os._exit(code)
+
+
+if __name__ == "__main__":
+    leave(main(sys.argv[1:]))

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from training.engine.launch import PARENT_VARIABLE
+import psutil
+
+from training.engine.launch import LAUNCHER_VARIABLE, PARENT_VARIABLE, rank
 from xttsproject.lib.errors import Cancelled
 
 logger = logging.getLogger(__name__)
@@ -36,9 +38,9 @@ class Control:
         self._stop = threading.Event()
         self._done = threading.Event()
         self._orphaned = False
-        given = os.environ.get(PARENT_VARIABLE, "")
         # Given by the starter, because it may be gone before the first look at getppid().
-        self._parent = int(given) if given.isdigit() else os.getppid()
+        self._parent = _given(PARENT_VARIABLE) or os.getppid()
+        self._launcher = _given(LAUNCHER_VARIABLE) if rank() is not None else None
 
     def start(self) -> None:
         signal.signal(signal.SIGTERM, self._on_signal)
@@ -60,13 +62,27 @@ class Control:
         if self._stop.is_set():
             raise Cancelled
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody asked for the stop, rather than a signal or the starter's death."""
+        return self._cancel_file.exists()
+
+    def _has_starter(self) -> bool:
+        """Whether whoever started the run is there; between it and one of several ranks stands their launcher."""
+        if self._launcher is None:
+            return os.getppid() == self._parent
+        try:
+            return os.getppid() == self._launcher and psutil.Process(self._launcher).ppid() == self._parent
+        except psutil.Error:
+            return False
+
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._stop.set()
 
     def _watch(self) -> None:
         asked_at: float | None = None
         while not self._done.wait(POLL_SECONDS):
-            if not self._orphaned and os.getppid() != self._parent:
+            if not self._orphaned and not self._has_starter():
                 logger.error("The process that started this run (%d) is gone: stopping.", self._parent)
                 self._orphaned = True
                 self._stop.set()
@@ -80,3 +96,8 @@ class Control:
                 if not self._orphaned:
                     self._on_overdue()
                 os._exit(self._exit_code)
+
+
+def _given(variable: str) -> int | None:
+    value = os.environ.get(variable, "")
+    return int(value) if value.isdigit() else None

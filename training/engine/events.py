@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 STARTED = "started"
 FEATURES = "features"
@@ -63,6 +63,19 @@ def read_events(path: Path, after_seq: int = 0) -> Iterator[Event]:
             event = parse(line)
             if event is not None and event.seq > after_seq:
                 yield event
+
+
+class Events(Protocol):
+    """Whoever hears of what happens."""
+
+    def write(self, kind: str, **data: Any) -> Event | None: ...
+
+
+class Unheard:
+    """Of several processes of a run, one tells of it; the others tell nobody."""
+
+    def write(self, kind: str, **data: Any) -> Event | None:
+        return None
 
 
 class EventWriter:

@@ -7,21 +7,24 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import InitProcessGroupKwargs
 from torch import Tensor
 
 from training.engine.batches import Reference, draw_references, epoch_batches
 from training.engine.checkpoint import Losses
-from training.engine.losses import Batch, collate, forward_losses, misled
-from training.engine.memory import give_back, is_out_of_memory
+from training.engine.losses import Batch, collate, count_targets, forward_losses, misled
+from training.engine.memory import give_back
 from training.engine.objective import Objective, settle
 from training.engine.optimizer import build_optimizer, load_optimizer_state, optimizer_state
 from training.engine.precision import TYPES, resolve
+from training.engine.ranks import Ranks
 from training.engine.schedule import Schedule
 from training.engine.seeds import derive, generator
 from training.engine.sizes import VARIANTS
@@ -34,6 +37,8 @@ logger = logging.getLogger(__name__)
 
 FULL_DROPOUT = 0.1
 """What is dropped where every weight is trained: as much as in Coqui's training."""
+
+PATIENCE = timedelta(days=1)
 
 SCALER = "#scaler"
 """Where fp16's loss scale stands among the optimizer's tensors."""
@@ -82,7 +87,8 @@ class Fit:
         self._train, self._validation = train, HeldOut(validation, train)
         self._stop_token = stop_token
         self._on_smaller = on_smaller
-        # Into how many pieces every batch is divided, since memory ran out: 1, 2, 4 …
+        self.ranks = Ranks(accelerator)
+        # Into how many pieces a rank's share of every batch is divided, since memory ran out: 1, 2, 4 …
         self.pieces = 1
         self._frames = [features.frames for features in train.features]
         self._speakers = [clip.speaker for clip in train.clips]
@@ -94,9 +100,10 @@ class Fit:
         settle(gpt, TYPES.get(self.precision, torch.float32))
         optimizer = build_optimizer(gpt, spec.learning_rate, spec.weight_decay)
         self._raw_optimizer = optimizer
-        self._gpt, self._optimizer = accelerator.prepare(
-            Objective(gpt, FULL_DROPOUT if spec.method == FULL else 0.0), optimizer
-        )
+        objective = Objective(gpt, FULL_DROPOUT if spec.method == FULL else 0.0)
+        # Precision and place, but no DistributedDataParallel: see `ranks`.
+        self._gpt = accelerator.prepare_model(objective, evaluation_mode=True)
+        self._optimizer = accelerator.prepare_optimizer(optimizer)
         self.steps_per_epoch = steps_per_epoch(len(train.clips), spec)
         self.schedule = Schedule(
             spec.schedule, spec.learning_rate, self.steps_per_epoch * spec.epochs, spec.warmup_fraction
@@ -118,7 +125,6 @@ class Fit:
         groups = [batches[first : first + size] for first in range(0, len(batches), size)]
         self._gpt.train()
         for group in groups[at.steps :]:
-            progress.check()
             began = time.monotonic()
             rate = self.schedule.rate(at.step + 1)
             for parameters in self._raw_optimizer.param_groups:
@@ -140,50 +146,45 @@ class Fit:
         """One optimizer step over the group's batches; the mean text and mel losses."""
         sums = None
         while sums is None:
-            try:
-                sums, ids = self._gradients(epoch, step, first, group, progress)
-            except Exception as error:
-                if not is_out_of_memory(error):
-                    raise
-            # Not in the handler: the error holds on to the frames, and so to the tensors, of what did not fit.
+            sums = self.ranks.together(lambda: self._gradients(epoch, step, first, group, progress))
             if sums is None:
                 self._halve(max(len(batch) for batch in group))
+        self.ranks.sum_gradients(self.parameters.values())
         norm = self.accelerator.clip_grad_norm_(list(self.parameters.values()), self.spec.max_grad_norm)
         # With a loss scaler (fp16) gradients overflow now and then by design, and the scaler skips the step.
         if self.accelerator.scaler is None and norm is not None and not math.isfinite(float(norm)):
+            ids = [self._train.clips[index].id for index in group[-1]]
             raise self._not_finite("the gradient", float(norm), epoch, step, ids)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
         return float(sums[0]), float(sums[1])
 
-    def _gradients(
-        self, epoch: int, step: int, first: int, group: list[list[int]], progress: Progress
-    ) -> tuple[Tensor, tuple[str, ...]]:
-        """Sum the gradients of a step up; its mean losses, and the clips of its last batch."""
+    def _gradients(self, epoch: int, step: int, first: int, group: list[list[int]], progress: Progress) -> Tensor:
+        """Sum this rank's gradients of a step up; its part of the step's mean losses."""
+        progress.check()
         sums = torch.zeros(2, dtype=torch.float64)
-        ids: tuple[str, ...] = ()
         for number, indices in enumerate(group):
-            pieces = self._divided(indices)
-            for place, batch in enumerate(self._batches(indices, pieces, epoch, first + number)):
+            for place, shares, batch in self._batches(indices, epoch, first + number):
                 progress.check()
                 # Dropout and noise too depend on the place alone.
-                where = (first + number, place) if self.pieces > 1 else (first + number,)
+                where = (first + number, place) if self._parts > 1 else (first + number,)
                 torch.manual_seed(derive(self.spec.seed, "dropout", epoch, *where))
-                last = number == len(group) - 1 and place == len(pieces) - 1
-                share = len(batch.ids) / len(indices) / len(group)
-                with nullcontext() if last else self.accelerator.no_sync(self._gpt):
-                    read = misled(batch.codes, self.spec.code_noise)
-                    text, mel = forward_losses(self._gpt, replace(batch, codes=read))
-                    loss = self.spec.text_loss_weight * text + self.spec.mel_loss_weight * mel
-                    losses = torch.stack([text.detach(), mel.detach()]).double().cpu()
-                    self._check_finite(losses, epoch, step, batch.ids)
-                    self.accelerator.backward(loss * share)
-                sums += losses * share
-                ids = batch.ids
-        return sums, ids
+                of_text, of_mel = (value / len(group) for value in shares)
+                read = misled(batch.codes, self.spec.code_noise)
+                text, mel = forward_losses(self._gpt, replace(batch, codes=read))
+                loss = self.spec.text_loss_weight * of_text * text + self.spec.mel_loss_weight * of_mel * mel
+                losses = torch.stack([text.detach(), mel.detach()]).double().cpu()
+                self._check_finite(losses, epoch, step, batch.ids)
+                self.accelerator.backward(loss)
+                sums += losses * torch.tensor([of_text, of_mel], dtype=torch.float64)
+        return sums
+
+    @property
+    def _parts(self) -> int:
+        return self.pieces * self.ranks.count
 
     def _divided(self, indices: list[int]) -> list[slice]:
-        size = math.ceil(len(indices) / self.pieces)
+        size = math.ceil(len(indices) / self._parts)
         return [slice(start, start + size) for start in range(0, len(indices), size)]
 
     def _halve(self, clips: int) -> None:
@@ -193,7 +194,7 @@ class Fit:
         """
         self._optimizer.zero_grad(set_to_none=True)
         give_back()
-        if math.ceil(clips / self.pieces) <= 1:
+        if math.ceil(clips / self._parts) <= 1:
             raise DomainError(
                 "out_of_memory",
                 f"The memory of {self.device} does not hold one clip at a time. Leave out the longest clips, take "
@@ -207,23 +208,22 @@ class Fit:
     def _smaller(self) -> str:
         return "LoRA instead" if self.spec.method == FULL else f"a LoRA rank below {self.spec.lora.rank}"
 
-    def _batches(self, indices: list[int], pieces: list[slice], epoch: int, number: int) -> Iterator[Batch]:
-        """A batch in its pieces. References are drawn for the whole, so they do not depend on the memory there is."""
+    def _batches(self, indices: list[int], epoch: int, number: int) -> Iterator[tuple[int, tuple[float, float], Batch]]:
+        """This rank's pieces of a batch, each with its place among all and its shares of the text and mel losses.
+
+        References are drawn for the whole, so they depend on neither the memory nor the devices there are.
+        """
         random = generator(self.spec.seed, "references", epoch, number)
         variants = VARIANTS if self.spec.augment_conditioning else 0
         references = draw_references(
             indices, self._frames, self._speakers, self._by_speaker, FRAMES_PER_SECOND, random, variants
         )
-        for piece in pieces:
-            batch = collate(
-                indices[piece],
-                references[piece],
-                self._train.clips,
-                self._train.features,
-                self._stop_token,
-                mask_references=True,
-            )
-            yield batch.to(self.device)
+        clips, features = self._train.clips, self._train.features
+        pieces = self._divided(indices)
+        targets = count_targets(indices, references, clips, features) if len(pieces) > 1 else None
+        for place, piece in self.ranks.mine(pieces):
+            batch = collate(indices[piece], references[piece], clips, features, self._stop_token, mask_references=True)
+            yield place, shares_of(targets, piece), batch.to(self.device)
 
     # -- validation -----------------------------------------------------------------------------------------------
 
@@ -241,11 +241,7 @@ class Fit:
         for indices in self._validation.batches(self.spec.batch_size):
             found = None
             while found is None:
-                try:
-                    found = self._validated(indices, progress)
-                except Exception as error:
-                    if not is_out_of_memory(error):
-                        raise
+                found = self.ranks.together(partial(self._validated, indices, progress))
                 if found is None:
                     self._halve(len(indices))
             sums += found
@@ -258,14 +254,20 @@ class Fit:
         return Losses(self.spec.text_loss_weight * text + self.spec.mel_loss_weight * mel, text, mel)
 
     def _validated(self, indices: list[int], progress: Progress) -> Tensor:
-        """The text and mel losses of a batch, each times its clips."""
+        """This rank's part of the text and mel losses of a batch, times the batch's clips."""
+        progress.check()
         sums = torch.zeros(2, dtype=torch.float64)
-        references = self._validation.references(indices)
-        for piece in self._divided(indices):
+        held_out = self._validation
+        references = held_out.references(indices)
+        pieces = self._divided(indices)
+        targets = held_out.count_targets(indices, references) if len(pieces) > 1 else None
+        for _, piece in self.ranks.mine(pieces):
             progress.check()
-            sums += batch_losses(
-                self._gpt, self._validation, indices[piece], references[piece], self._stop_token, self.device
+            mine = indices[piece]
+            means = batch_losses(self._gpt, held_out, mine, references[piece], self._stop_token, self.device) / len(
+                mine
             )
+            sums += means * torch.tensor(shares_of(targets, piece), dtype=torch.float64) * len(indices)
         return sums
 
     # -- memory ---------------------------------------------------------------------------------------------------
@@ -287,8 +289,8 @@ class Fit:
 
     @property
     def batch_size(self) -> int:
-        """Clips that are in memory at once."""
-        return math.ceil(self.spec.batch_size / self.pieces)
+        """Clips that are in a device's memory at once."""
+        return math.ceil(self.spec.batch_size / self._parts)
 
     @property
     def accumulation(self) -> int:
@@ -316,6 +318,14 @@ class Fit:
         )
 
 
+def shares_of(targets: Tensor | None, piece: slice) -> tuple[float, float]:
+    """What a piece has of its batch's text and mel targets ``(b, 2)``; all of them where the batch is not divided."""
+    if targets is None:
+        return 1.0, 1.0
+    text, mel = (targets[piece].sum(0) / targets.sum(0)).tolist()
+    return text, mel
+
+
 def batch_losses(
     gpt: Any,
     held_out: HeldOut,
@@ -336,8 +346,14 @@ def steps_per_epoch(clips: int, spec: TrainSpec) -> int:
 def build_accelerator(spec: TrainSpec) -> Accelerator:
     """Device and precision as the spec says; DomainErrors ``device_missing`` and ``precision_unsupported``."""
     cuda = torch.cuda.is_available()
-    if spec.device.startswith("cuda"):
-        count = torch.cuda.device_count() if cuda else 0
+    count = torch.cuda.device_count() if cuda else 0
+    if spec.devices > 1 and spec.device != "cpu" and spec.devices > count:
+        raise DomainError(
+            "device_missing",
+            f"The run is to train on {spec.devices} GPUs, and {count} were found; take fewer.",
+            field="devices",
+        )
+    if spec.devices == 1 and spec.device.startswith("cuda"):
         index = int(spec.device.partition(":")[2] or 0)
         if index >= count:
             raise DomainError(
@@ -352,4 +368,7 @@ def build_accelerator(spec: TrainSpec) -> Accelerator:
             "precision_unsupported", "fp16 needs a CUDA device; on a processor take fp32 or bf16.", field="precision"
         )
     precision = resolve(spec.precision, torch.device("cpu" if on_cpu else "cuda"))
-    return Accelerator(mixed_precision="no" if precision == "fp32" else precision, cpu=on_cpu)
+    # While the main process speaks and scores the others wait for it; who dies is noticed by the launcher.
+    waits = [InitProcessGroupKwargs(backend=None, timeout=PATIENCE)] if spec.devices > 1 else None
+    mixed = "no" if precision == "fp32" else precision
+    return Accelerator(mixed_precision=mixed, cpu=on_cpu, kwargs_handlers=waits)

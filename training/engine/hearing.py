@@ -25,7 +25,7 @@ Figures = Mapping[str, float | None]
 class Hearing:
     """Measures epochs as they end, and tells of each; what earlier starts of the run measured is not measured again."""
 
-    def __init__(self, spec: TrainSpec, dataset: Dataset, device: str, events: ev.EventWriter):
+    def __init__(self, spec: TrainSpec, dataset: Dataset, device: str, events: ev.Events):
         from xttsproject.xtts.likeness import SpeakerEar
 
         self._spec, self._dataset, self._events = spec, dataset, events

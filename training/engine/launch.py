@@ -15,7 +15,10 @@ LOG = "train.log"
 CANCEL = "cancel"
 TENSORBOARD = "tensorboard"
 SPEC = "spec.json"
+RANKS = "ranks"
 PARENT_VARIABLE = "TRAINING_PARENT_PID"
+LAUNCHER_VARIABLE = "TRAINING_LAUNCHER_PID"
+"""Set for the processes of a run on several devices: the number of the one that started them."""
 
 WITHHELD = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "EMAIL_URL", "METRICS_TOKEN")
 """Variables of the portal that a run has no use for. What it does not know cannot get into its log."""
@@ -40,8 +43,14 @@ def process_environment() -> dict[str, str]:
     }
 
 
-def command(spec_path: Path) -> list[str]:
-    return [sys.executable, "-m", "training.engine", str(spec_path)]
+def command(spec_path: Path, devices: int = 1) -> list[str]:
+    """One device: the run itself. Several: a process that starts one for each, and ends when they have."""
+    return [sys.executable, "-m", "training.engine.several" if devices > 1 else "training.engine", str(spec_path)]
+
+
+def rank() -> int | None:
+    """Which of a run's processes this is, as its launcher says; None where the run is one process."""
+    return int(os.environ["RANK"]) if LAUNCHER_VARIABLE in os.environ else None
 
 
 def start(spec: TrainSpec, *, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
@@ -58,7 +67,7 @@ def start(spec: TrainSpec, *, environment: Mapping[str, str] | None = None) -> s
     variables = {**known, **process_environment(), **(environment or {}), PARENT_VARIABLE: str(os.getpid())}
     with open(spec.run_dir / LOG, "ab") as log:
         return subprocess.Popen(
-            command(spec_path.resolve()),
+            command(spec_path.resolve(), spec.devices),
             cwd=PROJECT_ROOT,
             env=variables,
             stdin=subprocess.DEVNULL,

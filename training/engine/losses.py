@@ -71,9 +71,7 @@ def collate(
         # Coqui's GPT reads three more positions after the clip and expects the stop token at each and after the last.
         targets[row, length : length + 4] = stop_token
         if mask_references and reference.index == index:
-            first = reference.start * FRAME_SAMPLES // SAMPLES_PER_CODE
-            last = -(-(reference.start + reference.frames) * FRAME_SAMPLES // SAMPLES_PER_CODE)
-            targets[row, first : min(last, length)] = IGNORED
+            targets[row, _heard(reference, length)] = IGNORED
     return Batch(
         ids=tuple(clips[index].id for index in batch),
         text=text,
@@ -83,6 +81,28 @@ def collate(
         cond_mels=torch.stack(mels).unsqueeze(1),
         mel_targets=targets,
     )
+
+
+def _heard(reference: Reference, length: int) -> slice:
+    """Which of a clip's ``length`` codes its own reference covers."""
+    first = reference.start * FRAME_SAMPLES // SAMPLES_PER_CODE
+    last = -(-(reference.start + reference.frames) * FRAME_SAMPLES // SAMPLES_PER_CODE)
+    return slice(first, min(last, length))
+
+
+def count_targets(
+    batch: Sequence[int], references: Sequence[Reference], clips: Sequence[Clip], features: Sequence[ClipFeatures]
+) -> Tensor:
+    """How many targets each clip has in the text loss and in that of its codes, ``(b, 2)`` float64; nothing is read.
+
+    The loss of a batch is the mean over them, so a piece of it weighs as much as it has of them.
+    """
+    counts = []
+    for index, reference in zip(batch, references, strict=True):
+        length = clips[index].codes
+        heard = _heard(reference, length) if reference.index == index else slice(0, 0)
+        counts.append((len(features[index].tokens) + 1, length + 4 - max(0, heard.stop - heard.start)))
+    return torch.tensor(counts, dtype=torch.float64)
 
 
 def misled(codes: Tensor, share: float) -> Tensor:

@@ -12,6 +12,7 @@ import json
 import logging
 import math
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from typing import Any
 
@@ -26,9 +27,10 @@ from training.engine.dataset import Dataset, read_dataset
 from training.engine.features import ClipFeatures, prepare
 from training.engine.fit import EpochProgress, Fit, StepFacts, build_accelerator, steps_per_epoch
 from training.engine.hearing import Hearing
-from training.engine.launch import EVENTS, TENSORBOARD
+from training.engine.launch import EVENTS, TENSORBOARD, rank
 from training.engine.model import Base, BundleAnalyser, open_base
 from training.engine.precision import resolve
+from training.engine.ranks import Ranks
 from training.engine.sampling import BASE_EPOCH, SampleFacts, check_prompts, speak_samples
 from training.engine.sizes import checkpoint_bytes, state_bytes
 from training.engine.spec import LORA, TrainSpec
@@ -78,8 +80,10 @@ CANCEL_BYTES = 500_000_000
 class Run:
     """Executes a spec once; events go to ``events``, and ``progress`` says when to stop."""
 
-    def __init__(self, spec: TrainSpec, events: ev.EventWriter, progress: Progress):
+    def __init__(self, spec: TrainSpec, events: ev.Events, progress: Progress):
         self.spec, self._events, self._progress = spec, events, progress
+        # Of several processes the first one writes and speaks; all train.
+        self._writes = not rank()
         self._told = _already_told(spec)
         self._at = EpochProgress(1, 0)
         self._usage_told = -math.inf
@@ -92,7 +96,8 @@ class Run:
 
     def _execute(self) -> None:
         spec = self.spec
-        keep.clear_leftovers(spec.run_dir)
+        if self._writes:
+            keep.clear_leftovers(spec.run_dir)
         base = open_base(spec.bundle)
         check_prompts(spec, base.config.languages, base.tokenizer)
         dataset = read_dataset(
@@ -123,30 +128,31 @@ class Run:
         self._gpt = gpt
         if resumed:
             self._trained.load(_part(resumed[0], "adapter/"))
-        self._tell_started(dataset, position)
+        self._tell_started(dataset, position, accelerator)
 
-        found = self._prepare(dataset, BundleAnalyser(base, accelerator.device))
+        ranks = Ranks(accelerator)
+        analyser = BundleAnalyser(base, accelerator.device)
+        # Computed once, by the first; the others then read what is kept.
+        found = ranks.as_main(lambda: self._prepare(dataset, analyser))
         self._fit = self._build_fit(dataset, found, base, accelerator)
         if resumed:
             self._fit.load_optimizer_state(_part(resumed[0], "optimizer/"))
             if position and position.pieces > 1:
                 self._fit.pieces = position.pieces
                 self._tell_smaller()
-        if spec.stops_on_score:
+        if spec.stops_on_score and self._writes:
             self._hearing = Hearing(spec, dataset, self._device, self._events)
         self._speak(BASE_EPOCH)
         at = self._at
-        with SummaryWriter(
-            str(spec.run_dir / TENSORBOARD), purge_step=at.step + 1 if position else None
-        ) as self._board:
+        with self._open_board(at.step + 1 if position else None) as self._board:
             self._base_validation = position.base_validation if position else self._measure_base()
-            if position and position.epoch:
+            if position and position.epoch and self._writes:
                 self._complete(keep.read_checkpoint(spec.run_dir, position.epoch))
-            while at.epoch <= spec.epochs and not self._stops_early(at.epoch - 1):
-                require_free(spec.run_dir, self._epoch_bytes, f"Epoch {at.epoch}")
-                self._at = at
+            while at.epoch <= spec.epochs and not ranks.as_main(lambda: self._stops_early(self._at.epoch - 1)):
+                if self._writes:
+                    require_free(spec.run_dir, self._epoch_bytes, f"Epoch {at.epoch}")
                 self._train_epoch(at)
-                at = EpochProgress(at.epoch + 1, at.step)
+                self._at = at = EpochProgress(at.epoch + 1, at.step)
         done = at.epoch - 1
         self._events.write(
             ev.FINISHED, best_epoch=self._best_epoch(), stopped_early_at=done if done < spec.epochs else None
@@ -159,6 +165,8 @@ class Run:
 
         def on_step(at: EpochProgress, facts: StepFacts) -> None:
             nonlocal saved
+            if not self._writes:
+                return
             self._tell_step(facts)
             if time.monotonic() - saved > SAVE_SECONDS:
                 self._save_state(at, epochs_done=at.epoch - 1)
@@ -170,9 +178,11 @@ class Run:
             validation = self._fit.validate(self._progress)
         except Cancelled:
             # Whatever is whole is kept: the run goes on with the very next step, or with the validation.
-            if self._state_bytes <= CANCEL_BYTES:
+            if self._writes and self._state_bytes <= CANCEL_BYTES:
                 self._save_state(at, epochs_done=at.epoch - 1)
             raise
+        if not self._writes:
+            return
         facts = keep.write_checkpoint(
             self.spec.run_dir,
             self._trained.save,
@@ -217,6 +227,8 @@ class Run:
         self._speak(facts.epoch)
 
     def _speak(self, epoch: int) -> None:
+        if not self._writes:
+            return
         adapter = None if epoch == BASE_EPOCH else keep.checkpoint_folder(self.spec.run_dir, epoch)
         done = frozenset(
             index for index in range(len(self.spec.sample_prompts)) if (ev.SAMPLE, epoch, index) in self._told
@@ -295,6 +307,11 @@ class Run:
         stop_token = base.config.gpt.stop_audio_token
         return Fit(self.spec, self._gpt, train, validation, stop_token, accelerator, self._tell_smaller)
 
+    def _open_board(self, purge_step: int | None) -> AbstractContextManager[Any]:
+        if not self._writes:
+            return nullcontext()
+        return SummaryWriter(str(self.spec.run_dir / TENSORBOARD), purge_step=purge_step)
+
     def _measure_base(self) -> Losses | None:
         """The untrained model's validation loss: where the curves begin."""
         losses = self._fit.validate(self._progress)
@@ -303,7 +320,7 @@ class Run:
 
     # -- what is told ---------------------------------------------------------------------------------------------
 
-    def _tell_started(self, dataset: Dataset, position: Position | None) -> None:
+    def _tell_started(self, dataset: Dataset, position: Position | None, accelerator: Any) -> None:
         self._events.write(
             ev.STARTED,
             steps_total=steps_per_epoch(len(dataset.train), self.spec) * self.spec.epochs,
@@ -313,7 +330,7 @@ class Run:
             left_out=[asdict(clip) for clip in dataset.left_out],
             trainable_parameters=sum(value.numel() for value in self._trained.parameters.values()),
             resumed_from_epoch=position.epoch if position else None,
-            device=self._device,
+            device=self._device if self.spec.devices == 1 else f"{self.spec.devices} × {accelerator.device.type}",
             precision=self._precision,
         )
 
@@ -359,7 +376,7 @@ class Run:
         self._board.add_scalar("memory/peak", usage.peak, step)
 
     def _board_validation(self, losses: Losses | None, step: int) -> None:
-        if losses:
+        if losses and self._writes:
             self._board.add_scalar("validation/loss", losses.total, step)
             self._board.add_scalar("validation/loss_text", losses.text, step)
             self._board.add_scalar("validation/loss_mel", losses.mel, step)

@@ -19,6 +19,8 @@ SCHEDULES = ("cosine", "linear", "constant")
 AUTO = "auto"
 PRECISIONS = (AUTO, "fp32", "bf16", "fp16")
 STOP_ON = ("loss", "score")
+MOST_DEVICES = 16
+"""As many GPUs as one machine has."""
 LORA_TARGETS = ("c_attn", "c_proj", "c_fc")
 """The three kinds of projection in a GPT-2 block. ``c_proj`` names two of them: attention's and the MLP's."""
 MOST_RANK = 1024
@@ -107,7 +109,8 @@ class TrainSpec:
     ``early_stopping_min_delta`` below its best, the run ends (None: it does not); ``early_stopping_on`` ``score``
     watches what the epoch samples score instead (:mod:`training.engine.hearing`). ``threads`` is for the CPU, None lets
     torch choose. ``code_noise`` is the share of the codes read that are false, so that the model forgives its own
-    slips: a small model needs it. ``precision`` ``auto``: bf16 where the device has it, fp32 elsewhere.
+    slips: a small model needs it. ``precision`` ``auto``: bf16 where the device has it, fp32 elsewhere. ``devices`` is
+    how many GPUs share each batch, a process each (with ``device`` ``cpu``: so many processes on the processor).
     """
 
     run_dir: Path
@@ -125,6 +128,7 @@ class TrainSpec:
     seed: int = 1
     precision: str = AUTO
     device: str = "auto"
+    devices: int = 1
     method: str = LORA
     lora: LoraSpec = field(default_factory=LoraSpec)
     train_conditioning: bool = False
@@ -178,6 +182,11 @@ class TrainSpec:
         _check_choice("precision", self.precision, PRECISIONS)
         if not _is_device(self.device):
             raise _refuse("device", f"device must be auto, cpu, cuda or cuda:N, got {self.device!r}.")
+        _check_number("devices", self.devices, 1, MOST_DEVICES, whole=True)
+        if self.devices > 1 and self.device.startswith("cuda:"):
+            raise _refuse(
+                "devices", f"{self.device} is one device, and {self.devices} were asked for; name cuda or take one."
+            )
         if self.precision == "fp16" and self.device == "cpu":
             raise DomainError(
                 "precision_unsupported",

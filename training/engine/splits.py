@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from training.engine.batches import Reference, fixed_references, sequential_batches
 from training.engine.dataset import Clip
 from training.engine.features import ClipFeatures
-from training.engine.losses import FRAME_SAMPLES, Batch, collate
+from training.engine.losses import FRAME_SAMPLES, Batch, collate, count_targets
 from xttsproject.xtts.limits import MODEL_RATE
 
 FRAMES_PER_SECOND = MODEL_RATE / FRAME_SAMPLES
@@ -47,3 +49,7 @@ class HeldOut:
     def collate(self, indices: Sequence[int], references: Sequence[Reference], stop_token: int) -> Batch:
         """What a clip has heard of itself, for want of another, it is not judged by."""
         return collate(indices, references, self.clips, self._features, stop_token, mask_references=True)
+
+    def count_targets(self, indices: Sequence[int], references: Sequence[Reference]) -> Tensor:
+        """As :func:`training.engine.losses.count_targets`."""
+        return count_targets(indices, references, self.clips, self._features)

@@ -38,7 +38,8 @@ def run_outlook(*, spec: TrainSpec, shape: GptShape, bundle: str, clips: int) ->
     """``clips`` are those to train on. DomainError ``memory_short`` where even the least is more than there is."""
     like = _run_like(spec, bundle)
     usage: dict[str, Any] = (like.facts.get("usage") or {}) if like else {}
-    least = least_memory_bytes(shape, spec)
+    # On a processor the processes of several devices share one memory.
+    least = least_memory_bytes(shape, spec) * (spec.devices if settings.DEVICE == "cpu" else 1)
     total, free = usage.get("total"), None
     if settings.DEVICE == "cpu":
         memory = psutil.virtual_memory()
@@ -57,11 +58,11 @@ def run_outlook(*, spec: TrainSpec, shape: GptShape, bundle: str, clips: int) ->
 
 
 def _run_like(spec: TrainSpec, bundle: str) -> TrainingRun | None:
-    """The latest run of this model, method and precision whose speed is known. Whose it was does not show."""
+    """The latest run alike (model, method, precision, devices) whose speed is known. Whose it was does not show."""
     known = TrainingRun.objects.filter(bundle=bundle, seconds_per_step__isnull=False).order_by("-created_at")
     for run in known[:LOOKED_BACK]:
-        kind = (run.spec.get("method", LORA), run.spec.get("precision"))
-        if kind == (spec.method, spec.precision):
+        kind = (run.spec.get("method", LORA), run.spec.get("precision"), run.spec.get("devices", 1))
+        if kind == (spec.method, spec.precision, spec.devices):
             return run
     return None
 

@@ -53,6 +53,7 @@ class Preflight:
     disk_bytes: int
     disk_free: int
     outlook: Outlook
+    devices: int = 1
     remarks: tuple[str, ...] = ()
 
     @property
@@ -80,7 +81,7 @@ def run_create(
 
     DomainErrors, with the field at fault: ``forbidden`` (not a trainer), ``version_unknown``, ``version_not_ready``,
     ``version_damaged``, ``name_missing``, ``duplicate``, ``spec_invalid``, ``language_unsupported``,
-    ``model_missing``, ``model_damaged``, ``bundle_unsuitable``, ``memory_short``, ``disk_full``.
+    ``model_missing``, ``model_damaged``, ``bundle_unsuitable``, ``device_missing``, ``memory_short``, ``disk_full``.
     """
     values = values or RunValues()
     name = name.strip()
@@ -247,6 +248,7 @@ def _check(
         disk_bytes=disk,
         disk_free=free_bytes(storage.run_dir(version.pk)),
         outlook=run_outlook(spec=spec, shape=shape, bundle=bundle_name, clips=version.clips_train),
+        devices=spec.devices,
         remarks=tuple(_remarks(spec)),
     )
     return preflight, spec_values(spec), bundle_name
@@ -254,6 +256,11 @@ def _check(
 
 def _remarks(spec: TrainSpec) -> Iterator[str]:
     """What may be meant, but more often is not."""
+    if spec.devices > spec.batch_size:
+        yield (
+            f"A batch of {spec.batch_size} clips keeps {spec.batch_size} of the {spec.devices} GPUs busy; take a "
+            "larger batch, or fewer GPUs."
+        )
     if spec.method == FULL and spec.learning_rate > FULL_RATE:
         yield (
             f"A learning rate of {spec.learning_rate:g} suits adapters. In full fine-tuning a model that moves faster "

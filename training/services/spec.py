@@ -75,6 +75,7 @@ class RunValues:
     early_stopping_min_delta: float = TrainSpec.early_stopping_min_delta
     early_stopping_on: str = TrainSpec.early_stopping_on
     precision: str = TrainSpec.precision
+    devices: int = TrainSpec.devices
     prompts: Sequence[str] = ()
     fixed_prompts: bool = True
 
@@ -100,6 +101,14 @@ def spec_build(*, version: DatasetVersion, bundle: Bundle, values: RunValues) ->
     version's files are there (``version_damaged``).
     """
     language = version.dataset.language
+    if isinstance(values.devices, int) and values.devices > settings.TRAINING_DEVICES:
+        raise DomainError(
+            "device_missing",
+            f"A run may take {settings.TRAINING_DEVICES} GPUs here, and {values.devices} were asked for."
+            if settings.TRAINING_DEVICES > 1
+            else f"A run takes one GPU here, and {values.devices} were asked for.",
+            field="devices",
+        )
     try:
         own = [text.strip() for text in values.prompts if text.strip()]
         texts = prompts_for(language, own, fixed=values.fixed_prompts)
@@ -168,7 +177,9 @@ def spec_of(*, run: TrainingRun) -> TrainSpec:
             "device": settings.DEVICE,
         }
     )
-    return replace(spec, threads=settings.TRAINING_THREADS or None)
+    # A run that was begun on more devices than it may take now goes on on fewer, in the same steps.
+    devices = min(spec.devices, settings.TRAINING_DEVICES)
+    return replace(spec, threads=settings.TRAINING_THREADS or None, devices=devices)
 
 
 def references_choose(*, version: DatasetVersion) -> tuple[Path, ...]:
