@@ -31,7 +31,8 @@ class Ranks:
     """``count`` processes, of which this one is number ``index``; number 0 alone writes. With one, nothing is sent."""
 
     def __init__(self, accelerator: Accelerator):
-        self.count, self.index = accelerator.num_processes, accelerator.process_index
+        self.count: int = accelerator.num_processes
+        self.index: int = accelerator.process_index
         self._device = accelerator.device
 
     @property
@@ -98,7 +99,7 @@ class Ranks:
         for bucket in _buckets(gradients):
             flat = torch.cat([gradient.reshape(-1) for gradient in bucket])
             distributed.all_reduce(flat)
-            for gradient, part in zip(bucket, flat.split([each.numel() for each in bucket]), strict=True):
+            for gradient, part in zip(bucket, torch.split(flat, [each.numel() for each in bucket]), strict=True):
                 gradient.copy_(part.view_as(gradient))
 
     def as_main(self, decide: Callable[[], Any]) -> Any:

@@ -152,7 +152,8 @@ def two_fits(
 ) -> tuple[list[Fit], list[Result]]:
     """Train an epoch in two ranks; what each has to tell of it."""
     monkeypatch.setattr(ranking, "distributed", Wire())
-    fits, results = [], [[], []]
+    fits: list[Fit] = []
+    results: list[Result] = [[], []]
     for index in range(2):
         fit, _ = a_fit(folder, spec)
         fit.ranks.count, fit.ranks.index = 2, index
