@@ -57,43 +57,41 @@ def ranks_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
     return sorted(found, key=lambda child: int(child.environ()["RANK"]))
 
 
+def both_ranks(process: subprocess.Popen[bytes], spec: TrainSpec) -> list[psutil.Process]:
+    """The two, once they are there and the first is at work."""
+
+    def there() -> bool:
+        found = psutil.Process(process.pid).children()
+        return len(found) == 2 and any(f"Process {each.pid} starts on" in log_of(spec) for each in found)
+
+    wait_for(there)
+    return ranks_of(process)
+
+
 def gone(processes: list[psutil.Process]) -> bool:
     return not any(is_running(each.pid) for each in processes)
 
 
 @pytest.mark.slow
-def test_two_processes_of_which_one_is_killed_and_which_are_then_cancelled_take_the_steps_of_one(
+def test_two_processes_take_the_steps_of_one_are_cancelled_together_and_go_on_as_one(
     make_spec: SpecMaker, tmp_path: Path, started: list[subprocess.Popen[bytes]]
 ) -> None:
     alone = execute(make_spec(tmp_path / "alone", **CALM))
     wanted = {step["step"]: step for step in alone.of("step")}
+
     spec = make_spec(tmp_path / "two", devices=2, **CALM)
-
-    first = launch.start(spec)
-    started.append(first)
-    follow(first, spec.run_dir, a_step_of(2))
-    ranks = ranks_of(first)
+    process = launch.start(spec)
+    started.append(process)
+    follow(process, spec.run_dir, a_step_of(2))
+    ranks = ranks_of(process)
     assert len(ranks) == 2
-    ranks[1].kill()
-    assert first.wait(timeout=PATIENCE) == launch.EXIT_REFUSED
-    assert gone(ranks)
-    *_, last = ev.read_events(spec.run_dir / launch.EVENTS)
-    assert (last.kind, last.data["code"]) == ("failed", "training_killed")
-    assert "device 1 was killed by the system (signal 9)" in last.data["message"]
-
-    second = launch.start(spec)
-    started.append(second)
-    resumed = follow(second, spec.run_dir, lambda event: event.kind == "started", last.seq)
-    assert (resumed.data["device"], resumed.data["resumed_from_epoch"]) == ("2 × cpu", 1)
-    follow(second, spec.run_dir, a_step_of(3), resumed.seq)
-    ranks = ranks_of(second)
     asked = time.monotonic()
     launch.request_cancel(spec.run_dir)
-    assert second.wait(timeout=PATIENCE) == launch.EXIT_CANCELLED
+    assert process.wait(timeout=PATIENCE) == launch.EXIT_CANCELLED
     assert time.monotonic() - asked < 5.0
     assert gone(ranks)
-    *_, last = ev.read_events(spec.run_dir / launch.EVENTS)
-    assert last.kind == "cancelled"
+    first, *_, last = ev.read_events(spec.run_dir / launch.EVENTS)
+    assert (first.kind, first.data["device"], last.kind) == ("started", "2 × cpu", "cancelled")
 
     # What two began, one can end.
     rest = execute(replace(spec, devices=1))
@@ -103,27 +101,44 @@ def test_two_processes_of_which_one_is_killed_and_which_are_then_cancelled_take_
     for number, step in wanted.items():
         for name in ("loss", "loss_text", "loss_mel", "learning_rate"):
             assert curve[number][name] == pytest.approx(step[name], abs=1e-5), (number, name)
-    for ours, theirs in zip(rest.of("epoch"), alone.of("epoch")[-len(rest.of("epoch")) :], strict=True):
-        assert ours["validation_loss"] == pytest.approx(theirs["validation_loss"], abs=1e-5)
-    # One of the two wrote: every event once, and one file of curves for each start.
+    mine, theirs = (
+        {
+            event.data["epoch"]: event.data["validation_loss"]
+            for event in ev.read_events(folder / launch.EVENTS)
+            if event.kind == ev.EPOCH
+        }
+        for folder in (spec.run_dir, alone.spec.run_dir)
+    )
+    assert mine == pytest.approx(theirs, abs=1e-5)
+    # One of the two wrote: every event once, each step once, and one file of curves for each start.
     events = list(ev.read_events(spec.run_dir / launch.EVENTS))
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
-    assert [event.data["epoch"] for event in events if event.kind == ev.CHECKPOINT] == [1, 2, 3, 4]
-    assert len(list((spec.run_dir / launch.TENSORBOARD).iterdir())) == 3
+    assert [event.data["step"] for event in events if event.kind == ev.STEP] == sorted(wanted)
+    assert [event.data["epoch"] for event in events if event.kind == ev.CHECKPOINT] == sorted(theirs)
+    assert len(list((spec.run_dir / launch.TENSORBOARD).iterdir())) == 2
     assert not (spec.run_dir / launch.RANKS).exists()
 
 
 @pytest.mark.slow
-def test_the_processes_of_a_run_end_with_their_launcher(
+def test_a_run_of_which_a_process_is_killed_fails_in_words_and_leaves_nobody(
     make_spec: SpecMaker, tmp_path: Path, started: list[subprocess.Popen[bytes]]
 ) -> None:
     spec = make_spec(tmp_path / "run", devices=2, **CALM)
     process = launch.start(spec)
     started.append(process)
-    wait_for(lambda: "starts on" in log_of(spec))
-    ranks = ranks_of(process)
-    process.kill()
-    process.wait()
+    ranks = both_ranks(process, spec)
+    ranks[1].kill()
+    assert process.wait(timeout=PATIENCE) == launch.EXIT_REFUSED
+    assert gone(ranks)
+    *_, last = ev.read_events(spec.run_dir / launch.EVENTS)
+    assert (last.kind, last.data["code"]) == ("failed", "training_killed")
+    assert "device 1 was killed by the system (signal 9)" in last.data["message"]
+
+    again = launch.start(spec)
+    started.append(again)
+    ranks = both_ranks(again, spec)
+    again.kill()
+    again.wait()
     wait_for(lambda: gone(ranks), seconds=5.0)
 
 
