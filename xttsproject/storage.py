@@ -17,6 +17,7 @@ Below DATA_ROOT::
     runs/<id>/                          a training run: spec.json, events.jsonl, checkpoints/, samples/, state/,
                                         tensorboard/, exports/
     cache/features/                     audio codes, mels and tokens of training clips, by content
+    cache/texts/                        which texts of a dataset version a model cannot take
     uploads/                            uploads under way
 """
 
@@ -63,6 +64,10 @@ def run_dir(run_id: UUID) -> Path:
 
 def features_dir() -> Path:
     return Path(settings.CACHE_DIR, "features")
+
+
+def texts_dir() -> Path:
+    return Path(settings.CACHE_DIR, "texts")
 
 
 def voice_dir(voice_id: UUID) -> Path:

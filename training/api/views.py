@@ -24,6 +24,7 @@ from training.api.serializers import (
     EpochSampleSerializer,
     OutcomeSerializer,
     PinSerializer,
+    RunPreflightSerializer,
     ScoreboardSerializer,
     TrainingRunCreateSerializer,
     TrainingRunSerializer,
@@ -45,6 +46,7 @@ from training.services import (
     run_create,
     run_curves,
     run_delete,
+    run_preflight,
     run_resume,
     run_scoreboard,
     run_train_longer,
@@ -84,10 +86,7 @@ class TrainingRunViewSet(
     @extend_schema(request=TrainingRunCreateSerializer, responses={201: TrainingRunSerializer})
     def create(self, request: Request) -> Response:
         """Check the values and start a run on the gpu queue; follow it here or by its ``job``."""
-        # Before the values are looked at: what a person may not do at all needs no other answer.
-        trainer_require(user=request.user)
-        given = TrainingRunCreateSerializer(data=request.data, context=self.get_serializer_context())
-        given.is_valid(raise_exception=True)
+        given = self._given(request)
         run = run_create(
             owner=request.user,
             version=given.validated_data["version"],
@@ -97,6 +96,26 @@ class TrainingRunViewSet(
             visibility=given.validated_data["visibility"],
         )
         return Response(self._shown(run), status=201)
+
+    @extend_schema(request=TrainingRunCreateSerializer, responses=RunPreflightSerializer)
+    @action(detail=False, methods=["post"])
+    def preflight(self, request: Request) -> Response:
+        """What such a run would use, leave out and take. Nothing is started."""
+        given = self._given(request)
+        found = run_preflight(
+            owner=request.user,
+            version=given.validated_data["version"],
+            values=given.values(),
+            bundle=given.validated_data["bundle"],
+        )
+        return Response(RunPreflightSerializer(found).data)
+
+    def _given(self, request: Request) -> TrainingRunCreateSerializer:
+        # Before the values are looked at: what a person may not do at all needs no other answer.
+        trainer_require(user=request.user)
+        given = TrainingRunCreateSerializer(data=request.data, context=self.get_serializer_context())
+        given.is_valid(raise_exception=True)
+        return given
 
     def perform_destroy(self, instance: TrainingRun) -> None:
         self.check_owner(instance)

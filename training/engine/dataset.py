@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,8 +43,12 @@ class Clip:
 
 @dataclass(frozen=True)
 class LeftOut:
+    """``code`` of the reason: those of :class:`xttsproject.xtts.limits.Problem`, and of what is wrong with a file
+    ``clip_missing``, ``clip_unreadable``, ``clip_altered``."""
+
     id: str
     reason: str
+    code: str
 
 
 @dataclass(frozen=True)
@@ -79,16 +83,21 @@ def read_dataset(manifest: Path, language: str, encode: Encode, limits: Limits, 
             raise _invalid(manifest, number, f"the id {clip_id!r} stands there twice")
         seen.add(clip_id)
         found = _examine(manifest.parent, line, str(line.get("language") or default), encode, limits)
-        if isinstance(found, str):
-            left_out.append(LeftOut(clip_id, found))
+        if isinstance(found, Problem):
+            left_out.append(LeftOut(clip_id, found.reason, found.code))
         else:
             splits[split].append(found)
     if not splits["train"]:
-        why = f" ({left_out[0].id}: {left_out[0].reason})" if left_out else ""
-        raise DomainError(
-            "dataset_empty", f"No clip is left to train on: {len(left_out)} of {len(seen)} were left out{why}."
-        )
+        raise nothing_left(left_out, len(seen))
     return Dataset(tuple(splits["train"]), tuple(splits["validation"]), tuple(left_out))
+
+
+def nothing_left(left_out: Sequence[LeftOut], clips: int) -> DomainError:
+    """The refusal of a dataset of which no clip can be trained on, with what is wrong with the first."""
+    why = f" ({left_out[0].id}: {left_out[0].reason})" if left_out else ""
+    return DomainError(
+        "dataset_empty", f"No clip is left to train on: {len(left_out)} of {clips} were left out{why}.", field="version"
+    )
 
 
 def _lines(manifest: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -115,36 +124,41 @@ def _invalid(manifest: Path, number: int, what: str) -> DomainError:
     return DomainError("manifest_invalid", f"Line {number} of {manifest.name} cannot be used: {what}.")
 
 
-def _examine(folder: Path, line: dict[str, Any], language: str, encode: Encode, limits: Limits) -> Clip | str:
+def _examine(folder: Path, line: dict[str, Any], language: str, encode: Encode, limits: Limits) -> Clip | Problem:
     """The clip, or why it is left out."""
     path, text = folder / str(line["audio"]), str(line["text"]).strip()
     measured = _measure(path, str(line["audio"]), str(line.get("sha256") or ""))
-    if isinstance(measured, str):
+    if isinstance(measured, Problem):
         return measured
     problem = length_problem(measured, limits.max_samples)
     tokens = problem or text_tokens(text, language, encode, limits)
     if isinstance(tokens, Problem):
-        return tokens.reason
+        return tokens
     language = validate_language(language)
     speaker = str(line.get("speaker") or "")
     return Clip(str(line["id"]), path, text, language, speaker, measured, tokens)
 
 
-def _measure(path: Path, name: str, sha256: str) -> int | str:
+def _measure(path: Path, name: str, sha256: str) -> int | Problem:
     """Samples at MODEL_RATE, or what is wrong with the file. ``sha256`` is what its samples had when they were frozen,
     "" where the manifest does not say."""
     try:
         with wave.open(str(path), "rb") as handle:
             if handle.getsampwidth() != 2 or handle.getnchannels() != 1:
-                return f"{name} is not 16-bit mono"
+                return Problem("clip_unreadable", f"{name} is not 16-bit mono")
             frames, rate = handle.getnframes(), handle.getframerate()
             samples = handle.readframes(frames) if sha256 else b""
     except FileNotFoundError:
-        return f"{name} is not there"
+        return missing_file(name)
     except (OSError, EOFError, wave.Error) as error:
-        return f"{name} is no WAV file that can be read ({error})"
+        return Problem("clip_unreadable", f"{name} is no WAV file that can be read ({error})")
     if path.stat().st_size < 2 * frames:
-        return f"{name} is cut short: its header promises {frames / rate:.1f} s"
+        return Problem("clip_altered", f"{name} is cut short: its header promises {frames / rate:.1f} s")
     if sha256 and hashlib.sha256(samples).hexdigest() != sha256:
-        return f"{name} is not the sound that was frozen"
+        return Problem("clip_altered", f"{name} is not the sound that was frozen")
     return round(frames * MODEL_RATE / rate)
+
+
+def missing_file(name: str) -> Problem:
+    """Of a clip that is gone from the disk."""
+    return Problem("clip_missing", f"{name} is not there")

@@ -17,11 +17,13 @@ from datasets.models import DatasetVersion
 from datasets.services.following import stop_jobs
 from training.choices import RunState
 from training.engine import launch
+from training.engine.dataset import LeftOut
 from training.engine.sizes import checkpoint_bytes, features_bytes, state_bytes, trained_parameters
 from training.engine.spec import FULL, TrainSpec
 from training.models import Sweep, TrainingRun
 from training.services.outlook import Outlook, run_outlook
-from training.services.spec import RunValues, bundle_open, spec_build, spec_values
+from training.services.spec import RunValues, bundle_open, spec_build, spec_values, validation_require
+from training.services.usable import Ground, clips_usable, grounds_of
 from xttsproject import storage
 from xttsproject.bundles.manifest import Bundle
 from xttsproject.jobs.models import Job
@@ -37,7 +39,8 @@ FULL_RATE = 5e-5
 
 @dataclass(frozen=True)
 class Preflight:
-    """What a run of these values on this version amounts to; ``seconds_*`` are of speech."""
+    """What a run of these values on this version amounts to: clips and ``seconds_*`` of speech that it will really
+    use, and ``left_out``."""
 
     version: DatasetVersion
     bundle: Bundle
@@ -55,10 +58,16 @@ class Preflight:
     outlook: Outlook
     devices: int = 1
     remarks: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def minutes(self) -> float:
         return (self.seconds_train + self.seconds_validation) / 60
+
+    @property
+    def left_out_grounds(self) -> tuple[Ground, ...]:
+        """Why clips are left out, the most frequent reason first."""
+        return grounds_of(self.left_out)
 
 
 def run_preflight(*, owner: Any, version: DatasetVersion, values: RunValues, bundle: str = "") -> Preflight:
@@ -80,7 +89,7 @@ def run_create(
     """Make a run and queue it. ``bundle`` empty: the portal's XTTS_BUNDLE. ``trial``: its place in its ``sweep``.
 
     DomainErrors, with the field at fault: ``forbidden`` (not a trainer), ``version_unknown``, ``version_not_ready``,
-    ``version_damaged``, ``name_missing``, ``duplicate``, ``spec_invalid``, ``language_unsupported``,
+    ``version_damaged``, ``dataset_empty``, ``name_missing``, ``duplicate``, ``spec_invalid``, ``language_unsupported``,
     ``model_missing``, ``model_damaged``, ``bundle_unsuitable``, ``device_missing``, ``memory_short``, ``disk_full``.
     """
     values = values or RunValues()
@@ -224,22 +233,24 @@ def _check(
     bundle_name = bundle_name or settings.XTTS_BUNDLE
     bundle = bundle_open(name=bundle_name)
     spec = spec_build(version=version, bundle=bundle, values=values)
+    usable = clips_usable(version=version, bundle=bundle)
+    validation_require(spec=spec, version=version, clips=usable.clips_validation)
     # As the engine counts: a last batch may be smaller, and a last step may gather fewer batches.
-    per_epoch = math.ceil(math.ceil(version.clips_train / spec.batch_size) / spec.accumulation)
+    per_epoch = math.ceil(math.ceil(usable.clips_train / spec.batch_size) / spec.accumulation)
     shape = read_config(bundle.path).gpt
     checkpoint = checkpoint_bytes(shape, spec)
     # Before one is removed the next is written, and the resume file stands there twice while it is replaced.
     kept = spec.epochs if spec.keep_best is None else min(spec.epochs, spec.keep_best + 2)
-    features = features_bytes(version.seconds_train, version.seconds_validation, altered=spec.augment_conditioning)
+    features = features_bytes(usable.seconds_train, usable.seconds_validation, altered=spec.augment_conditioning)
     disk = kept * checkpoint + 2 * state_bytes(shape, spec) + features
     require_free(storage.run_dir(version.pk), disk, "The run")
     preflight = Preflight(
         version=version,
         bundle=bundle,
-        clips_train=version.clips_train,
-        clips_validation=version.clips_validation,
-        seconds_train=version.seconds_train,
-        seconds_validation=version.seconds_validation,
+        clips_train=usable.clips_train,
+        clips_validation=usable.clips_validation,
+        seconds_train=usable.seconds_train,
+        seconds_validation=usable.seconds_validation,
         steps_per_epoch=per_epoch,
         steps_total=per_epoch * spec.epochs,
         trained_parameters=trained_parameters(shape, spec),
@@ -247,9 +258,10 @@ def _check(
         features_bytes=features,
         disk_bytes=disk,
         disk_free=free_bytes(storage.run_dir(version.pk)),
-        outlook=run_outlook(spec=spec, shape=shape, bundle=bundle_name, clips=version.clips_train),
+        outlook=run_outlook(spec=spec, shape=shape, bundle=bundle_name, clips=usable.clips_train),
         devices=spec.devices,
         remarks=tuple(_remarks(spec)),
+        left_out=usable.left_out,
     )
     return preflight, spec_values(spec), bundle_name
 

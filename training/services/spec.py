@@ -129,13 +129,7 @@ def spec_build(*, version: DatasetVersion, bundle: Bundle, values: RunValues) ->
     except DomainError as error:
         field = _FIELDS.get(error.field or "", error.field)
         raise DomainError(error.code, error.message, permanent=error.permanent, field=field) from error
-    if spec.early_stopping_patience is not None and not version.clips_validation:
-        raise DomainError(
-            "validation_missing",
-            f"Early stopping is decided by validation clips, and {version} has no validation clips; leave the "
-            "patience empty, or freeze the dataset with a validation share.",
-            field="early_stopping_patience",
-        )
+    validation_require(spec=spec, version=version, clips=version.clips_validation)
     speaks = read_config(bundle.path).languages
     if language not in speaks:
         raise DomainError(
@@ -145,6 +139,18 @@ def spec_build(*, version: DatasetVersion, bundle: Bundle, values: RunValues) ->
             field="version",
         )
     return spec
+
+
+def validation_require(*, spec: TrainSpec, version: DatasetVersion, clips: int) -> None:
+    """DomainError ``validation_missing`` where early stopping has no validation ``clips`` to decide by."""
+    if spec.early_stopping_patience is not None and not clips:
+        has = "has none that can be used" if version.clips_validation else "has no validation clips"
+        raise DomainError(
+            "validation_missing",
+            f"Early stopping is decided by validation clips, and {version} {has}; leave the "
+            "patience empty, or freeze the dataset with a validation share.",
+            field="early_stopping_patience",
+        )
 
 
 def spec_values(spec: TrainSpec) -> dict[str, Any]:

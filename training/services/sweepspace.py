@@ -72,9 +72,11 @@ def sweep_preflight(
     DomainErrors as there, besides those of its name.
     """
     space = search.space
-    _require_sound(version, search)
+    _require_sound(search)
+    _require_validation(version, search, version.clips_validation)
     trials, left_out = _count(space, search.method, search.budget_runs, search.budget_hours)
     preflight = run_preflight(owner=owner, version=version, values=values, bundle=bundle)
+    _require_validation(version, search, preflight.clips_validation)
     _require_possible(version, preflight.bundle, values, space)
     # The run that needs most: if there is room for it, there is for all.
     largest = _largest(space, values)
@@ -104,7 +106,7 @@ def sweep_preflight(
     )
 
 
-def _require_sound(version: DatasetVersion, search: Search) -> None:
+def _require_sound(search: Search) -> None:
     if search.method not in METHODS:
         raise DomainError(
             "method_unknown", f"The search “{search.method}” is none of {', '.join(METHODS)}.", field="search_method"
@@ -116,11 +118,15 @@ def _require_sound(version: DatasetVersion, search: Search) -> None:
     ):
         if number is not None and not low <= number <= high:
             raise DomainError("search_invalid", f"{number} is not from {low} to {high}.", field=field)
-    if search.stop_unpromising and not version.clips_validation:
+
+
+def _require_validation(version: DatasetVersion, search: Search, clips: int) -> None:
+    if search.stop_unpromising and not clips:
+        has = "none that can be used" if version.clips_validation else "no validation clips"
         raise DomainError(
             "validation_missing",
-            f"Trials are stopped by their validation loss, and {version} has no validation clips; leave stopping off, "
-            "or freeze the dataset with a validation share.",
+            f"Trials are stopped by their validation loss, and {version} has {has}; leave stopping off, or freeze the "
+            "dataset with a validation share.",
             field="stop_unpromising",
         )
 

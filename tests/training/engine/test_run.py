@@ -34,7 +34,7 @@ def test_the_start_tells_what_will_be_done_and_what_is_left_out(finished: Finish
     (started,) = finished.of("started")
     assert started["steps_total"] == STEPS
     assert (started["clips_train"], started["clips_validation"]) == (9, 2)
-    assert started["left_out"] == [{"id": "vanished", "reason": "clips/none.wav is not there"}]
+    assert started["left_out"] == [{"id": "vanished", "reason": "clips/none.wav is not there", "code": "clip_missing"}]
     assert started["resumed_from_epoch"] is None
     assert started["device"] == "cpu"
     assert started["precision"] == resolve("auto", torch.device("cpu"))
