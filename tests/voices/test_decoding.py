@@ -16,7 +16,7 @@ from training.prompts import FIXED_PROMPTS
 from voices.engine.decoding import Said, survivors
 from voices.models import Candidate, DecodingSearch, Voice
 from voices.services import decoding_create, decoding_table, voice_delete
-from voices.services.decoding import _hear, decoding_delete, decoding_run
+from voices.services.decoding import _candidates, _hear, decoding_delete, decoding_run, decoding_use
 from voices.services.measuring import Measure
 from xttsproject.jobs.models import Job
 from xttsproject.lib.errors import Cancelled, DomainError
@@ -126,6 +126,20 @@ def test_candidates_speak_are_measured_and_one_is_taken_by_a_click(
     page.post(f"/voices/searches/{search.pk}/delete/")
     assert not DecodingSearch.objects.exists()
     assert not Candidate.objects.exists()
+
+
+def test_what_is_not_searched_stays_as_the_voice_has_it_its_seed_too(people: Any, search: DecodingSearch) -> None:
+    Voice.objects.update(defaults={"seed": 123_456_789, "top_k": 40})
+    search.voice.refresh_from_db()
+    present, first, *_ = _candidates(search)
+    assert present.values == {"seed": 123_456_789, "top_k": 40}
+    assert set(first.values) == {"seed", "top_k", "temperature", "speed"}
+    decoding_use(candidate=first)
+    assert Voice.objects.get().defaults == first.values
+    assert first.values["seed"] == 123_456_789
+    row = next(row for row in decoding_table(search=search) if row.candidate.index == 1)
+    assert row.is_used
+    assert ("seed", "123456789") in row.values
 
 
 @pytest.mark.slow

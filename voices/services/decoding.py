@@ -156,7 +156,8 @@ def decoding_table(*, search: DecodingSearch) -> list[Ranked]:
             Ranked(
                 candidate,
                 tuple(
-                    (labels[name].label if name in labels else name, f"{value:g}")
+                    # A seed is told to its last digit.
+                    (labels[name].label if name in labels else name, str(value) if name == "seed" else f"{value:g}")
                     for name, value in candidate.values.items()
                     if isinstance(value, int | float)
                 ),
@@ -231,8 +232,9 @@ def _candidates(search: DecodingSearch) -> list[Candidate]:
         rows = list(search.candidates.order_by("index"))
         if not rows:
             points = propose(Space.from_dict(search.space, DECODING), SOBOL, search.count, search.seed)
-            present = {name: value for name, value in search.voice.values.items() if name != "seed"}
-            # What is not searched stays as the voice has it.
+            # What is not searched stays as the voice has it, its seed too: each is heard with the search's seeds, but
+            # the voice goes on to speak with its own.
+            present = search.voice.values
             every = [present, *({**present, **point} for point in points)]
             made = [Candidate(search=search, index=index, values=values) for index, values in enumerate(every)]
             Candidate.objects.bulk_create(made)
