@@ -15,6 +15,7 @@ from datasets.choices import LANGUAGE_CHOICES
 from datasets.forms import ManyFilesField, ServiceForm
 from datasets.models import Speaker
 from training.models import Checkpoint
+from voices.choices import GuardMode
 from voices.engine.preparing import LONGEST_SECONDS, LOUDNESS_LUFS, PAUSE_SECONDS, SHORTEST_SECONDS, Preparation
 from voices.models import LexiconEntry, QualityProfile, Voice
 from voices.services.profiles import profile_sampling
@@ -168,6 +169,12 @@ class SpeakForm(ServiceForm):
     top_k = forms.IntegerField(label="Top k", required=False, min_value=0, max_value=1024)
     repetition_penalty = forms.FloatField(required=False, min_value=1.0, max_value=50.0)
 
+    guard = forms.ChoiceField(
+        label="Guard",
+        required=False,
+        choices=[("", "The voice's own"), *GuardMode.choices],
+        help_text="What babbles, breaks off or repeats itself is said again, cut, or told.",
+    )
     sentence_pause = forms.FloatField(
         label="Pause between sentences",
         required=False,
@@ -184,7 +191,7 @@ class SpeakForm(ServiceForm):
     )
 
     SAMPLING = ("speed", "seed", "temperature", "top_p", "top_k", "repetition_penalty")
-    MORE = ("profile", *SAMPLING, "sentence_pause", "paragraph_pause")
+    MORE = ("profile", *SAMPLING, "guard", "sentence_pause", "paragraph_pause")
 
     def __init__(self, *args: Any, user: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)

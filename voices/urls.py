@@ -12,6 +12,7 @@ urlpatterns = [
     path("voices/<uuid:pk>/share/", voices.share, name="voice-share"),
     path("voices/<uuid:pk>/profile/", voices.use_profile, name="voice-profile"),
     path("voices/<uuid:pk>/preparation/", voices.prepare_otherwise, name="voice-preparation"),
+    path("voices/<uuid:pk>/guard/", voices.guard, name="voice-guard"),
     path("voices/<uuid:pk>/prepare/", voices.prepare_again, name="voice-prepare"),
     path("voices/<uuid:pk>/delete/", voices.delete_voice, name="voice-delete"),
     path("voices/<uuid:pk>/clips/<int:index>/audio/", voices.clip_audio, name="clip-audio"),

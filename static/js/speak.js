@@ -77,7 +77,8 @@ if (form && outcome) {
     }
   };
   form.addEventListener("htmx:confirm", (event) => {
-    if (!speaks(event) || !able || !live.checked) return;
+    // What a careful guard chooses among cannot have been heard before.
+    if (!speaks(event) || !able || !live.checked || form.elements.guard.value === "careful") return;
     event.preventDefault();
     speakLive();
   });

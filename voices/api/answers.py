@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -57,6 +58,9 @@ class SpeakingView(APIView):
         return speech_turn_seconds()
 
 
+_LONGEST_HEADER = 2_000
+
+
 def output_of(values: Mapping[str, Any], format_name: str) -> Output:
     """How the speech is to come, of a serializer's validated data."""
     return Output(require_format(format_name), values.get("sample_rate"), values.get("loudness"))
@@ -106,8 +110,17 @@ def spoken(request: Request, make: Callable[[Callable[[], bool] | None], Synthes
             "X-Speech-Seed": str(synthesis.sampling["seed"]),
             "X-Speech-Seconds": f"{synthesis.seconds:.3f}",
             "X-Speech-Model": synthesis.bundle,
+            **_warned(synthesis.warnings),
         },
     )
     if again:
         response["Idempotent-Replayed"] = "true"
     return response
+
+
+def _warned(warnings: list[str]) -> dict[str, str]:
+    """A header of them: a JSON list in ASCII; of very many the first ones, no header for none."""
+    kept = list(warnings)
+    while len(header := json.dumps(kept)) > _LONGEST_HEADER:
+        kept.pop()
+    return {"X-Speech-Warnings": header} if kept else {}

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 
 from voices.engine.encoding import FORMATS, RATES, require_format
 from voices.engine.loudness import CEILING_DB, HIGHEST, LOWEST
+from xttsproject.xtts.guard.retries import MOST_CANDIDATES, MOST_RETRIES, GuardSettings, Mode
 from xttsproject.xtts.types import LONGEST_PAUSE, Pauses
 
 
@@ -41,6 +42,30 @@ class SamplingSerializer(serializers.Serializer[Any]):
     speed = serializers.FloatField(required=False, allow_null=True, help_text="0.25 to 4; 1 is natural.")
     seed = serializers.IntegerField(
         required=False, allow_null=True, help_text="The same seed gives the same speech; left out, one is drawn."
+    )
+
+
+class GuardSerializer(serializers.Serializer[Any]):
+    """How what is spoken is guarded against babble, missing words and the like."""
+
+    guard = serializers.ChoiceField(
+        choices=[str(mode) for mode in Mode],
+        required=False,
+        allow_blank=True,
+        allow_null=True,
+        help_text="`off`, `fast` (unless given), or `careful`: a transcription model chooses among candidates.",
+    )
+    max_retries = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        help_text=f"0 to {MOST_RETRIES}: how many times a bad sentence is said again; {GuardSettings().max_retries} "
+        "unless given.",
+    )
+    candidates = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        help_text=f"1 to {MOST_CANDIDATES}: how many times a careful guard has each sentence said at most; "
+        f"{GuardSettings().candidates} unless given.",
     )
 
 

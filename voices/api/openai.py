@@ -14,8 +14,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from voices.api.answers import KEY_PARAMETER, SPOKEN, SpeakingView, output_of, require_streamable, spoken
-from voices.api.fields import AnyAccept, FormatField, PausesSerializer, SamplingSerializer, SoundSerializer
-from voices.api.serializers import sampling_of
+from voices.api.fields import (
+    AnyAccept,
+    FormatField,
+    GuardSerializer,
+    PausesSerializer,
+    SamplingSerializer,
+    SoundSerializer,
+)
+from voices.api.serializers import guard_of, sampling_of
 from voices.choices import Channel
 from voices.clients import hung_up
 from voices.models import Voice
@@ -39,7 +46,7 @@ class VoiceReference(serializers.Field[Any, Any, Any, Any]):
         return value
 
 
-class OpenAISpeechSerializer(PausesSerializer, SamplingSerializer, SoundSerializer):
+class OpenAISpeechSerializer(PausesSerializer, SamplingSerializer, SoundSerializer, GuardSerializer):
     """OpenAI's ``POST /v1/audio/speech``; language, pauses, seed and the other sampling values are additions."""
 
     model = serializers.CharField(
@@ -129,6 +136,7 @@ class OpenAISpeechView(SpeakingView):
             "language": values.get("language", ""),
             "sampling": sampling_of(values, request.user),
             "pauses": pauses_of(values),
+            "guard": guard_of(values),
             "channel": Channel.OPENAI,
             "text_field": "input",
         }

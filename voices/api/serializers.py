@@ -12,9 +12,11 @@ from datasets.choices import LANGUAGE_CHOICES
 from datasets.models import Segment, Speaker
 from datasets.services.following import latest_job
 from training.models import Checkpoint
-from voices.api.fields import FormatField, PausesSerializer, SamplingSerializer, SoundSerializer
+from voices.api.fields import FormatField, GuardSerializer, PausesSerializer, SamplingSerializer, SoundSerializer
+from voices.choices import GuardMode
 from voices.engine.preparing import LONGEST_SECONDS, LOUDNESS_LUFS, SHORTEST_SECONDS, Preparation
 from voices.models import Synthesis, Voice, VoiceClip
+from voices.services.guarding import GUARD_FIELDS
 from voices.services.profiles import profile_sampling
 from voices.services.speech import SAMPLING_FIELDS
 from xttsproject.accounts.models import Visibility
@@ -46,6 +48,7 @@ class VoiceSerializer(serializers.ModelSerializer[Voice]):
             "language",
             "profile",
             "profile_name",
+            "guard",
             "defaults",
             "preparation",
             "studio",
@@ -143,10 +146,15 @@ class VoiceUpdateSerializer(serializers.Serializer[Voice]):
         help_text="Id or name of the quality profile it speaks with from now on, instead of values of its own "
         "(`defaults`); empty: as its model does.",
     )
+    guard = serializers.ChoiceField(
+        choices=GuardMode.choices,
+        required=False,
+        help_text="How its sentences are guarded unless a request says otherwise.",
+    )
 
     def validate(self, attrs: Any) -> Any:
         if not attrs:
-            raise serializers.ValidationError("Give visibility or profile.")
+            raise serializers.ValidationError("Give visibility, profile or guard.")
         return attrs
 
 
@@ -175,7 +183,7 @@ class SpeechPlanSerializer(ScriptSerializer):
     )
 
 
-class SpeechSerializer(ScriptSerializer, SamplingSerializer, SoundSerializer):
+class SpeechSerializer(ScriptSerializer, SamplingSerializer, SoundSerializer, GuardSerializer):
     """What is to be spoken."""
 
     format = FormatField(default="wav")
@@ -195,6 +203,9 @@ class SynthesisSerializer(serializers.ModelSerializer[Synthesis]):
     """What was spoken: the text, the values it was drawn with, its sentences with their times in seconds."""
 
     audio = serializers.SerializerMethodField()
+    warnings = serializers.ListField(
+        child=serializers.CharField(), read_only=True, help_text="What the guard had to say of it, in words."
+    )
 
     class Meta:
         model = Synthesis
@@ -208,6 +219,7 @@ class SynthesisSerializer(serializers.ModelSerializer[Synthesis]):
             "language",
             "sampling",
             "sentences",
+            "warnings",
             "seconds",
             "elapsed",
             "channel",
@@ -218,6 +230,11 @@ class SynthesisSerializer(serializers.ModelSerializer[Synthesis]):
 
     def get_audio(self, synthesis: Synthesis) -> str:
         return reverse("synthesis-audio", args=(synthesis.pk,), request=self.context.get("request"))
+
+
+def guard_of(validated: dict[str, Any]) -> dict[str, Any]:
+    """How to guard the speech, among a serializer's validated data."""
+    return {name: validated[name] for name in GUARD_FIELDS if name in validated}
 
 
 def sampling_of(validated: dict[str, Any], user: Any) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from voices.api.serializers import (
     VoiceDetailSerializer,
     VoiceSerializer,
     VoiceUpdateSerializer,
+    guard_of,
     preparation_of,
     sampling_of,
 )
@@ -43,6 +44,7 @@ from voices.services import (
     voice_create,
     voice_delete,
     voice_find,
+    voice_guard,
     voice_prepare_again,
     voice_share,
     voice_use_profile,
@@ -95,6 +97,8 @@ class VoiceViewSet(OwnedViewMixin, viewsets.ReadOnlyModelViewSet[Voice]):
             name = changes["profile"]
             profile = profile_find(user=request.user, given=name) if name else None
             voice_use_profile(voice=voice, profile=profile)
+        if "guard" in changes:
+            voice_guard(voice=voice, guard=changes["guard"])
         if "visibility" in changes:
             voice_share(voice=voice, visibility=changes["visibility"])
         return Response(self.get_serializer(voice).data)
@@ -137,7 +141,8 @@ class SpeechView(SpeakingView):
         """Speak a text and answer with its sound when all of it is spoken, or with `stream` while it is.
 
         The headers say what it is: `X-Synthesis-Id` (see `/api/v1/syntheses/`, where a streamed speech is when it has
-        come whole), `X-Speech-Seed`, and `X-Speech-Seconds` of what is not streamed.
+        come whole), `X-Speech-Seed`, and of what is not streamed `X-Speech-Seconds` and, where
+        the guard had something to say, `X-Speech-Warnings`: a JSON list of sentences.
         """
         asked = SpeechSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -151,6 +156,7 @@ class SpeechView(SpeakingView):
             "language": values.get("language", ""),
             "sampling": sampling_of(values, request.user),
             "pauses": pauses_of(values),
+            "guard": guard_of(values),
             "channel": Channel.API,
         }
         if values["stream"]:

@@ -13,6 +13,7 @@ from voices.choices import Channel
 from voices.models.voice import Voice
 from voices.querysets import SynthesisQuerySet
 from xttsproject import storage
+from xttsproject.xtts.text import shorten
 
 
 class Synthesis(models.Model):
@@ -29,7 +30,9 @@ class Synthesis(models.Model):
     language = models.CharField(max_length=5)
     sampling = models.JSONField(default=dict)
     sentences = models.JSONField(
-        default=list, help_text="[{text, start, end, codes, finished, piece, voice, language}], seconds"
+        default=list,
+        help_text="[{text, start, end, codes, finished, piece, voice, language}], seconds; of those that were judged "
+        "also {attempts, faults, warnings, codes_per_character}",
     )
     seconds = models.FloatField(help_text="Length of the speech.")
     elapsed = models.FloatField(help_text="Seconds that speaking took.")
@@ -44,6 +47,15 @@ class Synthesis(models.Model):
 
     def __str__(self) -> str:
         return self.text[:60]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the guard had to say, in words, in the order of the text."""
+        return [
+            f"“{shorten(sentence['text'])}”: {warning}"
+            for sentence in self.sentences
+            for warning in sentence.get("warnings", ())
+        ]
 
     @property
     def audio_path(self) -> Path:

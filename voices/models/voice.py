@@ -11,7 +11,7 @@ from django.db import models
 from datasets.choices import LANGUAGE_CHOICES
 from datasets.models import Speaker
 from training.models import Checkpoint
-from voices.choices import VoiceState
+from voices.choices import GuardMode, VoiceState
 from voices.engine.preparing import Preparation
 from voices.models.profile import QualityProfile
 from voices.querysets import VoiceQuerySet
@@ -48,6 +48,12 @@ class Voice(OwnedModel):
     )
     defaults = models.JSONField(
         default=dict, blank=True, help_text="Sampling values that differ from the profile's and the bundle's."
+    )
+    guard = models.CharField(
+        max_length=8,
+        choices=GuardMode.choices,
+        default=GuardMode.FAST,
+        help_text="How its sentences are guarded unless a request says otherwise.",
     )
 
     preparation = models.JSONField(

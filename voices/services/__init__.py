@@ -9,6 +9,7 @@ from voices.services.decoding import (
     decoding_table,
     decoding_use,
 )
+from voices.services.guarding import voice_guard
 from voices.services.lexicon import (
     lexicon_add,
     lexicon_delete,
@@ -65,6 +66,7 @@ __all__ = [
     "voice_create",
     "voice_delete",
     "voice_find",
+    "voice_guard",
     "voice_prepare",
     "voice_prepare_again",
     "voice_share",

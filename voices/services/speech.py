@@ -13,10 +13,12 @@ from django.conf import settings
 from django.db import transaction
 
 from voices.choices import Channel, VoiceState
+from voices.engine.guarding import Guardian
 from voices.engine.requests import ModelChoice, Piece, SpeechRequest
 from voices.engine.tags import tag_wav
 from voices.engine.tickets import Ticket
 from voices.models import Synthesis, Voice
+from voices.services.guarding import guardian_for, sentences_told
 from voices.services.output import synthesis_tags
 from voices.services.pace import speech_turn_note
 from voices.services.runtime import speech_owner
@@ -41,16 +43,18 @@ def speech_make(
     language: str = "",
     sampling: Mapping[str, Any] | None = None,
     pauses: Pauses | None = None,
+    guard: Mapping[str, Any] | None = None,
     channel: Channel,
     gone: Callable[[], bool] | None = None,
     text_field: str = "text",
 ) -> Synthesis:
     """Speak ``text``, a script, through this process's engine and store it. Blocks until it is spoken.
 
-    ``sampling`` holds values that differ from the voice's defaults, None counting as not given. ``gone`` says whether
-    the client has hung up; then the work stops and ``Cancelled`` is raised. ``text_field`` is what the caller's form or
-    API calls the text, for errors. DomainErrors: ``text_empty``, ``text_too_long``, ``text_unspeakable``,
-    ``language_unsupported``, ``sampling_invalid``, ``voice_not_ready``, ``voice_failed``, ``voice_outdated``,
+    ``sampling`` holds values that differ from the voice's defaults, None counting as not given; ``guard`` likewise how
+    its sentences are guarded (``guard``, ``max_retries``, ``candidates``). ``gone`` says whether the client has hung
+    up; then the work stops and ``Cancelled`` is raised. ``text_field`` is what the caller's form or API calls the text,
+    for errors. DomainErrors: ``text_empty``, ``text_too_long``, ``text_unspeakable``, ``language_unsupported``,
+    ``sampling_invalid``, ``guard_invalid``, ``guard_deaf``, ``voice_not_ready``, ``voice_failed``, ``voice_outdated``,
     ``busy``, ``speech_timeout``, and the engine's own.
     """
     asked = speech_ask(
@@ -60,6 +64,7 @@ def speech_make(
         language=language,
         sampling=sampling,
         pauses=pauses,
+        guard=guard,
         channel=channel,
         text_field=text_field,
     )
@@ -85,6 +90,7 @@ class Asked:
     ticket: Ticket
     started: float
     ahead: int
+    guardian: Guardian | None = None
 
 
 def speech_ask(
@@ -95,6 +101,7 @@ def speech_ask(
     language: str = "",
     sampling: Mapping[str, Any] | None = None,
     pauses: Pauses | None = None,
+    guard: Mapping[str, Any] | None = None,
     channel: Channel,
     text_field: str = "text",
     streamed: bool = False,
@@ -103,12 +110,14 @@ def speech_ask(
     text = checked_text(text, text_field)
     plan = script_plan(user=user, voice=voice, text=text, language=language, pauses=pauses, field=text_field)
     wanted = _sampling(voice, sampling or {})
+    guardian = guardian_for(plan=plan, voice=voice, given=guard or {})
     for speaker in (voice, *plan.voices):
         require_ready(speaker)
-    request = request_of(plan, voice, wanted, sampling or {})
+    request = replace(request_of(plan, voice, wanted, sampling or {}), judge=guardian)
     started, status = time.monotonic(), speech_owner().status()
     ticket = speech_owner().submit(request, asker=str(user.pk), streamed=streamed)
-    return Asked(uuid4(), user, voice, text, plan, wanted, channel, ticket, started, status.waiting + status.speaking)
+    ahead = status.waiting + status.speaking
+    return Asked(uuid4(), user, voice, text, plan, wanted, channel, ticket, started, ahead, guardian)
 
 
 def request_of(plan: SpeechPlan, voice: Voice, wanted: Sampling, given: Mapping[str, Any]) -> SpeechRequest:
@@ -210,11 +219,11 @@ def speech_keep(*, asked: Asked, speech: Speech) -> Synthesis:
         sampling={**asdict(asked.sampling), "seed": speech.seed},
         sentences=[
             {
-                **asdict(sentence),
-                "voice": plan.parts[sentence.piece].voice.name,
-                "language": plan.parts[sentence.piece].language,
+                **sentence,
+                "voice": plan.parts[sentence["piece"]].voice.name,
+                "language": plan.parts[sentence["piece"]].language,
             }
-            for sentence in speech.sentences
+            for sentence in sentences_told(guardian=asked.guardian, sentences=speech.sentences, seed=speech.seed)
         ],
         seconds=speech.audio.seconds,
         elapsed=elapsed,

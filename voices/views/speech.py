@@ -180,6 +180,7 @@ def _wanted(request: HttpRequest, form: SpeakForm) -> dict[str, Any]:
         "language": values["language"],
         "sampling": form.sampling,
         "pauses": form.pauses,
+        "guard": {"guard": values["guard"]},
         "channel": Channel.PAGE,
         "gone": hung_up(request),
     }

@@ -17,6 +17,7 @@ from datasets.pipeline.screening.catalogue import told
 from datasets.services.following import latest_job
 from datasets.views.access import editable_or_forbidden, may_edit
 from training.models import Checkpoint
+from voices.choices import GuardMode
 from voices.engine.references import MAX_CLIPS
 from voices.forms import PreparationForm, ProfileChoiceForm, VoiceForm, preparation_of
 from voices.models import Voice, VoiceClip
@@ -25,6 +26,7 @@ from voices.services import (
     uploads_of,
     voice_create,
     voice_delete,
+    voice_guard,
     voice_prepare_again,
     voice_share,
     voice_use_profile,
@@ -88,6 +90,7 @@ def voice_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
             "profile_form": ProfileChoiceForm(user=request.user, initial={"profile": voice.profile_id}),
             "preparation_form": PreparationForm(initial=asdict(voice.prepared)),
             "clips": [(clip, told(clip.quality.get("report", {}).get("values", {}))) for clip in voice.clips.all()],
+            "guard_choices": GuardMode.choices,
             "run_visible": voice.checkpoint is not None
             and Checkpoint.objects.visible_to(request.user).filter(pk=voice.checkpoint.pk).exists(),
         },
@@ -117,6 +120,18 @@ def use_profile(request: HttpRequest, pk: UUID) -> HttpResponse:
         messages.success(request, f"It speaks {f'with “{profile}”' if profile else 'as its model does'} from now on.")
     else:
         messages.error(request, " ".join(map(str, form.errors["profile"])))
+    return redirect("voices:voice-detail", voice.pk)
+
+
+@login_required
+@require_POST
+def guard(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """How its sentences are guarded from now on."""
+    voice = editable_or_forbidden(Voice.objects.all(), request.user, pk)
+    try:
+        voice_guard(voice=voice, guard=request.POST.get("guard", ""))
+    except DomainError as error:
+        messages.error(request, error.message)
     return redirect("voices:voice-detail", voice.pk)
 
 

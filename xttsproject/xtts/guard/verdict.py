@@ -134,19 +134,20 @@ def judge(spoken: Spoken, pace: Pace, limits: Limits = LIMITS) -> Verdict:
     # What is silent before and after it is no part of how fast a sentence is spoken.
     said = _codes(heard.end - heard.start, spoken.speed) + LEAD_CODES
     low, high = pace.bounds(length)
+    long = _too_long(heard, spoken, pace, length, said, limits)
     findings = [
         *_silence(heard, limits),
         *_loop(spoken, limits),
         *_stop(spoken, low, high, said),
-        *_truncated(heard, said, low, pace.expected(length), limits),
-        *_too_long(heard, spoken, pace, length, said, limits),
+        # Babble may break off in a sound; no words are missing for it.
+        *(long or _truncated(heard, said, low, pace.expected(length), limits)),
         *_tail(heard, spoken, pace, length, said, limits),
         *_clipping(heard, limits),
     ]
     findings.sort(key=lambda finding: -_WEIGHTS[finding.fault])
     verdict = Verdict(tuple(findings), ratio=ratio(said, length))
-    long = verdict.faults & {Fault.BABBLE, Fault.TAIL, Fault.NO_STOP}
-    if not long or verdict.faults & {Fault.LOOP, Fault.TRUNCATED, Fault.SILENCE}:
+    longer = verdict.faults & {Fault.BABBLE, Fault.TAIL, Fault.NO_STOP}
+    if not longer or verdict.faults & {Fault.LOOP, Fault.TRUNCATED, Fault.SILENCE}:
         return verdict
     return Verdict(verdict.findings, _cut(heard, spoken, pace, length), verdict.ratio)
 

@@ -1,0 +1,152 @@
+"""How a speech is guarded: by which settings, with which pace of its voices, and who listens."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.conf import settings
+
+from datasets.models import DatasetVersion
+from datasets.services.freezing import version_manifest
+from datasets.services.transcribers import transcriber_bundle, transcriber_load
+from voices.engine.guarding import Guardian, Hear, Report
+from voices.models import Synthesis, Voice
+from xttsproject.lib.errors import DomainError
+from xttsproject.xtts.guard.pace import CODE_SECONDS, KEPT, Pace, length_of, pace_of, ratio, remembered
+from xttsproject.xtts.guard.retries import GuardSettings, Mode
+from xttsproject.xtts.joining import piece_seed
+from xttsproject.xtts.normaliser import normalise
+from xttsproject.xtts.types import LONGEST_SEED
+
+if TYPE_CHECKING:
+    from voices.services.scripts import SpeechPlan
+    from xttsproject.lib.audio import Audio
+    from xttsproject.xtts.types import SpokenSentence
+
+GUARD_FIELDS = ("guard", "max_retries", "candidates")
+
+_LOOKED_AT = 50
+"""Latest speeches of a voice from which its pace is known."""
+_CLIP_SILENCE = 0.2
+"""Seconds of silence around what a dataset's clip says."""
+
+
+def guard_settings(*, voice: Voice, given: Mapping[str, Any]) -> GuardSettings:
+    """The voice's own, overridden by what was given (None and "" count as not given). DomainError
+    ``guard_invalid``."""
+    values = {name: given[name] for name in GUARD_FIELDS if given.get(name) not in (None, "")}
+    mode = values.pop("guard", voice.guard)
+    return GuardSettings(mode=mode, **values)
+
+
+def voice_guard(*, voice: Voice, guard: str) -> None:
+    """How the voice's sentences are guarded from now on. DomainError ``guard_invalid``."""
+    voice.guard = GuardSettings(mode=guard).mode  # type: ignore[arg-type]
+    voice.save(update_fields=["guard"])
+
+
+def guardian_for(*, plan: SpeechPlan, voice: Voice, given: Mapping[str, Any]) -> Guardian | None:
+    """Who judges the sentences of a plan; None where nobody is to. DomainErrors ``guard_invalid``, and
+    ``guard_deaf`` where ``careful`` is asked for and no transcription model is installed that knows the language.
+    """
+    wanted = guard_settings(voice=voice, given=given)
+    if wanted.mode == Mode.OFF:
+        return None
+    paces = {
+        (part.voice.conditioning_path, part.language): voice_pace(voice=part.voice, language=part.language)
+        for part in plan.parts
+    }
+    return Guardian(wanted, paces, _listener() if wanted.mode == Mode.CAREFUL else None)
+
+
+def voice_pace(*, voice: Voice, language: str) -> Pace:
+    """How fast a voice speaks a language: by what it has said, whoever asked for it, then by the clips that its
+    checkpoint was trained on, then as the language is usually spoken.
+    """
+    said = _said(voice, language)
+    version = voice.checkpoint.run.version if voice.checkpoint else None
+    if version is not None and len(said) < KEPT and version.dataset.language == language:
+        said = remembered(_clips(version.pk), said)
+    return pace_of(language, said)
+
+
+def sentences_told(
+    *, guardian: Guardian | None, sentences: Sequence[SpokenSentence], seed: int
+) -> list[dict[str, Any]]:
+    """What a synthesis keeps of its sentences: texts and times, and of those that were judged the verdicts.
+
+    ``seed`` is the speech's; that of each sentence's first attempt follows from it.
+    """
+    rows: list[dict[str, Any]] = []
+    places: Counter[int] = Counter()
+    for sentence in sentences:
+        first = (piece_seed(seed, sentence.piece) + places[sentence.piece]) % (LONGEST_SEED + 1)
+        places[sentence.piece] += 1
+        rows.append({**asdict(sentence), **_verdict(guardian.report(first) if guardian else None)})
+    return rows
+
+
+def _verdict(report: Report | None) -> dict[str, Any]:
+    if report is None:
+        return {}
+    return {
+        "codes": report.codes,
+        "finished": report.finished,
+        "attempts": report.attempts,
+        "faults": list(report.faults),
+        "warnings": list(report.warnings),
+        "codes_per_character": report.ratio,
+    }
+
+
+def _said(voice: Voice, language: str) -> list[float]:
+    """Oldest first. What the guard complained of teaches nothing."""
+    rows = Synthesis.objects.filter(voice=voice).order_by("-created_at").values_list("sentences", flat=True)
+    return [
+        float(sentence["codes_per_character"])
+        for sentences in reversed(list(rows[:_LOOKED_AT]))
+        for sentence in sentences
+        if sentence.get("codes_per_character")
+        and not sentence["faults"]
+        and sentence.get("voice", voice.name) == voice.name
+        and sentence.get("language", language) == language
+    ]
+
+
+@lru_cache(maxsize=64)
+def _clips(version_id: UUID) -> list[float]:
+    """Codes per character of a frozen version's clips, which never changes."""
+    version = DatasetVersion.objects.select_related("dataset").get(pk=version_id)
+    try:
+        rows = version_manifest(version=version)
+    except DomainError:
+        # Speech goes on without it; the version's own page says what is wrong.
+        return []
+    found = []
+    for row in rows[:KEPT]:
+        length = length_of(normalise(str(row["text"]), version.dataset.language))
+        found.append(ratio((float(row["seconds"]) - _CLIP_SILENCE) / CODE_SECONDS, length))
+    return found
+
+
+def _listener() -> Hear:
+    name = settings.WHISPER_BUNDLE
+    try:
+        transcriber_bundle(name)
+    except DomainError as error:
+        raise DomainError(
+            "guard_deaf",
+            f"A careful guard needs a transcription model: {error.message} Choose the fast guard otherwise.",
+            field="guard",
+        ) from error
+
+    def hear(sound: Audio, language: str) -> str:
+        # Loaded with the first sentence; it stays in this process's memory.
+        return transcriber_load(name).transcribe(sound, language.split("-")[0]).text
+
+    return hear
