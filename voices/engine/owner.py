@@ -160,7 +160,7 @@ class SpeechOwner:
         if not len(self._residents):
             return []
         unload = self._unload_seconds()
-        loops = any(resident.has_loop for resident in self._residents.all)
+        loops = any(core.has_loop for core in self._residents.cores)
         return [*([_KEEP_LOOP_SECONDS] if loops else []), *([unload] if unload is not None else [])]
 
     def _unload_seconds(self) -> float | None:

@@ -29,18 +29,19 @@ _Stamp = tuple[int, int]
 _Key = tuple[Path, _Stamp, Path | None, _Stamp]
 
 
-class Resident:
-    """A model in memory, the loop in which all its sentences are spoken, and who needs it."""
+_ADAPTERS_BESIDE = 32
+"""Adapters kept beside the weights of one model: each is about a hundredth of it."""
+
+
+class Core:
+    """Weights in memory, and the loop in which every sentence that they speak is spoken."""
 
     def __init__(self, engine: XttsEngine, limit: int):
-        self.engine = engine
-        self.groups: set[Group] = set()
-        """Who is not done with it; while there are any it stays."""
         self.rows: dict[Row, Sentence] = {}
         self.suspects: set[Sentence] = set()
         """Sentences during which the loop broke. They are spoken one at a time, so that the one that breaks it is
         found and the others are not lost with it."""
-        self._limit = limit
+        self._engine, self._limit = engine, limit
         self._loop: SpeechLoop | None = None
 
     @property
@@ -53,7 +54,7 @@ class Resident:
         from xttsproject.xtts.loop import SpeechLoop
 
         if self._loop is None:
-            self._loop = SpeechLoop(self.engine.gpt, self._limit)
+            self._loop = SpeechLoop(self._engine.gpt, self._limit)
         return self._loop
 
     @property
@@ -64,6 +65,15 @@ class Resident:
         """Give back what its keys and values take, or what a broken one left."""
         self._loop = None
         self.rows.clear()
+
+
+class Resident:
+    """A model that speaks: weights of its own, or an adapter beside those of another, with which it shares a loop."""
+
+    def __init__(self, engine: XttsEngine, core: Core, *, beside: bool):
+        self.engine, self.core, self.beside = engine, core, beside
+        self.groups: set[Group] = set()
+        """Who is not done with it; while there are any it stays."""
 
 
 class Residents:
@@ -95,9 +105,10 @@ class Residents:
         return tuple(model for model, key in failed.items() if _key(model) == key)
 
     @property
-    def all(self) -> list[Resident]:
+    def cores(self) -> list[Core]:
+        """All weights that are there, each once."""
         with self._lock:
-            return list(self._loaded.values())
+            return list(dict.fromkeys(resident.core for resident in self._loaded.values()))
 
     def take(self, model: ModelChoice) -> Resident | None:
         """The model, loaded if need be; None while others are needed whose place it would take.
@@ -109,16 +120,20 @@ class Residents:
             with self._lock:
                 self._loaded.move_to_end(key)
             return self._loaded[key]
+        base = None
+        beside = model.adapter is not None and self._beside(model, key)
+        if beside:
+            base = self.take(ModelChoice(model.bundle))
+            if base is None:
+                return None
         # Room first: two models at once may be more than the machine holds.
-        if not self._make_room(adapter=model.adapter is not None):
+        if not self._make_room(key, beside=beside):
             return None
         self._set_state(OwnerState.LOADING)
         try:
-            resident = Resident(self._load(model), self._settings.batch)
+            resident = self._load(model, base)
         except BaseException as error:
-            if isinstance(error, DomainError) and error.permanent:
-                with self._lock:
-                    self._failed[model] = key
+            self._failing(model, key, error)
             self._set_state(OwnerState.READY if self._loaded else OwnerState.UNLOADED)
             raise
         with self._lock:
@@ -130,8 +145,8 @@ class Residents:
         return resident
 
     def drop_loops(self) -> None:
-        for resident in self.all:
-            resident.drop_loop()
+        for core in self.cores:
+            core.drop_loop()
 
     def unload(self) -> None:
         with self._lock:
@@ -151,10 +166,27 @@ class Residents:
             logger.error("Speech broke", exc_info=error)
             self.last_error = f"unexpected error ({type(error).__name__}); the log has the details"
 
-    def _load(self, model: ModelChoice) -> XttsEngine:
+    def _beside(self, model: ModelChoice, key: _Key) -> bool:
+        """Whether an adapter can stay beside its base model's weights, instead of being merged into a copy of them."""
+        import torch
+
+        from xttsproject.xtts.adapters import read_adapter
+        from xttsproject.xtts.config import read_config
+
+        assert model.adapter is not None
+        try:
+            shape = read_config(model.bundle).gpt
+            return read_adapter(model.adapter, shape, torch.device("cpu"), torch.float32) is not None
+        except BaseException as error:
+            self._failing(model, key, error)
+            raise
+
+    def _load(self, model: ModelChoice, base: Resident | None) -> Resident:
         from xttsproject.xtts.engine import XttsEngine
 
         started = time.monotonic()
+        if base is not None and model.adapter is not None:
+            return Resident(base.engine.adapted(model.adapter), base.core, beside=True)
         engine = XttsEngine.load(
             model.bundle,
             adapter=model.adapter,
@@ -163,21 +195,43 @@ class Residents:
             precision=cast(Any, self._settings.precision),
         )
         logger.info("Loaded %s in %.1f s", model.bundle.name, time.monotonic() - started)
-        return engine
+        return Resident(engine, Core(engine, self._settings.batch), beside=False)
 
-    def _make_room(self, *, adapter: bool) -> bool:
+    def _failing(self, model: ModelChoice, key: _Key, error: BaseException) -> None:
+        if isinstance(error, DomainError) and error.permanent:
+            with self._lock:
+                self._failed[model] = key
+
+    def _make_room(self, key: _Key, *, beside: bool) -> bool:
         """Drop least recently used models of the same sort until one more fits; not those that somebody needs."""
+        tuned = key[2] is not None
         low = self._settings.low_memory
-        limit = self._settings.adapters if adapter and not low else 1
-        alike = [key for key in self._loaded if low or (key[2] is not None) == adapter]
-        leaving = [key for key in alike if not self._loaded[key].groups][: max(0, len(alike) - limit + 1)]
+        if beside:
+            limit = _ADAPTERS_BESIDE
+            alike = [each for each, resident in self._loaded.items() if resident.beside]
+        else:
+            limit = self._settings.adapters if tuned and not low else 1
+            alike = [
+                each
+                for each, resident in self._loaded.items()
+                if not resident.beside and (low or (each[2] is not None) == tuned)
+            ]
+        leaving = [each for each in alike if not self._needed(self._loaded[each])][: max(0, len(alike) - limit + 1)]
         if len(alike) - len(leaving) >= limit:
             return False
+        gone = {self._loaded[each].core for each in leaving if not beside}
         with self._lock:
-            for key in leaving:
-                del self._loaded[key]
-        give_back_memory()
+            for each in [each for each, resident in self._loaded.items() if each in leaving or resident.core in gone]:
+                del self._loaded[each]
+        if not beside:
+            give_back_memory()
         return True
+
+    def _needed(self, resident: Resident) -> bool:
+        """Whether somebody is not done with it, or with an adapter beside its weights."""
+        if resident.beside:
+            return bool(resident.groups)
+        return any(other.groups for other in self._loaded.values() if other.core is resident.core)
 
     def _set_state(self, state: OwnerState) -> None:
         with self._lock:

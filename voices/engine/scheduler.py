@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from voices.engine.residents import Resident, Residents
+from voices.engine.residents import Core, Residents
 from voices.engine.sessions import Session
 from voices.engine.state import OwnerSettings
 from voices.engine.tickets import Ticket
@@ -100,8 +100,8 @@ class Scheduler:
                 sentence = session.pending.popleft()
                 resident = sentence.group.resident
                 assert resident is not None
-                sentence.row = resident.loop.add(sentence.utterance)
-                resident.rows[sentence.row] = sentence
+                sentence.row = resident.core.loop.add(sentence.utterance)
+                resident.core.rows[sentence.row] = sentence
                 session.rows += 1
 
     def _may_begin(self, session: Session) -> bool:
@@ -109,24 +109,24 @@ class Scheduler:
         if not session.pending or session.rows >= max(1, self._settings.batch // 2):
             return False
         resident = session.pending[0].group.resident
-        return resident is not None and resident.room > 0
+        return resident is not None and resident.core.room > 0
 
     def _step(self) -> None:
         """A code for every sentence of one model; models take turns."""
-        busy = [resident for resident in self._residents.all if resident.rows]
+        busy = [core for core in self._residents.cores if core.rows]
         if not busy:
             return
         self._turns += 1
-        resident = busy[self._turns % len(busy)]
+        core = busy[self._turns % len(busy)]
         try:
-            ended = resident.loop.step()
+            ended = core.loop.step()
         except BaseException as error:
-            self._broken(resident, error)
+            self._broken(core, error)
             return
         for row in ended:
-            sentence = resident.rows.pop(row)
+            sentence = core.rows.pop(row)
             sentence.decoded, sentence.row = row.result(), None
-            resident.suspects.discard(sentence)
+            core.suspects.discard(sentence)
             session = sentence.group.session
             session.rows -= 1
             if not session.ticket.streamed:
@@ -158,11 +158,11 @@ class Scheduler:
             self._leave(session)
             session.ticket.fail(error)
 
-    def _broken(self, resident: Resident, error: BaseException) -> None:
+    def _broken(self, core: Core, error: BaseException) -> None:
         """A step has failed, and the loop with it. If it was one request's, that is answered; else all its sentences
         begin again, one at a time, with the same luck: they say the same, and the guilty one fails alone."""
-        sentences = list(resident.rows.values())
-        resident.drop_loop()
+        sentences = list(core.rows.values())
+        core.drop_loop()
         for sentence in sentences:
             sentence.row = None
             sentence.group.session.rows -= 1
@@ -171,7 +171,7 @@ class Scheduler:
             with self._answering(sessions.pop()):
                 raise error
             return
-        resident.suspects.update(sentences)
+        core.suspects.update(sentences)
         for sentence in reversed(sentences):
             sentence.group.session.pending.appendleft(sentence)
 
@@ -183,10 +183,11 @@ class Scheduler:
             group.end()
             if resident is None:
                 continue
-            resident.suspects -= {each for each in resident.suspects if each.group.session is session}
-            for row in [row for row, each in resident.rows.items() if each.group.session is session]:
-                del resident.rows[row]
-                resident.loop.drop(row)
+            core = resident.core
+            core.suspects -= {each for each in core.suspects if each.group.session is session}
+            for row in [row for row, each in core.rows.items() if each.group.session is session]:
+                del core.rows[row]
+                core.loop.drop(row)
         session.rows = 0
         session.pending.clear()
         session.decoded.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 import time
@@ -201,6 +202,48 @@ def test_several_models_speak_in_turns_and_those_without_a_place_wait_for_one(ma
     assert together
     for ticket, expected in zip(tickets, [*alone, alone[0]], strict=True):
         assert_alike(ticket.wait(60), expected)
+
+
+@pytest.fixture
+def lora(random_bundle: Path, tmp_path: Path) -> list[ModelChoice]:
+    """Two LoRA adapters upon the small model."""
+    import torch
+    from safetensors.torch import save_file
+
+    from xttsproject.xtts.weights import read_state
+
+    width, made = read_state(random_bundle, "gpt")["gpt.h.0.attn.c_attn.weight"].shape[0], []
+    for number in range(2):
+        folder = tmp_path / f"lora-{number}"
+        folder.mkdir()
+        draw = torch.Generator().manual_seed(number)
+        name = "base_model.model.gpt.h.{}.attn.c_attn.lora_{}.weight"
+        tensors = {
+            name.format(layer, factor): 0.1 * torch.randn(*sizes, generator=draw)
+            for layer in range(4)
+            for factor, sizes in (("A", (4, width)), ("B", (3 * width, 4)))
+        }
+        save_file(tensors, folder / "adapter_model.safetensors")
+        settings = {"peft_type": "LORA", "lora_alpha": 4, "r": 4, "fan_in_fan_out": True, "bias": "none"}
+        (folder / "adapter_config.json").write_text(json.dumps(settings), encoding="utf-8")
+        made.append(ModelChoice(random_bundle, folder))
+    return made
+
+
+def test_adapters_of_one_model_share_its_weights_and_its_loop(make_owner, ask, lora, random_bundle, voice):
+    from xttsproject.xtts.conditioning import Conditioning
+    from xttsproject.xtts.engine import XttsEngine
+
+    owner = make_owner(adapters=1)
+    models = [*lora, ModelChoice(random_bundle)]
+    tickets = [owner.submit(request) for request in _asks(ask, models, TEXTS[0])]
+    speeches = [ticket.wait(60) for ticket in tickets]
+    assert owner.status().models == 3
+    assert len(owner._residents.cores) == 1
+    for model, speech in zip(models, speeches, strict=True):
+        merged = XttsEngine.load(model.bundle, adapter=model.adapter)
+        assert_alike(speech, merged.speak(TEXTS[0], "en", Conditioning.load(voice), Sampling(seed=1)))
+    assert len({speech.audio.samples.tobytes() for speech in speeches}) == 3
 
 
 def test_one_speech_may_need_more_models_than_there_is_room_for(make_owner, ask, tuned):
