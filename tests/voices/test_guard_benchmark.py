@@ -22,7 +22,7 @@ def test_it_prints_recall_and_false_alarms_of_every_fault(tmp_path: Path) -> Non
     # What a few sentences can tell for certain; the whole of it stands in docs/BENCHMARKS.md.
     for fault in ("silence", "clipping", "no_stop"):
         assert measured[fault] == {"recall": 1.0, "false_alarms": 0.0}
-    # The other four kinds are told by likeness and length: of three sentences one may be missed in each, not all in any.
+    # The other four are told by likeness and length: of few sentences one may be missed in each, not all in any.
     assert all(figures["recall"] > 0 for figures in measured.values())
     assert sum(figures["recall"] for figures in measured.values()) >= 5
     assert "| babble |" in text
