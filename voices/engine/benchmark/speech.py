@@ -107,6 +107,7 @@ def measure(wish: Wish, quality: dict[Precision, Quality], log: Callable[[str], 
                 **{name: round(value, 2) for name, value in measured.ratios[each].items()},
                 "rtf_eight_sentences": round(measured.rtf[each], 3),
                 "share_of_limit": round(measured.shares[each], 3),
+                "of_the_processor": {name: round(value, 2) for name, value in measured.cpu_ratios[each].items()},
                 **({"quality": quality[each].figures()} if each in quality else {}),
             }
             for each in wish.precisions
