@@ -33,6 +33,7 @@ from training.services.spec import spec_of
 from xttsproject.jobs.choices import JobState
 from xttsproject.jobs.models import Job
 from xttsproject.jobs.services import job_retry
+from xttsproject.lib import memory
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import write_json
 from xttsproject.xtts.config import read_config
@@ -114,16 +115,29 @@ def test_time_and_memory_are_told_as_the_last_run_alike_took_them(tiny: Path, pe
     assert full.memory_least > 2 * found.memory_least
 
 
-def test_a_run_that_no_memory_here_holds_is_refused(tiny: Path, people: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Machine:
-        total, available = 10_000_000, 5_000_000
-
-    monkeypatch.setattr("training.services.outlook.psutil.virtual_memory", Machine)
+def test_a_run_that_no_memory_here_holds_is_refused(
+    tiny: Path, people: Any, tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = tmp_path / "memory.max"
+    limit.write_text("10000000")
+    # The machine has more, but the container may not use it.
+    monkeypatch.setattr(memory, "GROUPS", ((limit, tmp_path / "memory.current"),))
     version = frozen_version(people.tom, clips=2)
     error = refused(run_create, owner=people.tom, version=version, name="Run", values=RunValues(method="full"))
     assert (error.code, error.field) == ("memory_short", "method")
     assert "there are 10.0 MB; take LoRA" in error.message
     assert not TrainingRun.objects.exists()
+    # A worker may have a GPU that this process does not see: then it is told what there is here, and no more.
+    settings.DEVICE = "auto"
+    told = run_preflight(owner=people.tom, version=version, values=RunValues(method="full")).outlook
+    assert (told.memory_total, told.memory_device) == (10_000_000, "")
+    assert told.memory_free is not None
+    # The last run shows that there is none.
+    usage = {"device": "cpu", "used": 10**8, "peak": 2 * 10**8, "total": 10**10}
+    common = {"owner": people.ben, "bundle": tiny.name, "seconds_per_step": 2.0, "facts": {"usage": usage}}
+    RunFactory(**common, spec={"precision": RunValues().precision, "method": "full"})
+    error = refused(run_create, owner=people.tom, version=version, name="Run", values=RunValues(method="full"))
+    assert error.code == "memory_short"
 
 
 def test_altered_references_take_room(tiny: Path, people: Any) -> None:

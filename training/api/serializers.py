@@ -321,6 +321,9 @@ class RunPreflightSerializer(serializers.Serializer[Any]):
     memory_seen = serializers.IntegerField(source="outlook.memory_seen", allow_null=True)
     memory_total = serializers.IntegerField(source="outlook.memory_total", allow_null=True)
     memory_free = serializers.IntegerField(source="outlook.memory_free", allow_null=True)
+    memory_device = serializers.CharField(
+        source="outlook.memory_device", help_text="Whose memory that is; empty: this machine's, a GPU was not asked."
+    )
     checkpoint_bytes = serializers.IntegerField()
     disk_bytes = serializers.IntegerField()
     disk_free = serializers.IntegerField()

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import resource
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 import torch
 
-# What a container may use, by version 2 and 1 of the kernel's control groups.
-LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+from xttsproject.lib.memory import total_bytes
 
 
 @dataclass(frozen=True)
@@ -35,15 +33,4 @@ def measure(device: torch.device) -> Usage:
     used = psutil.Process().memory_info().rss
     # Linux counts the peak in KiB (getrusage(2)), and less often than the resident set.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return Usage(str(device), used, max(used, peak), min([psutil.virtual_memory().total, *_limits()]))
-
-
-def _limits() -> list[int]:
-    found = []
-    for path in LIMITS:
-        try:
-            found.append(int(path.read_text(encoding="ascii")))
-        except (OSError, ValueError):
-            # Not this version, or "max": no limit.
-            continue
-    return [limit for limit in found if limit > 0]
+    return Usage(str(device), used, max(used, peak), total_bytes())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import psutil
 from django.conf import settings
 
 from training.engine.sizes import least_memory_bytes
@@ -13,6 +12,7 @@ from training.engine.spec import FULL, LORA, TrainSpec
 from training.models import TrainingRun
 from xttsproject.lib.disk import size_words
 from xttsproject.lib.errors import DomainError
+from xttsproject.lib.memory import free_bytes, total_bytes
 from xttsproject.xtts.config import GptShape
 
 LOOKED_BACK = 50
@@ -23,8 +23,9 @@ LOOKED_BACK = 50
 class Outlook:
     """``seconds`` with validation and samples, ``memory_seen`` and its device are of the last run alike, None without.
 
-    ``memory_least`` is what weights, gradients and optimizer take for certain. ``memory_total`` is what there is, None
-    where nobody has looked yet: the portal itself asks no GPU.
+    ``memory_least`` is what weights, gradients and optimizer take for certain. ``memory_total`` is what there is:
+    of the processor's machine, of the device that the last run alike took, else (``memory_device`` "") of this
+    machine, whose GPU the portal itself does not ask. None where a GPU is set and nobody has looked yet.
     """
 
     seconds: float | None
@@ -32,6 +33,7 @@ class Outlook:
     memory_seen: int | None
     memory_total: int | None
     memory_free: int | None
+    memory_device: str
 
 
 def run_outlook(*, spec: TrainSpec, shape: GptShape, bundle: str, clips: int) -> Outlook:
@@ -40,10 +42,10 @@ def run_outlook(*, spec: TrainSpec, shape: GptShape, bundle: str, clips: int) ->
     usage: dict[str, Any] = (like.facts.get("usage") or {}) if like else {}
     # On a processor the processes of several devices share one memory.
     least = least_memory_bytes(shape, spec) * (spec.devices if settings.DEVICE == "cpu" else 1)
-    total, free = usage.get("total"), None
-    if settings.DEVICE == "cpu":
-        memory = psutil.virtual_memory()
-        total, free = memory.total, memory.available
+    total, free, device = usage.get("total"), None, str(usage.get("device") or "")
+    if settings.DEVICE == "cpu" or (settings.DEVICE == "auto" and device == "cpu"):
+        # As the run will count it, the container's limit included.
+        total, free, device = total_bytes(), free_bytes(), "cpu"
     if total is not None and least > total:
         full = spec.method == FULL
         kind = "Full fine-tuning" if full else f"LoRA of rank {spec.lora.rank}"
@@ -54,7 +56,10 @@ def run_outlook(*, spec: TrainSpec, shape: GptShape, bundle: str, clips: int) ->
             f"{size_words(total)}; {instead}, or another machine.",
             field="method",
         )
-    return Outlook(_seconds(like, clips * spec.epochs), least, usage.get("peak"), total, free)
+    if total is None and settings.DEVICE == "auto":
+        # Told, but no ground to refuse: the worker may have a GPU, or another machine.
+        total, free = total_bytes(), free_bytes()
+    return Outlook(_seconds(like, clips * spec.epochs), least, usage.get("peak"), total, free, device)
 
 
 def _run_like(spec: TrainSpec, bundle: str) -> TrainingRun | None:

@@ -13,6 +13,7 @@ import torch
 
 from tests.training.engine.conftest import Finished, SpecMaker
 from training.engine import launch, usage
+from xttsproject.lib import memory
 
 
 def test_on_a_processor_it_is_the_process_s_resident_set_of_the_machine() -> None:
@@ -28,11 +29,13 @@ def test_a_container_s_limit_counts_where_it_is_below_the_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit = tmp_path / "memory.max"
-    monkeypatch.setattr(usage, "LIMITS", (limit, tmp_path / "absent"))
+    monkeypatch.setattr(memory, "GROUPS", ((limit, tmp_path / "used"), (tmp_path / "absent", tmp_path / "absent")))
     limit.write_text("max\n")
     assert usage.measure(torch.device("cpu")).total == psutil.virtual_memory().total
     limit.write_text("1073741824\n")
-    assert usage.measure(torch.device("cpu")).total == 1024**3
+    assert usage.measure(torch.device("cpu")).total == memory.total_bytes() == 1024**3
+    (tmp_path / "used").write_text("1073741800\n")
+    assert memory.free_bytes() == 24
 
 
 @pytest.mark.gpu
