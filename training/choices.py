@@ -14,6 +14,9 @@ class RunState(models.TextChoices):
 ACTIVE_STATES = (RunState.QUEUED, RunState.RUNNING)
 RESUMABLE_STATES = (RunState.FAILED, RunState.CANCELLED)
 
+CANCELLED_BY_HAND = "cancelled"
+"""The error code of a run that somebody cancelled, and not its sweep."""
+
 
 class Method(models.TextChoices):
     """The words are those of training.engine.spec.METHODS."""

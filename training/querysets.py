@@ -8,6 +8,7 @@ from django.apps import apps
 from django.db import models
 from django.db.models.functions import Coalesce
 
+from training.choices import CANCELLED_BY_HAND
 from xttsproject.accounts.groups import TRAINER
 from xttsproject.accounts.querysets import OwnedQuerySet
 
@@ -59,9 +60,12 @@ class SweepQuerySet(OwnedQuerySet["Sweep"]):
     def with_trials(self) -> Self:
         """Adds trials_ended, trials_stopped, and best_validation_loss over all trials."""
         ended = models.Q(trials__state__in=("succeeded", "failed", "cancelled"))
+        # As TrainingRun.was_stopped has it.
+        stopped = models.Q(trials__state="cancelled") & ~models.Q(trials__stop_reason="")
+        stopped &= ~models.Q(trials__error_code=CANCELLED_BY_HAND)
         return self.annotate(
             trials_ended=models.Count("trials", filter=ended, distinct=True),
-            trials_stopped=models.Count("trials", filter=~models.Q(trials__stop_reason=""), distinct=True),
+            trials_stopped=models.Count("trials", filter=stopped, distinct=True),
             best_validation_loss=models.Min("trials__checkpoints__validation_loss"),
         )
 

@@ -11,7 +11,7 @@ from django.db import models
 from django.utils import timezone
 
 from datasets.models import DatasetVersion
-from training.choices import ACTIVE_STATES, RESUMABLE_STATES, RunState
+from training.choices import ACTIVE_STATES, CANCELLED_BY_HAND, RESUMABLE_STATES, RunState
 from training.models.sweep import Sweep
 from training.querysets import TrainingRunQuerySet
 from xttsproject import storage
@@ -110,7 +110,9 @@ class TrainingRun(OwnedModel):
 
     def mark_cancelled(self, stop_reason: str = "") -> bool:
         """``stop_reason``: why its sweep stopped it; empty where somebody cancelled it."""
-        changes = {"stop_reason": stop_reason} if stop_reason else {}
+        # A trial that went on after it was stopped keeps the reason, so that it is not judged again: what ended it in
+        # the end tells the two apart.
+        changes = {"stop_reason": stop_reason} if stop_reason else {"error_code": CANCELLED_BY_HAND}
         return self._move(ACTIVE_STATES, state=RunState.CANCELLED, finished_at=timezone.now(), **changes)
 
     def _move(self, allowed: tuple[RunState, ...], **changes: Any) -> bool:
@@ -135,7 +137,7 @@ class TrainingRun(OwnedModel):
     @property
     def was_stopped(self) -> bool:
         """Its sweep found that it was not worth its remaining epochs."""
-        return self.state == RunState.CANCELLED and bool(self.stop_reason)
+        return self.state == RunState.CANCELLED and bool(self.stop_reason) and self.error_code != CANCELLED_BY_HAND
 
     @property
     def is_abandoned(self) -> bool:
