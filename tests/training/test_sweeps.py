@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from datasets.services.datasets import dataset_delete
-from tests.training.factories import CheckpointFactory, VersionFactory, frozen_version
+from tests.training.factories import CheckpointFactory, RunFactory, VersionFactory, frozen_version
 from training.choices import RunState, Scored
 from training.engine.search import Space
 from training.engine.sizes import features_bytes
@@ -307,10 +308,18 @@ def test_a_trial_is_judged_by_the_others_and_only_once(version: Any) -> None:
     assert reason.startswith("Stopped after epoch 2: its best validation loss so far, 8.000, is worse than 3.600")
     run.mark_cancelled(reason)
     assert run.was_stopped
+    assert Sweep.objects.with_trials().values_list("trials_stopped", flat=True).get() == 1
     # Somebody resumes it all the same.
     run.requeue()
     assert trial_hopeless(run=run) == ""
     assert not run.was_stopped
+    # Now it is a person who ends it; it is not judged by the rule if it goes on once more.
+    run.mark_cancelled()
+    assert (run.state, run.stop_reason != "") == (RunState.CANCELLED, True)
+    assert not run.was_stopped
+    assert Sweep.objects.with_trials().values_list("trials_stopped", flat=True).get() == 0
+    run.requeue()
+    assert (run.error_code, trial_hopeless(run=run)) == ("", "")
     Sweep.objects.update(stop_unpromising=False)
     run.stop_reason = ""
     assert trial_hopeless(run=run) == ""
@@ -374,6 +383,28 @@ def test_the_preflight_counts_trials_hours_and_disk(version: Any) -> None:
     # A step of full fine-tuning takes longer than one of adapters: what one took tells nothing of the other.
     assert preflight(version, space={"method": {"values": ["lora", "full"]}}).seconds is None
     assert preflight(version, space={"lora_rank": {"values": [2, 4]}}, method="random", budget_runs=9).trials == 2
+
+
+def test_a_sweep_of_hours_needs_the_disk_of_the_trials_that_they_can_hold(version: Any) -> None:
+    wide = {"learning_rate": {"low": 1e-5, "high": 1e-3}}
+    common: dict[str, Any] = {"space": wide, "method": "random", "values": RunValues(epochs=2, method="full")}
+    one = preflight(version, **common, budget_runs=1).disk_bytes
+    features = features_bytes(version.seconds_train, version.seconds_validation, altered=False)
+    # Nothing has been timed: those that begin at once.
+    unknown = preflight(version, **common, budget_hours=1.0, parallel=2)
+    assert (unknown.trials, unknown.disk_trials) == (200, 2)
+    assert unknown.disk_bytes == 2 * (one - features) + features
+    # An epoch of a quarter of an hour for as many clips: of trials of one epoch at least an hour holds four.
+    facts = {"clips_train": version.clips_train}
+    spec = {"method": "full", "precision": RunValues().precision}
+    timed = {"seconds_per_step": 900.0, "steps_total": 2, "epochs_total": 2, "facts": facts, "spec": spec}
+    RunFactory(owner=version.dataset.owner, bundle=settings.XTTS_BUNDLE, **timed)
+    known = preflight(version, **common, budget_hours=1.0, grace_epochs=1)
+    assert known.disk_trials == 4 + 1
+    # Trials that nothing stops make two epochs each.
+    assert preflight(version, **common, budget_hours=1.0, stop_unpromising=False).disk_trials == 2 + 1
+    # Two trials need no more room than two, however many hours there are.
+    assert preflight(version, **common, budget_hours=100.0, budget_runs=2).disk_trials == 2
 
 
 def test_altered_references_and_kinds_of_training_are_searched_like_numbers(version: Any) -> None:

@@ -124,6 +124,7 @@ class SweepPreflightSerializer(serializers.Serializer[Any]):
     epochs = serializers.IntegerField()
     seconds = serializers.FloatField(allow_null=True)
     disk_bytes = serializers.IntegerField()
+    disk_trials = serializers.IntegerField(help_text="Of so many trials: all, or as many as the hours can hold.")
     disk_free = serializers.IntegerField()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -38,7 +39,8 @@ class Search:
 class SweepPreflight:
     """What a sweep comes to. ``trials`` at most; ``left_out``: points of a grid that the budget leaves out;
     ``seconds`` of training altogether, None where no run of this model, method and precision has been timed;
-    ``disk_bytes`` at most."""
+    ``disk_bytes`` of ``disk_trials``, which are all trials, or as many as the hours can hold: each trial asks for
+    its own room again when it begins."""
 
     version: DatasetVersion
     bundle: Bundle
@@ -47,6 +49,7 @@ class SweepPreflight:
     epochs: int
     seconds: float | None
     disk_bytes: int
+    disk_trials: int
     disk_free: int
     budget_hours: float | None
 
@@ -81,10 +84,6 @@ def sweep_preflight(
     # The run that needs most: if there is room for it, there is for all.
     largest = _largest(space, values)
     needs = [run_preflight(owner=owner, version=version, values=each, bundle=bundle) for each in largest]
-    # What is computed of each clip is kept once for all trials.
-    features = max(need.features_bytes for need in needs)
-    disk = trials * max(need.disk_bytes - need.features_bytes for need in needs) + features
-    require_free(storage.run_dir(version.pk), disk, f"A sweep of {trials} trials")
     epochs = _mean_epochs(space, values)
     # Each kind of training at its own pace, as the page of a run reckons it.
     paces = [
@@ -93,6 +92,16 @@ def sweep_preflight(
         if need.outlook.seconds is not None
     ]
     known = len(paces) == len(needs)
+    held = _held(search, space, values, min(paces) if known else None)
+    disk_trials = trials if held is None else min(trials, held)
+    # What is computed of each clip is kept once for all trials.
+    features = max(need.features_bytes for need in needs)
+    disk = disk_trials * max(need.disk_bytes - need.features_bytes for need in needs) + features
+    require_free(
+        storage.run_dir(version.pk),
+        disk,
+        f"A sweep with {disk_trials} trial{'s' if disk_trials > 1 else ''} on the disk",
+    )
     return SweepPreflight(
         version=version,
         bundle=preflight.bundle,
@@ -101,9 +110,28 @@ def sweep_preflight(
         epochs=round(trials * epochs),
         seconds=trials * epochs * sum(paces) / len(paces) if known else None,
         disk_bytes=disk,
+        disk_trials=disk_trials,
         disk_free=free_bytes(storage.run_dir(version.pk)),
         budget_hours=search.budget_hours,
     )
+
+
+def _held(search: Search, space: Space, values: RunValues, pace: float | None) -> int | None:
+    """How many trials the budget's hours can hold, were each as short as can be; None without such a budget.
+
+    ``pace``: seconds an epoch. Where it is not known, those that begin at once: nobody can say more before the first.
+    """
+    if search.budget_hours is None:
+        return None
+    at_once = search.parallel or 1
+    if not pace:
+        return at_once
+    searched = next((dimension for dimension in space if dimension.name == "epochs"), None)
+    shortest = float(min(searched.extremes)) if searched else values.epochs  # type: ignore[arg-type,type-var]
+    if search.stop_unpromising:
+        shortest = min(shortest, search.grace_epochs)
+    # What has begun when they are used up is trained to its end.
+    return math.floor(search.budget_hours * 3600 / (shortest * pace)) + at_once
 
 
 def _require_sound(search: Search) -> None:
