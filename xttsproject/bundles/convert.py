@@ -315,6 +315,7 @@ def _require_loadable(files: ModelFiles, parts: _Parts) -> None:
     shape = tuple(parts.model[_MEL_STATS].shape)
     if shape != (80,):
         raise DomainError("model_mismatch", f"The mel_stats of {files.weights.name} have the shape {shape}, not (80,).")
+    _require_speakers(files, parts)
     for build, state, what, file in (
         (build_decoder, split[_DECODER], "decoder", files.weights.name),
         (build_dvae, parts.dvae, "DVAE", files.dvae.name if files.dvae else files.weights.name),
@@ -326,6 +327,33 @@ def _require_loadable(files: ModelFiles, parts: _Parts) -> None:
                 "model_mismatch",
                 f"The {what} from {file} does not fit {told}{_first_complaint(error)}",
             ) from error
+
+
+def _require_speakers(files: ModelFiles, parts: _Parts) -> None:
+    """Every preset voice has both its tensors, in the model's sizes: one of another model would fail when it speaks.
+
+    Those that the base would only have lent are left out instead.
+    """
+    name = files.speakers.name if files.speakers else "the base's preset speakers"
+    wanted = {
+        "gpt_cond_latent": (1, 32, parts.config.gpt.width),
+        "speaker_embedding": (1, parts.config.speaker_width, 1),
+    }
+    complaint = ""
+    for speaker in sorted({each.rpartition("/")[0] for each in parts.speakers}):
+        for key, shape in wanted.items():
+            value = parts.speakers.get(f"{speaker}/{key}")
+            found = "missing" if value is None else f"of the shape {tuple(value.shape)}"
+            if value is not None and tuple(value.shape) == shape:
+                found = "" if bool(value.isfinite().all()) else "not finite"
+            if found and not complaint:
+                complaint = f"{name} does not fit the model: the {key} of “{speaker}” is {found}, not {shape}"
+    if complaint and files.speakers:
+        raise DomainError("model_mismatch", f"{complaint}; give the one that belongs to the model, or none.")
+    if complaint:
+        parts.speakers.clear()
+        parts.from_base.remove("the preset speakers")
+        parts.notes.append("The base model's preset speakers have other sizes than this model, so they were left out.")
 
 
 def _first_complaint(error: DomainError) -> str:

@@ -109,3 +109,24 @@ def test_what_is_missing_or_does_not_fit_is_named(folder: Path, tmp_path: Path) 
     assert "h.2.attn.c_attn.bias" in unfit.value.message
     assert "dvae.pth" in missing.value.message
     assert not (tmp_path / "bundle").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("gpt_cond_latent", lambda tensor: tensor[..., :-1], "of the shape (1, 32, "),
+        ("speaker_embedding", lambda tensor: tensor[0], "of the shape (512, 1), not (1, 512, 1)"),
+        ("speaker_embedding", lambda tensor: tensor * float("nan"), "not finite"),
+    ],
+)
+def test_a_table_of_speakers_of_another_model_is_refused_by_name(
+    folder: Path, tmp_path: Path, key: str, value: Any, said: str
+) -> None:
+    table = torch.load(folder / "speakers_xtts.pth", weights_only=True)
+    table["Amber"][key] = value(table["Amber"][key])
+    torch.save(table, folder / "speakers_xtts.pth")
+    with pytest.raises(DomainError) as caught:
+        convert(folder, tmp_path / "bundle")
+    assert caught.value.code == "model_mismatch"
+    assert f"speakers_xtts.pth does not fit the model: the {key} of “Amber” is {said}" in caught.value.message
+    assert not (tmp_path / "bundle").exists()
