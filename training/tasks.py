@@ -22,6 +22,7 @@ from training.services import (
     trial_ended,
     trial_follow,
 )
+from training.services.exporting import exports_expire
 from training.services.sweeps import KIND as SWEEP
 from xttsproject.jobs.choices import Queue
 from xttsproject.jobs.context import JobContext
@@ -75,3 +76,9 @@ def sweep(context: JobContext) -> dict[str, Any]:
 def look_after_sweeps() -> int:
     """Trials that should have been begun by a process that died."""
     return sweeps_resume()
+
+
+@housekeeping("exports")
+def expire_exports() -> int:
+    """Packed checkpoints that nobody has made anew for two weeks."""
+    return exports_expire()

@@ -9,7 +9,7 @@ from django.db import models
 from voices.models import DecodingSearch, Voice
 from voices.services import voice_prepare
 from voices.services.decoding import KIND as DECODING
-from voices.services.decoding import decoding_ended, decoding_may_retry, decoding_run
+from voices.services.decoding import decoding_ended, decoding_may_retry, decoding_run, decoding_sweep
 from voices.services.idempotency import keys_forget
 from voices.services.pruning import speech_prune
 from voices.services.voices import PREPARE
@@ -43,3 +43,9 @@ def find_settings(context: JobContext) -> dict[str, Any] | None:
 def prune() -> int:
     """What is past its time or its room, and clients' keys after a day."""
     return speech_prune().count + keys_forget()
+
+
+@housekeeping("decoding")
+def sweep_searches() -> int:
+    """Sounds of searches that later ones have followed."""
+    return decoding_sweep()

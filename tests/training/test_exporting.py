@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import TestCase
 
 from tests.random_bundle import stock_sizes
 from tests.training.factories import CheckpointFactory, RunFactory
 from training.choices import ExportState
 from training.models import Checkpoint, CheckpointExport
+from training.models.export import EXPORT_DAYS
 from training.services import checkpoints_prune, export_create, export_delete, export_write
+from training.services.exporting import exports_expire
 from xttsproject.jobs.models import Job
 from xttsproject.lib.errors import Cancelled, DomainError
 from xttsproject.lib.files import sha256_of
@@ -205,3 +210,22 @@ def test_the_admin_starts_exports(people: Any, checkpoint: Checkpoint, page_for:
     assert "Evening voice" in page.get("/admin/training/checkpointexport/").content.decode()
     export_delete(export=export)
     assert Job.objects.get().state == "cancelled"
+
+
+def test_a_packed_file_goes_after_two_weeks_and_can_be_made_again(people: Any, page_for: Any) -> None:
+    checkpoint = CheckpointFactory(run=RunFactory(owner=people.tom))
+    export = CheckpointExport.objects.create(checkpoint=checkpoint, made_by=people.tom, state=ExportState.READY)
+    export.folder.mkdir(parents=True)
+    export.path.write_bytes(b"PK")
+    assert exports_expire() == 0
+    page = page_for(people.tom)
+    assert "Kept until" in page.get(f"/runs/checkpoints/{checkpoint.pk}/export/").content.decode()
+    fortnight = time.time() - EXPORT_DAYS * 24 * 3600
+    os.utime(export.path, (fortnight + 60, fortnight + 60))
+    assert exports_expire() == 0
+    os.utime(export.path, (fortnight - 60, fortnight - 60))
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        assert exports_expire() == 1
+    assert not export.folder.exists()
+    assert not CheckpointExport.objects.exists()
+    assert "Merge and export" in page.get(f"/runs/checkpoints/{checkpoint.pk}/export/").content.decode()

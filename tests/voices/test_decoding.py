@@ -16,7 +16,7 @@ from training.prompts import FIXED_PROMPTS
 from voices.engine.decoding import Said, survivors
 from voices.models import Candidate, DecodingSearch, Voice
 from voices.services import decoding_create, decoding_table, voice_delete
-from voices.services.decoding import _candidates, _hear, decoding_delete, decoding_run, decoding_use
+from voices.services.decoding import _candidates, _hear, decoding_delete, decoding_run, decoding_sweep, decoding_use
 from voices.services.measuring import Measure
 from xttsproject.jobs.models import Job
 from xttsproject.lib.errors import Cancelled, DomainError
@@ -177,6 +177,32 @@ def test_a_search_that_was_stopped_goes_on_where_it_was(
     spoken.clear()
     assert decoding_run(search=search, progress=Silent()) == best
     assert spoken == []
+
+
+def test_the_sounds_of_a_voices_latest_searches_are_kept_and_the_figures_of_all(
+    people: Any, search: DecodingSearch, page_for: Any
+) -> None:
+    DecodingSearch.objects.update(state=RunState.SUCCEEDED)
+    voice = search.voice
+    made = [search]
+    for number in range(4):
+        state = RunState.CANCELLED if number == 0 else RunState.SUCCEEDED
+        made.append(DecodingSearch.objects.create(voice=voice, space=SPACE, count=3, texts=["A line."], state=state))
+    for each in made:
+        each.folder.mkdir(parents=True)
+        (each.folder / "x.wav").write_bytes(b"RIFF")
+    oldest, cancelled, *latest = made
+    sample = {"text": "A line.", "seed": 1, "path": "x.wav", "finished": True}
+    Candidate.objects.create(search=oldest, index=0, seeds=1, samples=[sample], composite=0.5)
+    assert decoding_sweep() == 2
+    assert all(each.has_sounds for each in latest)
+    assert not oldest.folder.exists()
+    assert oldest.candidates.get().composite == 0.5
+    assert not DecodingSearch.objects.filter(pk=cancelled.pk).exists()
+    assert decoding_sweep() == 0
+    DecodingSearch.objects.exclude(pk=oldest.pk).delete()
+    html = page_for(people.anna).get(f"/voices/{voice.pk}/settings/").content.decode()
+    assert "The sounds of older searches are not kept" in html
 
 
 @pytest.mark.parametrize("voice_too", [False, True])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,10 @@ from django.utils.text import slugify
 from training.choices import ExportState
 from training.models.checkpoint import Checkpoint
 from training.querysets import CheckpointExportQuerySet
+
+
+EXPORT_DAYS = 14
+"""So long a packed file is kept; it can be made again at a click."""
 
 
 class CheckpointExport(models.Model):
@@ -88,3 +93,12 @@ class CheckpointExport(models.Model):
     @property
     def is_ready(self) -> bool:
         return self.state == ExportState.READY
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the file goes; None where there is none."""
+        try:
+            packed = self.path.stat().st_mtime
+        except FileNotFoundError:
+            return None
+        return datetime.fromtimestamp(packed, tz=UTC) + timedelta(days=EXPORT_DAYS)

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from django.db import models, transaction
+from django.utils import timezone
 
 from datasets.services.following import stop_jobs
+from training.choices import ExportState
 from training.models import Checkpoint, CheckpointExport
 from training.services.keeping import checkpoint_gone, checkpoint_require, checkpoint_verify
 from training.services.spec import bundle_open
@@ -90,6 +92,16 @@ def export_delete(*, export: CheckpointExport) -> None:
     with transaction.atomic():
         export.delete()
         transaction.on_commit(lambda: storage.remove_tree(folder))
+
+
+def exports_expire() -> int:
+    """Delete exports whose file was packed more than EXPORT_DAYS ago, and say how many; each can be made again."""
+    gone = 0
+    for export in CheckpointExport.objects.filter(state=ExportState.READY).select_related("checkpoint__run"):
+        if export.expires_at is not None and export.expires_at < timezone.now():
+            export_delete(export=export)
+            gone += 1
+    return gone
 
 
 def export_ended(subject: models.Model, state: str, message: str) -> None:

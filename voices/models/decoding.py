@@ -86,6 +86,11 @@ class DecodingSearch(models.Model):
     def folder(self) -> Path:
         return self.voice.folder / "searches" / str(self.pk)
 
+    @property
+    def has_sounds(self) -> bool:
+        """What was said is still there; of older searches only the figures are kept."""
+        return self.folder.is_dir()
+
 
 class Candidate(models.Model):
     """Values to speak with, what was said with them, and how it was measured."""

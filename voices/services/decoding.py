@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -34,6 +35,8 @@ PRESET_SPACE: dict[str, Any] = {
     "speed": {"low": 0.95, "high": 1.05},
 }
 PRESET_COUNT = 12
+SOUNDS_KEPT = 3
+"""Of so many searches of a voice, the latest, the sounds are kept."""
 
 
 @dataclass(frozen=True)
@@ -202,6 +205,25 @@ def decoding_delete(*, search: DecodingSearch) -> None:
     with transaction.atomic():
         search.delete()
         transaction.on_commit(lambda: storage.remove_tree(folder))
+
+
+def decoding_sweep() -> int:
+    """Remove the sounds of all but the latest searches of each voice; returns of how many.
+
+    Figures and values stay. One that did not end could not go on without its sounds, so it goes as a whole.
+    """
+    seen: Counter[Any] = Counter()
+    removed = 0
+    for search in DecodingSearch.objects.select_related("voice").order_by("-created_at"):
+        seen[search.voice_id] += 1
+        if seen[search.voice_id] <= SOUNDS_KEPT or search.is_active or not search.has_sounds:
+            continue
+        if search.state == RunState.SUCCEEDED:
+            storage.remove_tree(search.folder)
+        else:
+            decoding_delete(search=search)
+        removed += 1
+    return removed
 
 
 def decoding_ended(subject: models.Model, state: str, message: str) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -291,6 +293,24 @@ def test_what_killed_processes_left_is_swept_once_it_is_old(models_dir, staff, t
     assert sorted(models_sweep(older_than=-1.0)) == sorted(strays)
     assert importing.uploaded.is_file()
     assert (models_dir / ".download-xtts-v2").is_dir()
+
+
+@pytest.mark.parametrize("state", [ImportState.CANCELLED, ImportState.FAILED])
+def test_uploads_of_an_import_that_ended_badly_are_kept_for_a_week(models_dir, staff, trained, state):
+    importing, job = start(staff, file=upload(trained))
+    assert models_sweep(older_than=-1.0, retry_within=-1.0) == []
+    job_cancel(job=job)
+    ModelImport.objects.update(state=state)
+    assert models_sweep(older_than=-1.0) == []
+    week = time.time() - 7 * 24 * 3600 - 60
+    for path in (importing.folder, *importing.folder.rglob("*")):
+        os.utime(path, (week, week))
+    assert models_sweep() == [importing.folder]
+    assert not importing.folder.exists()
+    job.refresh_from_db()
+    with pytest.raises(DomainError) as caught:
+        job_retry(job=job, user=staff)
+    assert caught.value.code == "upload_gone"
 
 
 @pytest.mark.parametrize("address", ["/models/import/", API])

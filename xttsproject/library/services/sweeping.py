@@ -15,11 +15,14 @@ from xttsproject.library.services.importing import STAGING
 from xttsproject.library.services.usage import DELETED
 
 DAY = 24 * 3600.0
+RETRY_DAYS = 7
+"""So long the uploads of an import that failed or was cancelled are kept for another try."""
 
 
-def models_sweep(*, older_than: float = DAY) -> list[Path]:
+def models_sweep(*, older_than: float = DAY, retry_within: float = RETRY_DAYS * DAY) -> list[Path]:
     """Remove half-made and half-deleted bundles, and uploads that no import needs, once nothing has written to them for
-    ``older_than`` seconds; returns what was removed."""
+    ``older_than`` seconds, and uploads of imports that failed or were cancelled after ``retry_within`` seconds; returns
+    what was removed. Who tries such an import again later is asked to upload anew (``upload_gone``)."""
     over: list[Path] = []
     models = Path(settings.MODELS_DIR)
     for prefix in (STAGING, DELETED):
@@ -29,8 +32,10 @@ def models_sweep(*, older_than: float = DAY) -> list[Path]:
     # Asked after the folders were listed: a row that came in between is seen.
     states = {str(pk): state for pk, state in ModelImport.objects.values_list("pk", "state")}
     over += [folder for folder in folders if states.get(folder.name, ImportState.READY) == ImportState.READY]
-    limit = time.time() - older_than
-    stale = [path for path in over if _last_written(path) < limit]
+    ended = [folder for folder in folders if states.get(folder.name) in (ImportState.FAILED, ImportState.CANCELLED)]
+    now = time.time()
+    stale = [path for path in over if _last_written(path) < now - older_than]
+    stale += [path for path in ended if _last_written(path) < now - retry_within]
     for path in stale:
         storage.remove_tree(path)
     return stale
