@@ -308,7 +308,8 @@ def test_a_trial_is_judged_by_the_others_and_only_once(version: Any) -> None:
     assert reason.startswith("Stopped after epoch 2: its best validation loss so far, 8.000, is worse than 3.600")
     run.mark_cancelled(reason)
     assert run.was_stopped
-    assert Sweep.objects.with_trials().values_list("trials_stopped", flat=True).get() == 1
+    counted: Any = Sweep.objects.with_trials().get()
+    assert counted.trials_stopped == 1
     # Somebody resumes it all the same.
     run.requeue()
     assert trial_hopeless(run=run) == ""
@@ -317,7 +318,8 @@ def test_a_trial_is_judged_by_the_others_and_only_once(version: Any) -> None:
     run.mark_cancelled()
     assert (run.state, run.stop_reason != "") == (RunState.CANCELLED, True)
     assert not run.was_stopped
-    assert Sweep.objects.with_trials().values_list("trials_stopped", flat=True).get() == 0
+    counted = Sweep.objects.with_trials().get()
+    assert counted.trials_stopped == 0
     run.requeue()
     assert (run.error_code, trial_hopeless(run=run)) == ("", "")
     Sweep.objects.update(stop_unpromising=False)

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from datasets.api.access import OwnedViewMixin
 from training.api.filters import CheckpointFilter, EpochSampleFilter, TrainingRunFilter
+from training.api.preflight_serializers import RunPreflightSerializer
 from training.api.serializers import (
     AmongSerializer,
     AverageSerializer,
@@ -24,7 +25,6 @@ from training.api.serializers import (
     EpochSampleSerializer,
     OutcomeSerializer,
     PinSerializer,
-    RunPreflightSerializer,
     ScoreboardSerializer,
     TrainingRunCreateSerializer,
     TrainingRunSerializer,

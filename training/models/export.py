@@ -15,7 +15,6 @@ from training.choices import ExportState
 from training.models.checkpoint import Checkpoint
 from training.querysets import CheckpointExportQuerySet
 
-
 EXPORT_DAYS = 14
 """So long a packed file is kept; it can be made again at a click."""
 
