@@ -12,7 +12,7 @@ class LeftOutClipSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField()
 
 
-class GroundSerializer(serializers.Serializer[Any]):
+class ClipGroundSerializer(serializers.Serializer[Any]):
     """Why ``count`` clips are left out; ``first`` names some of them."""
 
     code = serializers.CharField()
@@ -31,7 +31,7 @@ class RunPreflightSerializer(serializers.Serializer[Any]):
     clips_validation = serializers.IntegerField()
     seconds_train = serializers.FloatField()
     seconds_validation = serializers.FloatField()
-    left_out = GroundSerializer(many=True, source="left_out_grounds")
+    left_out = ClipGroundSerializer(many=True, source="left_out_grounds")
     steps_per_epoch = serializers.IntegerField()
     steps_total = serializers.IntegerField()
     trained_parameters = serializers.IntegerField()
