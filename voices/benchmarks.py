@@ -26,7 +26,7 @@ def _guard_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--voices", type=int, default=10, help="speakers, 1 to 10 (default: 10)")
     parser.add_argument("--each", type=int, default=40, help="sentences of each speaker, half of them measured")
     parser.add_argument(
-        "--tuning", action="store_true", help="measure the half that limits are chosen on, not the other"
+        "--tuning", action="store_true", help="measure the half that paces are known from, to choose limits on"
     )
 
 

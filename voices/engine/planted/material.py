@@ -40,8 +40,8 @@ _BATCH = 16
 class Said:
     """A sentence with its codes (without the stop), their latents ``(codes, width)`` and its sound at 24 kHz.
 
-    ``tuning`` sentences are those that limits may be chosen on, and from which the pace of their voice is known; the
-    others are measured. ``errors`` is the character error rate by the tiny Whisper.
+    ``tuning`` sentences are those from which the pace of their voice is known, and on which limits may be looked at
+    again; the others are measured. ``errors`` is the character error rate by the tiny Whisper.
     """
 
     voice: str
@@ -77,7 +77,7 @@ def gather(engine: XttsEngine, transcriber: Transcriber, work: Path, *, voices: 
 
 
 def _texts(voice: str) -> Iterator[str]:
-    return (text for text in texts.sentences(f"guard {voice}") if len(text) >= _SHORTEST)
+    return (text for text in texts.sentences(f"guard measured {voice}") if len(text) >= _SHORTEST)
 
 
 def _references(folder: Path, voices: Sequence[Voice], log: Log) -> Corpus:

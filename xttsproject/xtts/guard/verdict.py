@@ -28,7 +28,7 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True)
 class Limits:
-    """Beyond them a sentence is bad; chosen on the tuning half of ``manage.py benchmark guard``.
+    """Beyond them a sentence is bad; chosen on sentences that ``manage.py benchmark guard`` does not measure.
 
     Seconds of silence at a stretch; share of samples in flat peaks; codes and seconds of a loop; dB below the loud part
     that a sentence must have faded by at its end; share of its last clause's usual length that what follows a pause
