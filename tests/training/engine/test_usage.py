@@ -73,7 +73,7 @@ def test_the_process_does_not_know_the_portal_s_secrets(
     for name in launch.WITHHELD:
         monkeypatch.setenv(name, "hunter2")
     program = "import json, os; print(json.dumps(dict(os.environ)))"
-    monkeypatch.setattr(launch, "command", lambda path: [sys.executable, "-c", program])
+    monkeypatch.setattr(launch, "command", lambda path, devices=1: [sys.executable, "-c", program])
     spec = make_spec(tmp_path / "run")
     assert launch.start(spec).wait(timeout=60) == 0
     known = json.loads((spec.run_dir / launch.LOG).read_text())

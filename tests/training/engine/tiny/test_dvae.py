@@ -59,7 +59,7 @@ def test_the_codes_are_what_the_product_computes_of_the_clip(workshop: Workshop)
 
         def __init__(self) -> None:
             self._device = torch.device("cpu")
-            self._loaded = load_dvae(workshop), mel_stats()
+            self._dvae, self._stats = load_dvae(workshop), mel_stats()
 
     for name in SETS:
         corpus, kept = workshop.corpus(name), Codes.open(workshop.folder("dvae") / name)
