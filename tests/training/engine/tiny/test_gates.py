@@ -60,7 +60,7 @@ def finetuned(work: Path, tiny_bundle: Path, tiny_whisper_bundle: Path) -> Figur
     begun = time.monotonic()
     transcriber = Transcriber.load(tiny_whisper_bundle, device="cpu", threads=1)
     corpus = Material(work, QUICK, quiet).finetune
-    found = finetuning.measure(tiny_bundle, transcriber, corpus, work / "finetuning", quiet, threads=1)
+    found = finetuning.measure(tiny_bundle, transcriber, corpus, work / "finetuning", quiet, threads=1, explain=False)
     return {**found, "seconds": time.monotonic() - begun}
 
 

@@ -16,6 +16,7 @@ from training.engine.spec import LoraSpec, TrainSpec
 from training.engine.tiny.corpus import FINETUNE_TEST_CLIPS, RATE, Corpus
 from training.engine.tiny.gates.cloning import Figures, pitch_errors, pitch_of
 from training.engine.tiny.gates.material import Asked
+from training.engine.tiny.gates.reading import read_true_codes, weakened
 from training.engine.tiny.gates.speaking import LANGUAGE, Spoken, embedding, error_rate, speak, voice_of
 from xttsproject.lib.audio import Audio, write_wav
 from xttsproject.lib.errors import DomainError
@@ -37,11 +38,14 @@ def measure(
     *,
     threads: int | None = None,
     epochs: int = EPOCHS,
+    explain: bool = True,
 ) -> Figures:
     """Train on all but the last 30 clips of ``corpus``, one voice's, and compare speech before and after with those.
 
     The similarity is the cosine between a spoken sentence's embedding and the held-out clips' mean one; the references
-    are the same before and after, so what changes is the adapter alone. Raises :class:`DomainError` where the run does.
+    are the same before and after, so what changes is the adapter alone. With ``explain``, to tell where errors come
+    from, the adapter at a quarter of its strength besides, and the true clips' codes instead of chosen ones. Raises
+    :class:`DomainError` where the run does.
     """
     train, test = range(len(corpus) - FINETUNE_TEST_CLIPS), range(len(corpus) - FINETUNE_TEST_CLIPS, len(corpus))
     run_dir = work / "run"
@@ -55,13 +59,15 @@ def measure(
         learning_rate=_RATE,
         code_noise=_CODE_NOISE,
         lora=LoraSpec(rank=8, alpha=16.0),
+        # Figures of one machine must compare with another's, whatever its processor multiplies in.
+        precision="fp32",
         device="cpu",
         threads=threads,
     )
     best = _train(spec)
     log(f"  trained {epochs} epochs; the best is number {best['epoch']:.0f}")
-    after = XttsEngine.load(bundle, adapter=checkpoint_folder(run_dir, int(best["epoch"])))
-    before = XttsEngine.load(bundle)
+    adapter = checkpoint_folder(run_dir, int(best["epoch"]))
+    before, after = XttsEngine.load(bundle), XttsEngine.load(bundle, adapter=adapter)
     held = [corpus.wave(index) for index in test]
     asked = [Asked(corpus.utterances[index].text, "", corpus.wave(index)) for index in test]
     voice = {"": voice_of(before, [corpus.wave(index) for index in train[:REFERENCE_CLIPS]])}
@@ -70,8 +76,13 @@ def measure(
         "finetune_seconds": best["seconds"],
         "finetune_similarity_ceiling": fmean(float(embedding(before, [clip]) @ wanted) for clip in held),
     }
-    for name, engine in (("before", before), ("after", after)):
-        spoken = speak(engine, asked, voice, log)
+    takes = {"before": speak(before, asked, voice, log), "after": speak(after, asked, voice, log)}
+    if explain:
+        quarter = XttsEngine.load(bundle, adapter=weakened(adapter, 0.25, work / "quarter"))
+        takes["quarter"] = speak(quarter, asked, voice, log)
+        takes["true_codes_before"] = read_true_codes(bundle, before, None, asked, voice[""])
+        takes["true_codes_after"] = read_true_codes(bundle, before, adapter, asked, voice[""])
+    for name, spoken in takes.items():
         figures[f"finetune_similarity_{name}"] = fmean(
             float(embedding(before, [one.samples]) @ wanted) for one in spoken
         )
