@@ -12,8 +12,8 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from training.api.comparing_serializers import ComparisonSerializer, VoteSerializer
 from training.api.filters import ComparisonFilter
-from training.api.serializers import ComparisonSerializer, VoteSerializer
 from training.models import Preference, TrainingRun
 from training.querysets import PreferenceQuerySet
 from training.services import comparison_vote, comparison_wav

@@ -3,15 +3,15 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
 from datasets.api.serializers import VisiblePrimaryKeyField
 from datasets.models import DatasetVersion
-from training.choices import LoraTarget, Method, Precision, Schedule, StopOn, Vote
-from training.models import Checkpoint, CheckpointExport, EpochSample, Preference, TrainingRun
-from training.services import RunValues, Scoreboard
+from training.choices import LoraTarget, Method, Precision, Schedule, StopOn
+from training.models import Checkpoint, CheckpointExport, EpochSample, TrainingRun
+from training.services import RunValues
 from xttsproject.accounts.models import Visibility
 from xttsproject.jobs.models import Job
 
@@ -324,141 +324,3 @@ class CurvesSerializer(serializers.Serializer[Any]):
     steps = StepCurveSerializer()
     epochs = EpochCurveSerializer()
     scores = ScoreCurveSerializer()
-
-
-@extend_schema_serializer(component_name="BlindComparison")
-class ComparisonSerializer(serializers.ModelSerializer[Preference]):
-    """A blind pair: two samples of ``text``. Which is which is told by nothing here, before the vote or after."""
-
-    text = serializers.CharField(read_only=True)
-    first = serializers.SerializerMethodField(help_text="Where the sample called 1 is heard, as WAV.")
-    second = serializers.SerializerMethodField(help_text="Where the sample called 2 is heard, as WAV.")
-    vote = serializers.ChoiceField(choices=Vote.choices, read_only=True, help_text="Empty while it is open.")
-
-    class Meta:
-        model = Preference
-        fields = ("id", "run", "text", "first", "second", "vote", "dealt_at", "voted_at")
-        read_only_fields = fields
-
-    @extend_schema_field(serializers.URLField())
-    def get_first(self, comparison: Preference) -> str:
-        return self._audio(comparison, 1)
-
-    @extend_schema_field(serializers.URLField())
-    def get_second(self, comparison: Preference) -> str:
-        return self._audio(comparison, 2)
-
-    def _audio(self, comparison: Preference, place: int) -> str:
-        return reverse("comparison-audio", args=[comparison.pk, place], request=self.context.get("request"))
-
-
-class AmongSerializer(serializers.Serializer[Any]):
-    among = serializers.ListField(
-        child=serializers.IntegerField(min_value=0),
-        default=list,
-        max_length=1000,
-        help_text="Keys of the checkpoints to compare, 0 being the base model; none: all.",
-    )
-
-
-class TurnSerializer(serializers.Serializer[Any]):
-    """``comparison`` is null once every pair has the person's vote."""
-
-    comparison = ComparisonSerializer(source="preference", allow_null=True)
-    done = serializers.IntegerField()
-    total = serializers.IntegerField()
-
-
-class VoteSerializer(serializers.Serializer[Any]):
-    vote = serializers.CharField(max_length=10, help_text="1: the first, 2: the second, 0: equal.")
-
-
-class ContenderSerializer(serializers.Serializer[Any]):
-    """One whose samples are compared: a checkpoint, or the base model, whose ``checkpoint`` is null."""
-
-    checkpoint = serializers.IntegerField(allow_null=True)
-    epoch = serializers.IntegerField()
-    title = serializers.CharField(source="label")
-
-
-class PairResultSerializer(serializers.Serializer[Any]):
-    """Of the later one against the earlier one. ``rate`` counts ties as half; ``low`` and ``high`` are its 95 %
-    Wilson interval."""
-
-    earlier = ContenderSerializer()
-    later = ContenderSerializer()
-    later_wins = serializers.IntegerField()
-    earlier_wins = serializers.IntegerField()
-    ties = serializers.IntegerField()
-    rate = serializers.FloatField()
-    low = serializers.FloatField()
-    high = serializers.FloatField()
-    verdict = serializers.CharField(help_text="later, earlier, or empty where the interval holds 0.5.")
-
-
-class StandingSerializer(serializers.Serializer[Any]):
-    checkpoint = serializers.IntegerField(source="contender.checkpoint", allow_null=True)
-    epoch = serializers.IntegerField(source="contender.epoch")
-    title = serializers.CharField(source="contender.label")
-    share = serializers.FloatField(help_text="Chance to be preferred to a middling sample (Bradley-Terry).")
-    votes = serializers.IntegerField()
-
-
-class OutcomeSerializer(serializers.Serializer[Any]):
-    votes = serializers.IntegerField()
-    voters = serializers.IntegerField()
-    pairs = PairResultSerializer(many=True)
-    standings = StandingSerializer(many=True, help_text="The best first.")
-
-
-class CellSerializer(serializers.Serializer[Any]):
-    name = serializers.CharField(source="figure.name")
-    value = serializers.FloatField(allow_null=True)
-    goodness = serializers.FloatField(allow_null=True, help_text="1 at the ideal, 0 where everything is lost.")
-
-
-class ScoreRowSerializer(serializers.Serializer[Any]):
-    """What one says: ``subject`` is speaker, base or checkpoint; ``composite`` 0 to 1."""
-
-    subject = serializers.CharField(source="card.subject")
-    epoch = serializers.IntegerField(source="card.epoch")
-    checkpoint = serializers.IntegerField(source="card.checkpoint_id", allow_null=True)
-    title = serializers.CharField(source="name")
-    composite = serializers.FloatField(allow_null=True)
-    validation_loss = serializers.FloatField(source="loss", allow_null=True)
-    is_best = serializers.BooleanField()
-    figures = CellSerializer(source="cells", many=True)
-    samples = serializers.JSONField(source="card.samples", help_text="The figures of each sample, and what was heard.")
-
-
-class FigureSerializer(serializers.Serializer[Any]):
-    """``ideal`` null: the speaker's own value. See docs/TRAINING.md."""
-
-    name = serializers.CharField()
-    title = serializers.CharField(source="label")
-    direction = serializers.CharField(help_text="higher, lower or near: which way is better.")
-    weight = serializers.FloatField()
-    span = serializers.FloatField()
-    ideal = serializers.FloatField(allow_null=True)
-    ratio = serializers.BooleanField()
-    unit = serializers.CharField()
-
-
-class ScoreboardSerializer(serializers.Serializer[Any]):
-    figures = FigureSerializer(many=True)
-    counted = serializers.SerializerMethodField(help_text="Names of the figures that the composite is made of.")
-    rows = ScoreRowSerializer(many=True)
-    best = serializers.IntegerField(
-        source="best.contender.key", default=None, help_text="The checkpoint with the best score."
-    )
-    disagreement = ContenderSerializer(
-        source="doubtful",
-        many=True,
-        allow_null=True,
-        help_text="The checkpoints of the best score and of the lowest validation loss, where they are two.",
-    )
-    remarks = serializers.ListField(child=serializers.CharField())
-    unscored = serializers.IntegerField(help_text="Checkpoints that were not measured yet.")
-
-    def get_counted(self, scoreboard: Scoreboard) -> list[str]:
-        return [figure.name for figure in scoreboard.counted]

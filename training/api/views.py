@@ -14,21 +14,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from datasets.api.access import OwnedViewMixin
+from training.api.comparing_serializers import AmongSerializer, OutcomeSerializer, TurnSerializer
 from training.api.filters import CheckpointFilter, EpochSampleFilter, TrainingRunFilter
 from training.api.preflight_serializers import RunPreflightSerializer
+from training.api.scoreboard_serializers import ScoreboardSerializer
 from training.api.serializers import (
-    AmongSerializer,
     AverageSerializer,
     CheckpointExportSerializer,
     CheckpointSerializer,
     CurvesSerializer,
     EpochSampleSerializer,
-    OutcomeSerializer,
     PinSerializer,
-    ScoreboardSerializer,
     TrainingRunCreateSerializer,
     TrainingRunSerializer,
-    TurnSerializer,
 )
 from training.api.sweep_serializers import LongerSerializer
 from training.choices import ExportState

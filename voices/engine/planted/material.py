@@ -96,9 +96,13 @@ def _references(folder: Path, voices: Sequence[Voice], log: Log) -> Corpus:
 
 
 def _speak(engine: XttsEngine, voice: str, references: Sequence[Audio], said: Sequence[str]) -> list[Said]:
+    from xttsproject.xtts.engine import Saying
+
     conditioning = engine.conditioning(references)
     utterances = [
-        engine._utterance(text, LANGUAGE, conditioning, Sampling(), seed, 0) for seed, text in enumerate(said)
+        utterance
+        for seed, text in enumerate(said)
+        for utterance in engine.planned(Saying(text, LANGUAGE, conditioning, Sampling(seed=seed))).utterances
     ]
     spoken = engine.gpt.decode(utterances, limit=_BATCH)
     return [
