@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from tests.voices.api.once import once
 from tests.voices.factories import SynthesisFactory
 from voices.models import IdempotentRequest, Synthesis
-from voices.services.idempotency import fingerprint_of, speak_once
+from voices.services.idempotency import fingerprint_of
 from xttsproject.lib.errors import DomainError
 
 SPEECH = "/api/v1/speech/"
@@ -58,10 +58,6 @@ def test_what_failed_may_be_tried_again_and_bad_keys_are_refused(people, api_for
     assert (bad.status_code, bad.json()["error"]["code"]) == (400, "idempotency_key_invalid")
 
 
-def once(user: Any, make: Any, body: str = "body", key: str = "key") -> tuple[Synthesis, bool]:
-    return speak_once(user=user, key=key, fingerprint=fingerprint_of("/", {"text": body}), make=make, gone=None)
-
-
 def test_keys_are_each_persons_own(people):
     made = [once(person, lambda gone, p=person: SynthesisFactory(owner=p))[0] for person in (people.anna, people.ben)]
     assert made[0].pk != made[1].pk
@@ -96,40 +92,6 @@ def test_who_died_while_answering_is_followed_by_another(people):
     made, again = once(people.anna, speak)
     row.refresh_from_db()
     assert (row.synthesis_id, again) == (made.pk, False)
-
-
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_while_one_speaks_others_with_the_key_are_told_to_wait(people):
-    begun, let_go = threading.Event(), threading.Event()
-    outcomes: list[str] = []
-
-    def speak(gone: Any) -> Synthesis:
-        begun.set()
-        assert let_go.wait(30)
-        made: Synthesis = SynthesisFactory(owner=people.anna)
-        return made
-
-    def ask() -> None:
-        try:
-            once(people.anna, speak)
-            outcomes.append("spoken")
-        except DomainError as error:
-            outcomes.append(error.code)
-        finally:
-            connection.close()
-
-    first = threading.Thread(target=ask)
-    first.start()
-    assert begun.wait(30)
-    # One after the other: SQLite in memory, as tests have it, refuses at once what a file would let wait.
-    for _ in range(5):
-        with pytest.raises(DomainError) as caught:
-            once(people.anna, speak)
-        assert caught.value.code == "idempotency_in_progress"
-    let_go.set()
-    first.join(30)
-    assert outcomes == ["spoken"]
-    assert Synthesis.objects.count() == 1
 
 
 def test_of_two_at_the_same_moment_the_database_lets_one_in(people):

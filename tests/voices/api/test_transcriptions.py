@@ -2,93 +2,26 @@
 
 from __future__ import annotations
 
-import io
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openai
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from voices.engine.encoding import FORMATS, encode
 from voices.engine.listener import Listener, ListenerSettings
-from voices.services.transcription import listener, listener_close
-from xttsproject.accounts.services import token_create
+from voices.services.transcription import listener
 from xttsproject.lib.audio import Audio
 from xttsproject.lib.errors import DomainError
-from xttsproject.xtts.types import Sampling
 
 WHERE = "/v1/audio/transcriptions"
 SPOKEN = "Good morning, everybody. The weather is fine today."
 
 
-@pytest.fixture(scope="module")
-def recording(tiny_bundle: Path) -> bytes:
-    """Something said, as MP3: by the tiny model, which the tiny Whisper understands."""
-    from xttsproject.xtts.engine import XttsEngine
-
-    engine = XttsEngine.load(tiny_bundle, device="cpu")
-    speaker = next(iter(engine.builtin_speakers().values()))
-    return encode(engine.speak(SPOKEN, "en", speaker, Sampling(seed=1)).audio, FORMATS["mp3"])
-
-
-@pytest.fixture
-def hearing(settings: Any, tiny_whisper_bundle: Path) -> Iterator[Path]:
-    settings.MODELS_DIR = tiny_whisper_bundle.parent
-    settings.WHISPER_BUNDLE = tiny_whisper_bundle.name
-    settings.DEVICE = "cpu"
-    settings.WHISPER_THREADS = 1
-    yield tiny_whisper_bundle
-    listener_close()
-
-
 def post(api: Any, content: bytes, name: str = "said.mp3", **fields: Any) -> Any:
     data = {"file": SimpleUploadedFile(name, content), "model": "whisper-1", **fields}
     return api.post(WHERE, data, format="multipart")
-
-
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_the_official_client_gets_every_form(people, hearing, live_server, recording):
-    _row, token = token_create(user=people.anna, name="test")
-    with openai.OpenAI(base_url=f"{live_server.url}/v1", api_key=token, max_retries=0) as client:
-
-        def transcribe(**wish: Any) -> Any:
-            sound = io.BytesIO(recording)
-            sound.name = "said.mp3"
-            return client.audio.transcriptions.create(file=sound, model="whisper-1", **wish)
-
-        answer = transcribe(language="en", temperature=0)
-        assert "morning" in answer.text.lower()
-        assert answer.usage.type == "duration"
-
-        whole = transcribe(response_format="verbose_json", timestamp_granularities=["word", "segment"])
-        assert (whole.text, whole.language) == (answer.text, "english")
-        assert whole.duration == pytest.approx(answer.usage.seconds, abs=1.0)
-        assert whole.segments[0].start < whole.segments[0].end <= whole.duration
-        assert " ".join(segment.text for segment in whole.segments) == whole.text
-        words = whole.words
-        assert "morning" in " ".join(word.word for word in words).lower()
-        assert all(0 <= word.start <= word.end <= whole.duration for word in words)
-        assert [word.start for word in words] == sorted(word.start for word in words)
-        assert transcribe(response_format="verbose_json", timestamp_granularities=["word"]).segments is None
-        assert transcribe(response_format="verbose_json").words is None
-
-        assert transcribe(response_format="text").strip() == answer.text
-        assert transcribe(response_format="srt").startswith("1\n00:00:0")
-        assert transcribe(response_format="vtt").startswith("WEBVTT\n\n00:00:0")
-
-        # A model by its own name; the list names it as one that transcribes.
-        assert [(row.id, row.to_dict()["kind"]) for row in client.models.list().data] == [(hearing.name, "whisper")]
-        sound = ("said.mp3", recording, "audio/mpeg")
-        assert client.audio.transcriptions.create(file=sound, model=hearing.name).text == answer.text
-
-        with pytest.raises(openai.BadRequestError) as silent:
-            client.audio.transcriptions.create(file=("said.mp3", b"no sound at all"), model="whisper-1")
-        assert (silent.value.code, silent.value.param) == ("not_media", "file")
-        assert "said.mp3" in silent.value.message
 
 
 def test_silence_is_an_empty_text(people, api_for, hearing):
