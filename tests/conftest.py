@@ -33,20 +33,6 @@ def unavailable(marker: str, reason: str) -> None:
     pytest.skip(reason)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that commits and rolls back from a copy leaves the database empty to all but its like, which come last.
-
-    Where files are dealt to processes, a file goes as a whole: with other tests in it, it would come before theirs.
-    """
-    kinds: dict[Path, set[bool]] = {}
-    for item in items:
-        mark = item.get_closest_marker("django_db")
-        kinds.setdefault(item.path, set()).add(bool(mark and mark.kwargs.get("serialized_rollback")))
-    for path, found in kinds.items():
-        if len(found) > 1:
-            raise pytest.UsageError(f"{path.relative_to(ROOT)} has tests with serialized_rollback beside others.")
-
-
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Real recordings beside the checkout."""

@@ -19,7 +19,7 @@ from voices.services.pruning import speech_prune
 from voices.tasks import prune
 from xttsproject.jobs.registry import all_housekeeping
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 SIZE = 48_044
 
 

@@ -21,7 +21,7 @@ from tests.voices.conftest import speaking as speaking
 from voices.services.transcription import listener_close
 from xttsproject.accounts.services import token_create
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 PAGE = Path(portal_settings.BASE_DIR, "docs", "API.md").read_text(encoding="utf-8")
 

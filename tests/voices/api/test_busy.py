@@ -13,7 +13,7 @@ from django.db import connection
 from voices.api.answers import LONGEST_RETRY
 from voices.services.runtime import speech_owner
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 LONG = "The quick brown fox jumps over the lazy dog, and then it does so again. " * 20
 

@@ -13,7 +13,7 @@ from tests.voices.factories import SynthesisFactory
 from voices.models import Synthesis
 from xttsproject.lib.errors import DomainError
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_while_one_speaks_others_with_the_key_are_told_to_wait(people):

@@ -20,7 +20,7 @@ from xttsproject.accounts.services import token_create
 
 LONG = "The quick brown fox jumps over the lazy dog, and then it does so again. It is not tired. " * 3
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def samples_of(wav: bytes) -> Any:

@@ -15,7 +15,7 @@ from voices.services.runtime import speech_owner
 from xttsproject.lib.audio import read_wav
 from xttsproject.lib.errors import DomainError
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 LONG = "The quick brown fox jumps over the lazy dog, and then it does so again. It is not tired. " * 6
 STREAM = "/api/v1/speech/"

@@ -10,7 +10,7 @@ import pytest
 
 from xttsproject.accounts.services import token_create
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_the_official_client_gets_every_form(people, hearing, live_server, recording):
