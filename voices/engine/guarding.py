@@ -10,7 +10,7 @@ from voices.engine.requests import Attempt, Verdict
 from xttsproject.lib.audio import Audio, Samples
 from xttsproject.lib.error_rates import character_error_rate
 from xttsproject.xtts.guard.pace import Pace, pace_of
-from xttsproject.xtts.guard.retries import Decision, GuardSettings, Mode, Retries
+from xttsproject.xtts.guard.retries import Decision, GuardSettings, Mode, Retries, retry_seed
 from xttsproject.xtts.guard.verdict import Spoken, judge, misheard
 from xttsproject.xtts.guard.verdict import Verdict as Finding
 from xttsproject.xtts.normaliser import normalise
@@ -73,6 +73,16 @@ class Guardian:
         quote = shorten(attempt.text)
         told = tuple(f"“{quote}”: {warning}" for warning in decision.warnings)
         return Verdict(samples=None if attempt.sent else decision.samples, warnings=told)
+
+    @property
+    def chooses(self) -> bool:
+        """Whether it is to have several candidates of each sentence: see :meth:`rivals`."""
+        return self._hear is not None
+
+    def rivals(self, seed: int) -> tuple[int, ...]:
+        """Seeds of the candidates beside the sentence's first attempt, as they are asked for one after the other."""
+        number = self._settings.candidates if self.chooses else 1
+        return tuple(retry_seed(seed, place) for place in range(1, number))
 
     def report(self, seed: int) -> Report | None:
         """Of the sentence whose first attempt had this seed."""

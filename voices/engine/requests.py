@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,18 +70,23 @@ class Verdict:
 
 
 Judge = Callable[[Attempt], Verdict]
+Rivals = Callable[[int], Sequence[int]]
 
 
 @dataclass(frozen=True)
 class SpeechRequest:
     """Pieces to be spoken in order as one speech, and the seconds of silence ``after`` the last.
 
-    ``judge`` is asked about every sentence before it counts as spoken.
+    ``judge`` is asked about every sentence before it counts as spoken. ``rivals`` gives, for the seed of a sentence's
+    first attempt, those of further ones that are decoded beside it from the start; the judge hears them in this order,
+    each when it has asked for it, and what is not heard any more leaves. A stream of a request with rivals comes
+    sentence by sentence, each once it is settled; without, it comes as it is spoken, and is judged when it has gone.
     """
 
     pieces: tuple[Piece, ...]
     after: float = 0.0
     judge: Judge | None = None
+    rivals: Rivals | None = None
 
     def by_model(self) -> dict[ModelChoice, list[int]]:
         """The places of the pieces that each model speaks, so that none is loaded twice for one speech."""

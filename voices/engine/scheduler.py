@@ -129,8 +129,7 @@ class Scheduler:
             core.suspects.discard(sentence)
             session = sentence.group.session
             session.rows -= 1
-            if not session.ticket.streamed:
-                session.decoded.append(sentence)
+            session.ended(sentence)
 
     def _sound(self) -> None:
         streams = [session for session in self.sessions if session.ticket.streamed and session.ready_to_send]

@@ -20,7 +20,7 @@ from xttsproject.xtts.types import Speech
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from voices.engine.residents import Resident
+    from voices.engine.residents import Core, Resident
     from xttsproject.xtts.conditioning import Conditioning
     from xttsproject.xtts.engine import Planned, XttsEngine
     from xttsproject.xtts.loop import Decoded, Row, Utterance
@@ -30,14 +30,21 @@ _DECODING_SHARE = 0.8
 
 
 class Sentence:
-    """One sentence on its way: first in a loop, as a ``row``, then ``decoded``, then sound, as a ``wave``."""
+    """One sentence on its way: first in a loop, as a ``row``, then ``decoded``, then sound, as a ``wave``.
+
+    Each further attempt at it is another one, whose ``lead`` is the first: that is what the text has, and what gets the
+    sound.
+    """
 
     def __init__(self, group: Group, place: int, text: str, utterance: Utterance, conditioning: Conditioning):
         self.group, self.place, self.text = group, place, text
         """``place`` is its piece's among the request's."""
         self.utterance, self.conditioning = utterance, conditioning
         self.number = 0
-        """How many times it has been spoken before."""
+        """How many attempts at it there were before."""
+        self.lead = self
+        self.attempts: deque[Sentence] = deque([self])
+        """Of a lead: those that have not been judged, in the order in which they will be."""
         self.row: Row | None = None
         self.decoded: Decoded | None = None
         self.wave: Samples | None = None
@@ -45,6 +52,14 @@ class Sentence:
         """Codes whose sound has been made, of a stream."""
         self.sound: GrowingSound | None = None
         self.parts: list[Samples] = []
+
+    def attempt(self, number: int, seed: int) -> Sentence:
+        """The same with other luck, to be judged after those that there are."""
+        lead = self.lead
+        other = Sentence(self.group, self.place, self.text, replace(self.utterance, seed=seed), self.conditioning)
+        other.number, other.lead = number, lead
+        lead.attempts.append(other)
+        return other
 
     @property
     def piece(self) -> Piece:
@@ -68,11 +83,13 @@ class Sentence:
         return self.row.latents(start, end)
 
     def progress(self) -> float:
+        """Of a lead."""
         if self.wave is not None:
             return 1.0
-        if self.decoded is not None:
+        judged_next = self.attempts[0]
+        if judged_next.decoded is not None:
             return _DECODING_SHARE
-        return _DECODING_SHARE * len(self.row) / self.row.cap if self.row is not None else 0.0
+        return _DECODING_SHARE * len(judged_next.row) / judged_next.row.cap if judged_next.row is not None else 0.0
 
 
 class Group:
@@ -111,6 +128,11 @@ class Group:
         if sentences:
             resident.groups.add(self)
 
+    @property
+    def core(self) -> Core:
+        assert self.resident is not None
+        return self.resident.core
+
     def end(self) -> None:
         if self.resident is not None:
             self.resident.groups.discard(self)
@@ -133,7 +155,7 @@ class Session:
         self.rows = 0
         """Sentences of it in loops."""
         self.decoded: deque[Sentence] = deque()
-        """Decoded, to be made sound; of a request that is not streamed."""
+        """Decoded, to be made sound and judged; of a request that is not heard while it is decoded."""
         self.sent_seconds = 0.0
         self._planned: list[tuple[Planned, list[Sentence]] | None] = [None] * len(self.request.pieces)
         self._speeches: dict[int, Speech] = {}
@@ -144,12 +166,22 @@ class Session:
 
     def plan(self, place: int, planned: Planned, sentences: list[Sentence]) -> None:
         self._planned[place] = planned, sentences
-        self.pending += sentences
+        if self.request.rivals is not None:
+            for sentence in sentences:
+                for number, seed in enumerate(self.request.rivals(sentence.utterance.seed), start=1):
+                    sentence.attempt(number, seed)
+        self.pending += [attempt for sentence in sentences for attempt in sentence.attempts]
         self.ticket.tokens += sum(len(sentence.utterance.tokens) for sentence in sentences)
 
     @property
     def finished(self) -> bool:
-        return not self.unopened and len(self._speeches) == len(self.request.pieces)
+        spoken = not self.unopened and len(self._speeches) == len(self.request.pieces)
+        return spoken and not (self.ticket.streamed and self._current())
+
+    @property
+    def live(self) -> bool:
+        """Whether it is heard while it is decoded."""
+        return self.ticket.streamed and self.request.rivals is None
 
     def speech(self) -> Speech | None:
         """All of it; None where only a model was to be loaded."""
@@ -169,24 +201,49 @@ class Session:
 
     # --- one sentence at a time -------------------------------------------------------------------------------
 
+    def ended(self, sentence: Sentence) -> None:
+        """Its codes are there."""
+        if not self.live and sentence.lead.attempts[0] is sentence:
+            self.decoded.append(sentence)
+
     def render(self, sentence: Sentence) -> None:
         """Make a decoded sentence sound; whether it is good enough says the judge."""
         assert sentence.decoded is not None
         wave = sentence.engine.render(sentence.decoded.latents, sentence.conditioning, sentence.piece.sampling.speed)
         verdict = self._judge(sentence, wave, sent=False)
-        if verdict.again is not None:
-            sentence.number += 1
-            sentence.utterance = replace(sentence.utterance, seed=verdict.again)
-            sentence.row = sentence.decoded = None
-            self.pending.appendleft(sentence)
-            return
-        self._sounded(sentence, wave if verdict.samples is None else verdict.samples)
+        lead = sentence.lead
+        lead.attempts.popleft()
+        if verdict.again is None:
+            self._settle(lead, sentence, wave if verdict.samples is None else verdict.samples)
+        elif not lead.attempts:
+            self.pending.appendleft(lead.attempt(sentence.number + 1, verdict.again))
+        elif lead.attempts[0].decoded is not None:
+            self.decoded.appendleft(lead.attempts[0])
+
+    def _settle(self, lead: Sentence, chosen: Sentence, wave: Samples) -> None:
+        """The sentence has its sound; attempts that nobody will hear end."""
+        for attempt in lead.attempts:
+            core = attempt.group.core
+            core.suspects.discard(attempt)
+            if attempt.row is not None:
+                del core.rows[attempt.row]
+                core.loop.drop(attempt.row)
+                self.rows -= 1
+            elif attempt in self.pending:
+                self.pending.remove(attempt)
+        lead.attempts.clear()
+        lead.decoded = chosen.decoded
+        if self.ticket.streamed:
+            lead.parts.append(wave)
+        self._sounded(lead, wave)
 
     @property
     def ready_to_send(self) -> bool:
         """Whether the stream can go on by a piece."""
         sentence = self._current()
-        return sentence is not None and (sentence.decoded is not None or sentence.codes - sentence.heard >= self._codes)
+        if sentence is None or not self.live:
+            return sentence is not None and bool(sentence.parts)
+        return sentence.decoded is not None or sentence.codes - sentence.heard >= self._codes
 
     def send(self) -> None:
         """Make a piece of the current sentence sound, and send it."""
@@ -195,11 +252,15 @@ class Session:
         sentence = self._current()
         assert sentence is not None
         engine = sentence.engine
+        if not self.live:
+            self._lead_in(sentence)
+            (wave,), sentence.parts = sentence.parts, []
+            self._send(faded(wave, engine.sample_rate, begin=self._number > 0, end=not self._is_last(sentence)))
+            self._advance(sentence)
+            return
         if sentence.sound is None:
-            self.ticket.sample_rate = engine.sample_rate
             sentence.sound = GrowingSound(engine, sentence.conditioning, sentence.piece.sampling.speed)
-            piece = sentence.piece
-            self._send(silence(piece.before if self._next[1] == 0 else piece.pause, engine.sample_rate))
+            self._lead_in(sentence)
         left = sentence.codes - sentence.heard
         # What would be a scrap of sound on its own goes along.
         take = left if sentence.decoded is not None and left < 1.5 * self._codes else self._codes
@@ -214,12 +275,20 @@ class Session:
             final = last and self._is_last(sentence)
             self._send(faded(samples, engine.sample_rate, begin=begins and self._number > 0, end=last and not final))
         if last:
+            wave = np.concatenate(sentence.parts)
+            sentence.sound, sentence.parts = None, []
+            self._judge(sentence, wave, sent=True)
             self._advance(sentence)
+            self._sounded(sentence, wave)
+
+    def _lead_in(self, sentence: Sentence) -> None:
+        """The silence before it."""
+        self.ticket.sample_rate = sentence.engine.sample_rate
+        piece = sentence.piece
+        self._send(silence(piece.before if self._next[1] == 0 else piece.pause, self.ticket.sample_rate))
 
     def _advance(self, sentence: Sentence) -> None:
-        wave = np.concatenate(sentence.parts)
-        sentence.sound, sentence.parts = None, []
-        self._judge(sentence, wave, sent=True)
+        """All of it has been sent."""
         if self._is_last(sentence):
             self._send(silence(self.request.after, sentence.engine.sample_rate))
         place, number = self._next
@@ -227,7 +296,6 @@ class Session:
         assert planned is not None
         self._next = (place, number + 1) if number + 1 < len(planned[1]) else (place + 1, 0)
         self._number += 1
-        self._sounded(sentence, wave)
 
     def _current(self) -> Sentence | None:
         """Whose turn it is in the stream; None while that is not planned yet, or all is sent."""

@@ -113,7 +113,8 @@ def speech_ask(
     guardian = guardian_for(plan=plan, voice=voice, given=guard or {})
     for speaker in (voice, *plan.voices):
         require_ready(speaker)
-    request = replace(request_of(plan, voice, wanted, sampling or {}), judge=guardian)
+    rivals = guardian.rivals if guardian is not None and guardian.chooses else None
+    request = replace(request_of(plan, voice, wanted, sampling or {}), judge=guardian, rivals=rivals)
     started, status = time.monotonic(), speech_owner().status()
     ticket = speech_owner().submit(request, asker=str(user.pk), streamed=streamed)
     ahead = status.waiting + status.speaking

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import threading
@@ -154,6 +155,56 @@ def test_a_judge_has_a_sentence_spoken_again_with_other_luck(make_owner, ask):
     assert len(streamed.wait(60).audio.samples) > 2400
     assert seen == [(0, 7, True)]
     assert streamed.warnings == ("not this one",)
+
+
+def test_rivals_of_a_sentence_are_decoded_beside_it_and_leave_when_one_is_taken(make_owner, ask, random_bundle):
+    owner, heard = make_owner(), []
+    owner.submit(ModelChoice(random_bundle)).wait(60)
+
+    def judge(attempt: Attempt) -> Verdict:
+        heard.append((attempt.number, attempt.seed, owner.status().sentences))
+        if attempt.number < taken:
+            return Verdict(again=500 + attempt.number + 1)
+        return Verdict(samples=attempt.samples, warnings=(f"took {attempt.number}",))
+
+    def request() -> SpeechRequest:
+        return dataclasses.replace(ask(TEXTS[1], seed=7, judge=judge), rivals=lambda seed: (501, 502, 503))
+
+    alone = {seed: owner.submit(ask(TEXTS[1], seed=seed)).wait(60) for seed in (7, 501, 503, 504)}
+    for taken, seed in ((0, 7), (1, 501), (3, 503)):
+        heard.clear()
+        ticket = owner.submit(request())
+        until(lambda: owner.status().sentences == 4)
+        np.testing.assert_allclose(ticket.wait(60).audio.samples, alone[seed].audio.samples, atol=1e-4)
+        assert ticket.warnings == (f"took {taken}",)
+        # Heard in their order, whichever ended first, and none beyond the one that was taken.
+        assert [each[:2] for each in heard] == [(0, 7), (1, 501), (2, 502), (3, 503)][: taken + 1]
+        until(lambda: owner.status().sentences == 0)
+        assert all(not core.rows and not core.loop.busy for core in owner._residents.cores)
+    # Beyond its rivals a sentence is said again one by one.
+    taken = 4
+    np.testing.assert_allclose(owner.submit(request()).wait(60).audio.samples, alone[504].audio.samples, atol=1e-4)
+
+
+def test_what_has_rivals_and_breaks_the_loop_still_answers(make_owner, ask, random_bundle, monkeypatch):
+    owner, step, broken = make_owner(), SpeechLoop.step, []
+
+    def breaking(loop: SpeechLoop) -> Any:
+        if not broken and any(len(row) > 5 for row in loop._rows):
+            broken.append(loop)
+            raise RuntimeError("out of memory")
+        return step(loop)
+
+    def judge(attempt: Attempt) -> Verdict:
+        return Verdict(again=attempt.seed + 1) if attempt.number < 2 else Verdict()
+
+    alone = [owner.submit(ask(text, seed=seed)).wait(60) for seed, text in ((9, TEXTS[0]), (3, TEXTS[1]))]
+    monkeypatch.setattr(SpeechLoop, "step", breaking)
+    rivals = dataclasses.replace(ask(TEXTS[0], seed=7, judge=judge), rivals=lambda seed: (8, 9))
+    tickets = [owner.submit(rivals), owner.submit(ask(TEXTS[1], seed=3))]
+    until(lambda: bool(broken))
+    for ticket, expected in zip(tickets, alone, strict=True):
+        np.testing.assert_allclose(ticket.wait(60).audio.samples, expected.audio.samples, atol=1e-4)
 
 
 def test_a_judge_that_breaks_hurts_its_own_request_only(make_owner, ask):

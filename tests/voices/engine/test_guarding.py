@@ -105,5 +105,18 @@ def test_careful_asks_who_listens_and_takes_what_is_understood() -> None:
     assert asked[0][0].sample_rate == RATE
 
 
+def test_candidates_are_asked_for_in_advance_with_the_seeds_that_the_judge_will_want() -> None:
+    judge = guardian(GuardSettings(Mode.CAREFUL, candidates=3, max_retries=1), hear=lambda sound, language: "a cow")
+    assert judge.chooses
+    assert judge.rivals(7) == (retry_seed(7, 1), retry_seed(7, 2))
+    seeds = [7]
+    while (again := judge(attempt(GOOD, seeds[-1], len(seeds) - 1)).again) is not None:
+        seeds.append(again)
+    # One more than the candidates, because all were misheard; and then it is enough.
+    assert tuple(seeds) == (7, *judge.rivals(7), retry_seed(7, 3))
+    assert not guardian(GuardSettings(candidates=3)).chooses
+    assert guardian(GuardSettings(candidates=3)).rivals(7) == ()
+
+
 def test_an_unknown_voice_is_judged_by_its_language() -> None:
     assert Guardian(GuardSettings())(attempt(GOOD)).again is None

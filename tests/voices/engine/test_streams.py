@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.voices.engine.conftest import until
-from voices.engine.requests import ModelChoice, SpeechRequest
+from voices.engine.requests import Attempt, ModelChoice, SpeechRequest, Verdict
 from xttsproject.lib.errors import Cancelled, DomainError
 from xttsproject.xtts.types import Sampling
 
@@ -54,6 +54,45 @@ def test_the_first_sound_comes_long_before_the_last(make_owner, ask, random_bund
     next(stream)
     assert not ticket.done
     assert ticket.fraction < 0.5
+    assert sum(1 for _ in stream) > 5
+    assert ticket.wait(5) is not None
+
+
+@pytest.mark.parametrize("rivals", [(), (90, 91)])
+def test_where_rivals_are_chosen_among_a_stream_comes_by_the_sentence_each_once_it_is_settled(make_owner, ask, rivals):
+    owner, judged = make_owner(), []
+
+    def judge(attempt: Attempt) -> Verdict:
+        judged.append((attempt.number, attempt.sent))
+        return Verdict(again=90) if rivals and attempt.number == 0 else Verdict(samples=0.5 * attempt.samples)
+
+    request = dataclasses.replace(pieces(ask), judge=judge, rivals=lambda seed: rivals)
+    whole = owner.submit(request).wait(60)
+    taken = len(judged)
+    ticket = owner.submit(request, streamed=True)
+    chunks = list(ticket.stream(60))
+    speech = ticket.wait(1)
+    together = np.concatenate([chunk.samples for chunk in chunks])
+    np.testing.assert_allclose(together, whole.audio.samples, atol=1e-4)
+    np.testing.assert_allclose(together, speech.audio.samples, atol=1e-6)
+    assert speech.sentences == whole.sentences
+    # Nothing was sent before it was judged, and each sentence in one piece: so many, and the silences around them.
+    assert not any(sent for _number, sent in judged)
+    assert len(judged) == 2 * taken
+    sounding = [chunk.sentence for chunk in chunks if chunk.samples.any()]
+    assert sounding == list(range(len(speech.sentences)))
+    assert ticket.sample_rate == speech.audio.sample_rate
+
+
+def test_the_first_settled_sentence_is_sent_while_the_others_are_decoded(make_owner, ask, random_bundle):
+    owner = make_owner(batch=4)
+    owner.submit(ModelChoice(random_bundle)).wait(60)
+    request = dataclasses.replace(ask(TEXT * 3), judge=lambda attempt: Verdict(), rivals=lambda seed: ())
+    ticket = owner.submit(request, streamed=True)
+    stream = ticket.stream(60)
+    next(stream)
+    assert not ticket.done
+    assert ticket.fraction < 0.9
     assert sum(1 for _ in stream) > 5
     assert ticket.wait(5) is not None
 
