@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
@@ -14,8 +15,18 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from datasets.admin.access import OwnedAdmin
+from voices.engine.profiles import GUARDING, VALUES
 from voices.models import DecodingSearch, LexiconEntry, QualityProfile, Synthesis, Voice
-from voices.services import decoding_delete, lexicon_delete, profile_delete, synthesis_delete, voice_delete
+from voices.services import (
+    decoding_delete,
+    lexicon_delete,
+    profile_delete,
+    profile_update,
+    synthesis_delete,
+    synthesis_pin,
+    voice_delete,
+)
+from xttsproject.lib.errors import DomainError
 
 
 class LookAndDeleteAdmin(OwnedAdmin):
@@ -85,12 +96,15 @@ class SynthesisAdmin(LookAndDeleteAdmin):
         "language",
         "seconds",
         "elapsed",
+        "profile_name",
         "channel",
+        "pinned",
         "owner",
         "created_at",
         "listen",
     )
-    list_filter = ("channel", "language", "bundle")
+    list_filter = ("pinned", "channel", "language", "bundle", "profile_name")
+    actions = ("pin", "unpin")
     search_fields = ("text", "voice_name", "owner__username")
     list_select_related = ("owner",)
     date_hierarchy = "created_at"
@@ -104,14 +118,48 @@ class SynthesisAdmin(LookAndDeleteAdmin):
     def listen(self, synthesis: Synthesis) -> SafeString:
         return _player("voices:synthesis-audio", str(synthesis), synthesis.pk)
 
+    @admin.action(description="Pin: keep whatever their age and size", permissions=["delete"])
+    def pin(self, request: HttpRequest, queryset: Any) -> None:
+        self._pin(request, queryset, pinned=True)
+
+    @admin.action(description="Unpin", permissions=["delete"])
+    def unpin(self, request: HttpRequest, queryset: Any) -> None:
+        self._pin(request, queryset, pinned=False)
+
+    def _pin(self, request: HttpRequest, queryset: Any, *, pinned: bool) -> None:
+        rows = list(queryset.editable_by(request.user))
+        for row in rows:
+            synthesis_pin(synthesis=row, pinned=pinned)
+        self.message_user(request, f"{len(rows)} {'pinned' if pinned else 'no longer pinned'}.")
+
     def remove(self, row: Synthesis) -> None:
         synthesis_delete(synthesis=row)
 
 
+class ProfileAdminForm(forms.ModelForm):
+    """Checked and saved in one step, so that what the service refuses stands at its field."""
+
+    class Meta:
+        model = QualityProfile
+        fields = ("name", "purpose", "visibility", *VALUES, *GUARDING)
+
+    def clean(self) -> dict[str, Any]:
+        values: dict[str, Any] = super().clean() or {}
+        if not self.errors:
+            try:
+                profile_update(profile=QualityProfile.objects.get(pk=self.instance.pk), **values)
+            except DomainError as error:
+                self.add_error(error.field if error.field in self.fields else None, error.message)
+        return values
+
+
 @admin.register(QualityProfile)
 class QualityProfileAdmin(LookAndDeleteAdmin):
-    """Copied and changed on their page; the portal's own stay."""
+    """Copied on their page, changed there or here; the portal's own stay."""
 
+    form = ProfileAdminForm
+    fields = ("name", "purpose", "owner", "visibility", *VALUES, *GUARDING)
+    readonly_fields = ("owner",)
     list_display = (
         "name",
         "temperature",
@@ -119,13 +167,23 @@ class QualityProfileAdmin(LookAndDeleteAdmin):
         "top_p",
         "repetition_penalty",
         "speed",
+        "guard",
+        "max_retries",
+        "candidates",
         "visibility",
         "owner",
         "updated_at",
     )
-    list_filter = ("visibility",)
+    list_filter = ("visibility", "guard")
     search_fields = ("name", "purpose", "owner__username")
     list_select_related = ("owner",)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # By the rule that the one above has taken out for what is made by the engine.
+        return OwnedAdmin.has_change_permission(self, request, obj)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """The form has saved it, through the service that the page uses."""
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_delete_permission(request, obj) and (obj is None or not obj.is_builtin)

@@ -17,12 +17,16 @@ from datasets.models import Speaker
 from training.models import Checkpoint
 from voices.choices import GuardMode
 from voices.engine.preparing import LONGEST_SECONDS, LOUDNESS_LUFS, PAUSE_SECONDS, SHORTEST_SECONDS, Preparation
+from voices.engine.profiles import GUARDING
 from voices.models import LexiconEntry, QualityProfile, Voice
+from voices.services.lookup import voice_find
 from voices.services.profiles import profile_sampling
 from voices.services.scripts import pauses_of
+from voices.services.studio import studio_offered
 from xttsproject.accounts.models import Visibility
 from xttsproject.bundles.manifest import list_bundles
 from xttsproject.lib.errors import DomainError
+from xttsproject.xtts.guard.retries import MOST_CANDIDATES, MOST_RETRIES, GuardSettings
 from xttsproject.xtts.script import AUTO
 from xttsproject.xtts.studio import studio_names
 from xttsproject.xtts.types import LONGEST_PAUSE, Pauses
@@ -137,10 +141,39 @@ def preparation_of(values: dict[str, Any]) -> Preparation:
     return Preparation(**{name: value for name, value in given.items() if value is not None})
 
 
+class SpokenVoiceField(forms.ModelChoiceField):
+    """A voice of the person's or the team's, or one of the model's, which becomes the person's own when chosen."""
+
+    STUDIO = "studio:"
+
+    def __init__(self, *, user: Any = None, **options: Any):
+        super().__init__(Voice.objects.none(), empty_label=None, **options)
+        self.offer(user)
+
+    def offer(self, user: Any) -> None:
+        """Let this person choose."""
+        self.user = user
+        if user is None:
+            return
+        self.queryset = Voice.objects.visible_to(user).ready().select_related("checkpoint__run", "owner", "profile")
+        self.studio = [(f"{self.STUDIO}{each.name}", each.name) for each in studio_offered(user=user)]
+        # Through a generator, because a list made of the iterator itself would first ask for its length.
+        choices = [*iter(self.iterator(self)), *([("Of the model", self.studio)] if self.studio else [])]
+        self.widget.choices = choices
+
+    def to_python(self, value: Any) -> Any:
+        if not str(value or "").startswith(self.STUDIO):
+            return super().to_python(value)
+        try:
+            return voice_find(user=self.user, given=str(value).removeprefix(self.STUDIO))
+        except DomainError as error:
+            raise forms.ValidationError(error.message) from error
+
+
 class SpeakForm(ServiceForm):
     """The text and who speaks it; what is left empty comes from the profile, the voice, then from the model."""
 
-    voice = forms.ModelChoiceField(queryset=Voice.objects.none(), empty_label=None)
+    voice = SpokenVoiceField()
     text = forms.CharField(
         widget=forms.Textarea(attrs={"rows": 5}),
         strip=True,
@@ -190,18 +223,37 @@ class SpeakForm(ServiceForm):
         help_text=f"Seconds, where a blank line stands; {Pauses().paragraph:g} unless given.",
     )
 
+    max_retries = forms.IntegerField(
+        label="Most retries",
+        required=False,
+        min_value=0,
+        max_value=MOST_RETRIES,
+        help_text=f"How often a bad sentence is said again; {GuardSettings().max_retries} unless given.",
+    )
+    candidates = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=MOST_CANDIDATES,
+        help_text=f"Of how many a careful guard takes the best; {GuardSettings().candidates} unless given.",
+    )
+
     SAMPLING = ("speed", "seed", "temperature", "top_p", "top_k", "repetition_penalty")
-    MORE = ("profile", *SAMPLING, "guard", "sentence_pause", "paragraph_pause")
+    MORE = ("profile", *SAMPLING, *GUARDING, "sentence_pause", "paragraph_pause")
 
     def __init__(self, *args: Any, user: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.user = user
         voices: Any = self.fields["voice"]
-        voices.queryset = Voice.objects.visible_to(user).ready().select_related("checkpoint__run", "owner", "profile")
+        voices.offer(user)
         profiles: Any = self.fields["profile"]
         profiles.queryset = QualityProfile.objects.for_choice(user)
         # For the counter beside it. No maxlength: cutting a pasted text off unseen would be worse than refusing it.
         self.fields["text"].widget.attrs["data-limit"] = settings.SPEECH_MAX_CHARACTERS
+
+    @property
+    def has_voices(self) -> bool:
+        """Whether there is any to choose."""
+        return bool(self.fields["voice"].widget.choices)  # type: ignore[attr-defined]
 
     @property
     def sampling(self) -> dict[str, Any]:
@@ -209,6 +261,11 @@ class SpeakForm(ServiceForm):
         values = self.cleaned_data
         given = {name: values[name] for name in self.SAMPLING}
         return profile_sampling(user=self.user, profile=values["profile"], given=given)
+
+    @property
+    def guarding(self) -> dict[str, Any]:
+        """Of a valid form: how to guard it, as far as that was given."""
+        return {name: self.cleaned_data[name] for name in GUARDING}
 
     @property
     def pauses(self) -> Pauses:
@@ -255,6 +312,9 @@ class ProfileForm(ServiceForm):
     top_p = SpeakForm.base_fields["top_p"]
     repetition_penalty = SpeakForm.base_fields["repetition_penalty"]
     speed = SpeakForm.base_fields["speed"]
+    guard = SpeakForm.base_fields["guard"]
+    max_retries = SpeakForm.base_fields["max_retries"]
+    candidates = SpeakForm.base_fields["candidates"]
     visibility = forms.ChoiceField(label="Who may use it", choices=Visibility.choices)
 
     @classmethod

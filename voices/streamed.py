@@ -89,9 +89,12 @@ def _events(stream: SpeechStream, encoder: StreamEncoder) -> Generator[bytes, No
         return
     if stream.synthesis is None:
         return
-    read, spoken = stream.tokens, sum(sentence["codes"] for sentence in stream.synthesis.sentences)
+    kept, read = stream.synthesis, stream.tokens
+    spoken = sum(sentence["codes"] for sentence in kept.sentences)
     usage = {"input_tokens": read, "output_tokens": spoken, "total_tokens": read + spoken}
-    yield _event("speech.audio.done", {"usage": usage})
+    # Beside what OpenAI's event has: what the guard had to say, and where the speech can be had again.
+    told = {"warnings": kept.warnings, "synthesis_id": str(kept.pk), "seconds": round(kept.seconds, 3)}
+    yield _event("speech.audio.done", {"usage": usage, **told})
 
 
 def _event(kind: str, data: dict[str, Any]) -> bytes:

@@ -38,5 +38,6 @@ urlpatterns = [
     path("lexicon/<int:pk>/delete/", lexicon.delete, name="lexicon-delete"),
     path("speak/<uuid:pk>/audio/", speech.synthesis_audio, name="synthesis-audio"),
     path("speak/<uuid:pk>/subtitles/", speech.synthesis_subtitles, name="synthesis-subtitles"),
+    path("speak/<uuid:pk>/pin/", speech.pin_synthesis, name="synthesis-pin"),
     path("speak/<uuid:pk>/delete/", speech.delete_synthesis, name="synthesis-delete"),
 ]

@@ -77,8 +77,7 @@ if (form && outcome) {
     }
   };
   form.addEventListener("htmx:confirm", (event) => {
-    // What a careful guard chooses among cannot have been heard before.
-    if (!speaks(event) || !able || !live.checked || form.elements.guard.value === "careful") return;
+    if (!speaks(event) || !able || !live.checked) return;
     event.preventDefault();
     speakLive();
   });

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.voices.factories import SynthesisFactory, VoiceFactory, make_checkpoint
 from voices.choices import Channel
 from voices.models import Synthesis, Voice
-from voices.services import guarding, speech_make, voice_create
+from voices.services import guarding, speech_make, voice_create, voice_guard
 from voices.services.guarding import guard_settings, voice_pace
+from xttsproject import storage
+from xttsproject.lib.audio import read_wav
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.guard.pace import Pace
 from xttsproject.xtts.guard.retries import Mode
+from xttsproject.xtts.studio import studio_names
 
 TEXT = "The old cat sat on the mat."
 
@@ -73,6 +79,79 @@ def test_careful_takes_the_best_of_its_candidates(people, make_voice, monkeypatc
     # A third one only where the second was bad in another way.
     assert synthesis.sentences[0]["attempts"] in (2, 3)
     assert "misheard" not in synthesis.sentences[0]["faults"]
+
+
+@pytest.fixture
+def hearing(settings: Any, speaking: Path, tiny_whisper_bundle: Path, tmp_path: Path) -> None:
+    """The tiny models side by side, so that what is spoken is really heard."""
+    models = tmp_path / "models"
+    models.mkdir()
+    for bundle in (speaking, tiny_whisper_bundle):
+        (models / bundle.name).symlink_to(bundle)
+    settings.MODELS_DIR = models
+    settings.WHISPER_BUNDLE = tiny_whisper_bundle.name
+    settings.WHISPER_THREADS = 1
+
+
+@pytest.fixture
+def clear(people: Any, hearing: None, work: Any) -> Voice:
+    """A voice that the tiny transcription model understands."""
+    name = studio_names(storage.bundle_dir("tiny"))[0]
+    voice = voice_create(owner=people.anna, name="Clear", studio=name, language="en")
+    assert work() == ["succeeded"]
+    voice.refresh_from_db()
+    return voice
+
+
+def test_a_careful_guard_hears_which_candidate_is_worse_and_delivers_another(clear, monkeypatch):
+    """The first candidate's sound is played backwards: as long, as loud, of the same codes, and no words at all."""
+    from xttsproject.xtts.engine import XttsEngine
+
+    render = XttsEngine.render
+    rendered: list[Any] = []
+
+    def backwards(engine: XttsEngine, latents: Any, *args: Any) -> Any:
+        wave = render(engine, latents, *args)
+        rendered.append(wave[::-1].copy() if not rendered else wave)
+        return rendered[-1]
+
+    monkeypatch.setattr(XttsEngine, "render", backwards)
+    fast = speak(clear, guard={"guard": "fast", "max_retries": 0})
+    rendered.clear()
+    careful = speak(clear, guard={"guard": "careful", "candidates": 3, "max_retries": 0})
+
+    # The fast guard has no ear for it.
+    assert fast.sentences[0]["attempts"] == 1
+    assert "misheard" not in fast.sentences[0]["faults"]
+    assert careful.sentences[0]["attempts"] in (2, 3)
+    delivered = read_wav(careful.audio_path).samples
+    same = [len(wave) == len(delivered) and np.allclose(wave, delivered, atol=1e-3) for wave in rendered]
+    assert sum(same) == 1
+    assert not same[0]
+    assert "misheard" not in careful.sentences[0]["faults"]
+
+
+def test_a_careful_stream_is_judged_before_it_is_heard(clear, api_for, monkeypatch):
+    """Of a voice whose default is careful: said again where it was bad, and nothing left to tell."""
+    voice_guard(voice=clear, guard="careful")
+    heard: list[str] = []
+    real = guarding._listener()
+
+    def hear(sound: Any, language: str) -> str:
+        heard.append(real(sound, language))
+        return heard[-1] if len(heard) > 1 else "a cow"
+
+    monkeypatch.setattr(guarding, "_listener", lambda: hear)
+    body = {"voice": "Clear", "text": TEXT, "seed": 3, "format": "pcm", "stream_format": "sse"}
+    answer = api_for(clear.owner).post("/api/v1/speech/", body, format="json")
+    blocks = [json.loads(block.decode().split("data: ")[1]) for block in answer.streaming_content]
+    kept = Synthesis.objects.get()
+
+    assert len(heard) >= 2
+    assert kept.sentences[0]["attempts"] == len(heard)
+    sound = b"".join(base64.b64decode(block["audio"]) for block in blocks[:-1])
+    assert len(sound) == 2 * len(read_wav(kept.audio_path).samples)
+    assert blocks[-1]["warnings"] == kept.warnings
 
 
 def test_the_voices_default_is_overridden_by_the_request(people):
@@ -138,6 +217,28 @@ def test_an_answer_of_sound_carries_the_warnings_in_a_header(people, make_voice,
     assert kept["sentences"][0]["faults"] == ["babble"]
     quiet = api_for(people.anna).post("/api/v1/speech/", {**body, "guard": "off"}, format="json")
     assert "X-Speech-Warnings" not in quiet
+
+
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [("/v1/audio/speech", {"model": "tts-1", "response_format": "pcm"}), ("/api/v1/speech/", {"format": "pcm"})],
+)
+def test_the_closing_event_of_a_stream_carries_them(people, make_voice, api_for, hasty, path, more):
+    voice = make_voice(people.anna)
+    body = {"voice": str(voice.pk), "input": TEXT, "text": TEXT, "stream_format": "sse", **more}
+    answer = api_for(people.anna).post(path, body, format="json")
+    assert answer["Content-Type"] == "text/event-stream"
+    last = json.loads(list(answer.streaming_content)[-1].decode().split("data: ")[1])
+
+    kept = Synthesis.objects.get()
+    assert last["type"] == "speech.audio.done"
+    assert len(last["warnings"]) == 1
+    assert "babbles" in last["warnings"][0]
+    assert last["warnings"] == kept.warnings
+    assert last["synthesis_id"] == str(kept.pk) == answer["X-Synthesis-Id"]
+    assert last["seconds"] == pytest.approx(kept.seconds, abs=0.001)
+    quiet = api_for(people.anna).post(path, {**body, "guard": "off"}, format="json")
+    assert json.loads(list(quiet.streaming_content)[-1].decode().split("data: ")[1])["warnings"] == []
 
 
 def test_openais_endpoint_carries_them_too(people, make_voice, api_for, hasty):

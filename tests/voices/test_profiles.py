@@ -11,9 +11,10 @@ from django.urls import reverse
 
 from tests.voices.factories import VoiceFactory
 from voices.choices import Channel
-from voices.engine.profiles import BUILTIN, VALUES
-from voices.models import QualityProfile, Synthesis
+from voices.engine.profiles import BUILTIN, GUARDING, VALUES
+from voices.models import QualityProfile, Synthesis, Voice
 from voices.services import profile_copy, profile_delete, profile_find, profile_update, speech_make, voice_use_profile
+from voices.services.guarding import guard_settings
 from voices.services.profiles import ensure_profiles
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.config import RELEASED_SAMPLING
@@ -35,14 +36,18 @@ def hidden(people: Any) -> QualityProfile:
 
 def test_the_portals_own_are_there_after_migrating_as_they_are_documented():
     rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", DOCS.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    documented = {name: cells.split(" | ") for name, cells in rows if len(cells.split(" | ")) == len(VALUES) + 1}
+    columns = len(VALUES) + len(GUARDING) + 1
+    documented = {name: cells.split(" | ") for name, cells in rows if len(cells.split(" | ")) == columns}
     kept = QualityProfile.objects.filter(owner=None)
     assert {each.name for each in BUILTIN} == set(documented) == {each.name for each in kept}
     for profile in kept:
-        *values, purpose = documented[profile.name]
+        *values, guard, retries, candidates, purpose = documented[profile.name]
         assert dict(zip(VALUES, map(float, values), strict=True)) == profile.values
+        told = {"guard": guard, "max_retries": int(retries)}
+        assert profile.guarding == (told if candidates == "–" else {**told, "candidates": int(candidates)})
         assert purpose == profile.purpose
         Sampling(**profile.values)
+        guard_settings(voice=Voice(), given=profile.guarding)
     assert builtin("balanced").values == {**RELEASED_SAMPLING, "speed": 1.0}
     assert len({tuple(each.values.items()) for each in kept}) == len(BUILTIN)
 
@@ -177,6 +182,67 @@ def test_a_request_goes_before_its_profile_and_that_before_the_voice(people, api
     assert {name: openai[name] for name in VALUES} == builtin("fast").values
     unknown = api_for(people.anna).post("/api/v1/speech/", {"voice": "Vera", "text": "Yes.", "profile": "fasst"})
     assert unknown.json()["error"]["message"].endswith("did you mean “fast”?")
+
+
+def test_the_guard_is_the_requests_then_its_profiles_then_the_voices_then_its_profiles(people):
+    careful, bold = builtin("high_quality"), builtin("expressive")
+    voice = VoiceFactory(owner=people.anna, state="ready")
+    assert guard_settings(voice=voice, given={}).mode == "fast"
+    voice.profile = careful
+    own = guard_settings(voice=voice, given={})
+    assert (own.mode, own.candidates) == ("careful", 3)
+    voice.guard = "off"
+    assert guard_settings(voice=voice, given={"guard": ""}).mode == "off"
+    asked = guard_settings(voice=voice, given={"max_retries": None, "candidates": 2}, profile=bold)
+    assert (asked.mode, asked.max_retries, asked.candidates) == ("fast", 3, 2)
+    assert guard_settings(voice=voice, given={"guard": "careful", "max_retries": 0}, profile=bold).max_retries == 0
+    # A profile that says nothing of the guard leaves it to the voice.
+    silent = profile_copy(owner=people.anna, profile=bold, name="Silent", guard="", max_retries=None)
+    assert guard_settings(voice=voice, given={}, profile=silent).mode == "off"
+
+
+def test_the_guard_of_a_copy_is_changed_on_page_and_api_and_in_the_admin(people, page_for, api_for):
+    client = api_for(people.anna)
+    made = client.post(API, {"name": "Best", "copy_of": "high_quality"}, format="json").json()
+    assert (made["guard"], made["max_retries"], made["candidates"]) == ("careful", 2, 3)
+    there = f"{API}{made['id']}/"
+    assert client.patch(there, {"candidates": 5, "guard": None}, format="json").json()["guard"] == ""
+    for field, value in (("candidates", 9), ("max_retries", 6)):
+        refused = client.patch(there, {field: value}, format="json")
+        assert (refused.status_code, refused.json()["error"]["param"]) == (400, field)
+
+    profile = QualityProfile.objects.get(pk=made["id"])
+    fields = {"name": "Best", "visibility": "private", "guard": "careful", "max_retries": "1", "candidates": "4"}
+    page_for(people.anna).post(reverse("voices:profile-edit", args=[profile.pk]), fields)
+    profile.refresh_from_db()
+    assert profile.guarding == {"guard": "careful", "max_retries": 1, "candidates": 4}
+    assert "guard careful, max_retries 1, candidates 4" in page_for(people.anna).get("/profiles/").content.decode()
+
+    admin = reverse("admin:voices_qualityprofile_change", args=[profile.pk])
+    root = page_for(people.root)
+    refused = root.post(admin, {**fields, "candidates": "9"}).content.decode()
+    assert "must be a whole number from 1 to 8" in refused
+    assert root.post(admin, {**fields, "name": "stable"}).status_code == 200
+    assert root.post(admin, {**fields, "guard": "", "temperature": "0.5"}).status_code == 302
+    profile.refresh_from_db()
+    assert (profile.guard, profile.temperature, profile.name) == ("", 0.5, "Best")
+    own = reverse("admin:voices_qualityprofile_change", args=[builtin("fast").pk])
+    assert root.post(own, {**fields, "name": "fast"}).status_code == 403
+    assert builtin("fast").guard == "fast"
+
+
+def test_the_profile_is_kept_with_what_was_spoken_and_shown(people, api_for, page_for, make_voice):
+    voice = make_voice(people.anna)
+    voice_use_profile(voice=voice, profile=builtin("stable"))
+    client = api_for(people.anna)
+    for fields, name in (({}, "stable"), ({"profile": "expressive"}, "expressive")):
+        answer = client.post("/api/v1/speech/", {"voice": "Vera", "text": "Yes.", **fields})
+        told = client.get(f"/api/v1/syntheses/{answer['X-Synthesis-Id']}/").json()
+        assert told["profile_name"] == name
+    page_for(people.anna).post("/speak/", {"voice": voice.pk, "text": "No.", "profile": builtin("fast").pk})
+    assert Synthesis.objects.get(text="No.").profile_name == "fast"
+    page = page_for(people.anna).get("/speak/").content.decode()
+    assert all(f" · {name} · " in page for name in ("stable", "expressive", "fast"))
 
 
 def test_the_speak_page_speaks_with_the_chosen_profile(people, page_for, make_voice):

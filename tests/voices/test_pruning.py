@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.urls import reverse
 from django.utils import timezone
 
 from tests.voices.factories import SynthesisFactory
 from voices.models import IdempotentRequest, Synthesis
+from voices.services import synthesis_pin
 from voices.services.pruning import speech_prune
 from voices.tasks import prune
 from xttsproject.jobs.registry import all_housekeeping
@@ -47,6 +49,47 @@ def test_what_is_too_old_goes_with_its_sound(people, settings):
     assert speech_prune() == dry
     assert left() == [new.pk]
     assert (new.audio_path.is_file(), old.audio_path.is_file()) == (True, False)
+
+
+def test_what_is_pinned_stays_and_has_its_room_first(people, settings, monkeypatch):
+    settings.SPEECH_KEEP_DAYS = 30
+    old, pinned = spoken(people.anna, 40), spoken(people.anna, 50)
+    synthesis_pin(synthesis=pinned, pinned=True)
+    assert speech_prune().aged == 1
+    assert left() == [pinned.pk]
+    settings.SPEECH_KEEP_GB = 1
+    monkeypatch.setattr("voices.services.pruning._GB", 2 * SIZE)
+    new, older = spoken(people.anna, 1), spoken(people.anna, 2)
+    assert speech_prune().crowded == 1
+    assert left() == [new.pk, pinned.pk]
+    synthesis_pin(synthesis=pinned, pinned=False)
+    assert speech_prune().aged == 1
+    assert not any(gone.audio_path.is_file() for gone in (old, older, pinned))
+
+
+def test_people_pin_their_own_on_page_and_api_and_administrators_in_the_admin(people, page_for, api_for):
+    mine, other = spoken(people.anna, 1), spoken(people.anna, 2)
+    pin = reverse("voices:synthesis-pin", args=[mine.pk])
+    there = f"/api/v1/syntheses/{mine.pk}/"
+    assert page_for(people.ben).post(pin, {"pinned": "1"}).status_code == 404
+    assert api_for(people.ben).patch(there, {"pinned": True}, format="json").status_code == 404
+    anna, client = page_for(people.anna), api_for(people.anna)
+    assert anna.post(pin, {"pinned": "1"}).status_code == 302
+    assert client.get(there).json()["pinned"] is True
+    assert [row["id"] for row in client.get("/api/v1/syntheses/?pinned=true").json()["results"]] == [str(mine.pk)]
+    shown = anna.get("/speak/?pinned=1").content.decode()
+    assert str(mine.pk) in shown
+    assert str(other.pk) not in shown
+    assert client.patch(there, {"pinned": False}, format="json").json()["pinned"] is False
+    assert client.patch(there, {}, format="json").json()["error"]["param"] == "pinned"
+    assert "Nothing that you have had spoken is pinned" in anna.get("/speak/?pinned=1").content.decode()
+
+    changelist = reverse("admin:voices_synthesis_changelist")
+    both = {"action": "pin", "_selected_action": [mine.pk, other.pk]}
+    page_for(people.root).post(changelist, both)
+    assert Synthesis.objects.filter(pinned=True).count() == 2
+    page_for(people.root).post(changelist, {**both, "action": "unpin"})
+    assert not Synthesis.objects.filter(pinned=True).exists()
 
 
 def test_the_oldest_beyond_the_room_go(people, settings, monkeypatch):

@@ -32,7 +32,12 @@ SOUNDS: dict[Any, Any] = {(200, known.content_type): OpenApiTypes.BINARY for kno
 WAITING: dict[Any, Any] = dict.fromkeys((429, 503, 504), ErrorSerializer)
 """How a request is refused that a model would have to answer, for the schema."""
 
-SPOKEN: dict[Any, Any] = {**SOUNDS, **WAITING, 422: ErrorSerializer}
+SPOKEN: dict[Any, Any] = {
+    **SOUNDS,
+    (200, "text/event-stream"): OpenApiTypes.STR,
+    **WAITING,
+    422: ErrorSerializer,
+}
 """How a request for speech is answered, for the schema."""
 
 KEY_PARAMETER = OpenApiParameter(

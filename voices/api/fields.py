@@ -10,9 +10,11 @@ from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
+from voices.choices import GuardMode
 from voices.engine.encoding import FORMATS, RATES, require_format
 from voices.engine.loudness import CEILING_DB, HIGHEST, LOWEST
-from xttsproject.xtts.guard.retries import MOST_CANDIDATES, MOST_RETRIES, GuardSettings, Mode
+from xttsproject.lib.errors import DomainError
+from xttsproject.xtts.guard.retries import MOST_CANDIDATES, MOST_RETRIES, GuardSettings
 from xttsproject.xtts.types import LONGEST_PAUSE, Pauses
 
 
@@ -23,6 +25,28 @@ class FormatField(serializers.CharField):
     def to_internal_value(self, data: Any) -> str:
         name: str = super().to_internal_value(data)
         return require_format(name, field=self.field_name or "format").name
+
+
+@extend_schema_field({"type": "string", "pattern": "^(audio|sse)?$", "nullable": True})
+class StreamFormatField(serializers.CharField):
+    """How a stream comes; empty for none."""
+
+    def __init__(self, **options: Any):
+        help_text = (
+            "`audio`: the sound comes while it is spoken; `sse`: as server-sent events `speech.audio.delta` (`audio`: "
+            "base64) and `speech.audio.done` (`usage`, `warnings` of the guard, `synthesis_id`, `seconds`)."
+        )
+        super().__init__(required=False, allow_blank=True, allow_null=True, help_text=help_text, **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        name: str = super().to_internal_value(data)
+        if name not in ("", "audio", "sse"):
+            raise DomainError(
+                "stream_format_unsupported",
+                f"The stream format {name!r} is not supported; use audio or sse, or leave it out.",
+                field=self.field_name or "stream_format",
+            )
+        return name
 
 
 class SamplingSerializer(serializers.Serializer[Any]):
@@ -49,7 +73,7 @@ class GuardSerializer(serializers.Serializer[Any]):
     """How what is spoken is guarded against babble, missing words and the like."""
 
     guard = serializers.ChoiceField(
-        choices=[str(mode) for mode in Mode],
+        choices=GuardMode.choices,
         required=False,
         allow_blank=True,
         allow_null=True,

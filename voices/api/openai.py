@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from django.conf import settings
@@ -21,12 +22,13 @@ from voices.api.fields import (
     PausesSerializer,
     SamplingSerializer,
     SoundSerializer,
+    StreamFormatField,
 )
 from voices.api.serializers import guard_of, sampling_of
 from voices.choices import Channel
 from voices.clients import hung_up
 from voices.models import Voice
-from voices.services import pauses_of, speech_make, speech_stream, voice_find
+from voices.services import pauses_of, profile_asked, speech_make, speech_stream, studio_offered, voice_find
 from voices.streamed import streamed
 from xttsproject.bundles.manifest import Bundle, list_bundles
 from xttsproject.lib.errors import DomainError
@@ -59,13 +61,7 @@ class OpenAISpeechSerializer(PausesSerializer, SamplingSerializer, SoundSerializ
     instructions = serializers.CharField(
         required=False, allow_blank=True, allow_null=True, help_text="Accepted and not followed: XTTS takes none."
     )
-    stream_format = serializers.CharField(
-        required=False,
-        allow_blank=True,
-        allow_null=True,
-        help_text="`audio`: the sound comes while it is spoken; `sse`: as server-sent events `speech.audio.delta` and "
-        "`speech.audio.done`. Left out: the whole sound at once, with its length in the headers.",
-    )
+    stream_format = StreamFormatField()
     language = serializers.CharField(
         required=False,
         allow_blank=True,
@@ -94,38 +90,30 @@ class OpenAIModelListSerializer(serializers.Serializer[Any]):
     data = OpenAIModelSerializer(many=True)  # type: ignore[assignment]
 
 
-class OpenAIVoiceSerializer(serializers.ModelSerializer[Voice]):
+class OpenAIVoiceSerializer(serializers.Serializer[Any]):
+    id = serializers.CharField(help_text="What `voice` of a speech may be; its name does as well.")
+    name = serializers.CharField()
+    language = serializers.CharField(help_text="What it speaks unless another is asked for.")
     model = serializers.CharField(source="bundle")
-
-    class Meta:
-        model = Voice
-        fields = ("id", "name", "language", "model")
-        read_only_fields = fields
+    studio = serializers.BooleanField(
+        help_text="A voice that came with the model, which is called by its name and becomes yours with the first use."
+    )
 
 
 class OpenAIVoiceListSerializer(serializers.Serializer[Any]):
     voices = OpenAIVoiceSerializer(many=True)
 
 
-_SPOKEN = {**SPOKEN, (200, "text/event-stream"): OpenApiTypes.STR}
-
-
 class OpenAISpeechView(SpeakingView):
     content_negotiation_class = AnyAccept
 
-    @extend_schema(request=OpenAISpeechSerializer, responses=_SPOKEN, parameters=[KEY_PARAMETER])
+    @extend_schema(request=OpenAISpeechSerializer, responses=SPOKEN, parameters=[KEY_PARAMETER])
     def post(self, request: Request) -> HttpResponseBase:
         """Speak a text as OpenAI's clients ask for it."""
         asked = OpenAISpeechSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         values = asked.validated_data
         stream_format = values.get("stream_format")
-        if stream_format not in (None, "", "audio", "sse"):
-            raise DomainError(
-                "stream_format_unsupported",
-                f"The stream format {stream_format!r} is not supported; use audio or sse, or leave it out.",
-                field="stream_format",
-            )
         voice = voice_find(user=request.user, given=values["voice"])
         _require_model(values["model"], voice)
         output = output_of(values, values["response_format"])
@@ -137,6 +125,7 @@ class OpenAISpeechView(SpeakingView):
             "sampling": sampling_of(values, request.user),
             "pauses": pauses_of(values),
             "guard": guard_of(values),
+            "profile": profile_asked(user=request.user, profile=values.get("profile")),
             "channel": Channel.OPENAI,
             "text_field": "input",
         }
@@ -167,9 +156,19 @@ class OpenAIModelView(APIView):
 class OpenAIVoicesView(APIView):
     @extend_schema(responses=OpenAIVoiceListSerializer)
     def get(self, request: Request) -> Response:
-        """The voices you may use that are ready to speak."""
-        voices = Voice.objects.visible_to(request.user).filter(state="ready")
-        return Response(OpenAIVoiceListSerializer({"voices": voices}).data)
+        """The voices you may use that are ready to speak, and those that come with the models."""
+        rows: list[dict[str, Any]] = [
+            {
+                "id": str(voice.pk),
+                "name": voice.name,
+                "language": voice.language,
+                "bundle": voice.bundle,
+                "studio": False,
+            }
+            for voice in Voice.objects.visible_to(request.user).ready()
+        ]
+        rows += [{"id": each.name, **asdict(each), "studio": True} for each in studio_offered(user=request.user)]
+        return Response(OpenAIVoiceListSerializer({"voices": rows}).data)
 
 
 def _models() -> list[Bundle]:

@@ -11,22 +11,36 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from datasets.api.access import OwnedViewMixin
-from voices.engine.profiles import VALUES
+from voices.choices import GuardMode
+from voices.engine.profiles import GUARDING, VALUES
 from voices.models import QualityProfile
 from voices.querysets import QualityProfileQuerySet
 from voices.services import profile_copy, profile_delete, profile_find, profile_update
 from xttsproject.accounts.models import Visibility
+from xttsproject.xtts.guard.retries import MOST_CANDIDATES, MOST_RETRIES
 
 
 class QualityProfileSerializer(serializers.ModelSerializer[QualityProfile]):
-    """Values of sampling under a name; null is the voice's own, and where it has none the model's."""
+    """Values of sampling and of the guard under a name; null is the voice's own, and where it has none the model's or
+    the guard's usual."""
 
     owner = serializers.CharField(source="owner.username", read_only=True, allow_null=True, default=None)
     builtin = serializers.BooleanField(source="is_builtin", read_only=True, help_text="One of the portal's own.")
 
     class Meta:
         model = QualityProfile
-        fields = ("id", "name", "purpose", "owner", "visibility", "builtin", *VALUES, "created_at", "updated_at")
+        fields = (
+            "id",
+            "name",
+            "purpose",
+            "owner",
+            "visibility",
+            "builtin",
+            *VALUES,
+            *GUARDING,
+            "created_at",
+            "updated_at",
+        )
         read_only_fields = fields
 
 
@@ -39,6 +53,17 @@ class ProfileUpdateSerializer(serializers.Serializer[QualityProfile]):
     top_p = serializers.FloatField(required=False, allow_null=True, help_text="0.01 to 1.")
     repetition_penalty = serializers.FloatField(required=False, allow_null=True, help_text="1 to 50.")
     speed = serializers.FloatField(required=False, allow_null=True, help_text="0.25 to 4; 1 is natural.")
+    guard = serializers.ChoiceField(
+        choices=GuardMode.choices,
+        required=False,
+        allow_blank=True,
+        allow_null=True,
+        help_text="How sentences are guarded; empty: as the voice has it.",
+    )
+    max_retries = serializers.IntegerField(required=False, allow_null=True, help_text=f"0 to {MOST_RETRIES}.")
+    candidates = serializers.IntegerField(
+        required=False, allow_null=True, help_text=f"1 to {MOST_CANDIDATES}, of a careful guard."
+    )
 
 
 class ProfileCopySerializer(ProfileUpdateSerializer):

@@ -12,13 +12,21 @@ from datasets.choices import LANGUAGE_CHOICES
 from datasets.models import Segment, Speaker
 from datasets.services.following import latest_job
 from training.models import Checkpoint
-from voices.api.fields import FormatField, GuardSerializer, PausesSerializer, SamplingSerializer, SoundSerializer
+from voices.api.fields import (
+    FormatField,
+    GuardSerializer,
+    PausesSerializer,
+    SamplingSerializer,
+    SoundSerializer,
+    StreamFormatField,
+)
 from voices.choices import GuardMode
 from voices.engine.preparing import LONGEST_SECONDS, LOUDNESS_LUFS, SHORTEST_SECONDS, Preparation
 from voices.models import Synthesis, Voice, VoiceClip
 from voices.services.guarding import GUARD_FIELDS
 from voices.services.profiles import profile_sampling
 from voices.services.speech import SAMPLING_FIELDS
+from voices.services.studio import StudioVoice
 from xttsproject.accounts.models import Visibility
 
 
@@ -88,6 +96,14 @@ class VoiceDetailSerializer(VoiceSerializer):
         return str(job.pk) if job else None
 
 
+class StudioVoiceSerializer(serializers.Serializer[StudioVoice]):
+    """A voice that came with a model."""
+
+    name = serializers.CharField()
+    bundle = serializers.CharField()
+    language = serializers.CharField(help_text="What it speaks unless another is asked for.")
+
+
 class PreparationSerializer(serializers.Serializer[Any]):
     """What is done to the sound of the clips before the model hears it; the clips themselves stay as they are."""
 
@@ -149,7 +165,8 @@ class VoiceUpdateSerializer(serializers.Serializer[Voice]):
     guard = serializers.ChoiceField(
         choices=GuardMode.choices,
         required=False,
-        help_text="How its sentences are guarded unless a request says otherwise.",
+        allow_blank=True,
+        help_text="How its sentences are guarded unless a request says otherwise; empty: as its profile has it.",
     )
 
     def validate(self, attrs: Any) -> Any:
@@ -161,7 +178,9 @@ class VoiceUpdateSerializer(serializers.Serializer[Voice]):
 class ScriptSerializer(PausesSerializer):
     """A text with its pauses and voices."""
 
-    voice = serializers.CharField(help_text="Id or name of the voice.")
+    voice = serializers.CharField(
+        help_text="Id or name of the voice; or the name of one that came with a model, see `/api/v1/voices/studio/`."
+    )
     text = serializers.CharField(
         allow_blank=True,
         help_text="Plain text. A blank line ends a paragraph; `[pause 700ms]` is silence; `[voice: name]` and "
@@ -189,8 +208,10 @@ class SpeechSerializer(ScriptSerializer, SamplingSerializer, SoundSerializer, Gu
     format = FormatField(default="wav")
     stream = serializers.BooleanField(
         default=False,
-        help_text="The sound comes while it is spoken. A WAV's header then gives no length.",
+        help_text="The sound comes while it is spoken, as with `stream_format` audio. A WAV's header then gives no "
+        "length.",
     )
+    stream_format = StreamFormatField()
 
 
 class OutputSerializer(SoundSerializer):
@@ -217,12 +238,14 @@ class SynthesisSerializer(serializers.ModelSerializer[Synthesis]):
             "checkpoint_name",
             "text",
             "language",
+            "profile_name",
             "sampling",
             "sentences",
             "warnings",
             "seconds",
             "elapsed",
             "channel",
+            "pinned",
             "created_at",
             "audio",
         )
@@ -230,6 +253,10 @@ class SynthesisSerializer(serializers.ModelSerializer[Synthesis]):
 
     def get_audio(self, synthesis: Synthesis) -> str:
         return reverse("synthesis-audio", args=(synthesis.pk,), request=self.context.get("request"))
+
+
+class SynthesisUpdateSerializer(serializers.Serializer[Synthesis]):
+    pinned = serializers.BooleanField(help_text="Keep it whatever its age and size.")
 
 
 def guard_of(validated: dict[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,9 @@ from voices.api.serializers import (
     OutputSerializer,
     PreparationSerializer,
     SpeechSerializer,
+    StudioVoiceSerializer,
     SynthesisSerializer,
+    SynthesisUpdateSerializer,
     VoiceCreateSerializer,
     VoiceDetailSerializer,
     VoiceSerializer,
@@ -36,10 +38,13 @@ from voices.models import Synthesis, Voice
 from voices.querysets import SynthesisQuerySet, VoiceQuerySet
 from voices.services import (
     pauses_of,
+    profile_asked,
     profile_find,
     speech_make,
     speech_stream,
+    studio_offered,
     synthesis_delete,
+    synthesis_pin,
     uploads_of,
     voice_create,
     voice_delete,
@@ -108,6 +113,16 @@ class VoiceViewSet(OwnedViewMixin, viewsets.ReadOnlyModelViewSet[Voice]):
         voice_delete(voice=self.get_editable())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
+    @extend_schema(responses=StudioVoiceSerializer(many=True), filters=False)
+    @action(detail=False, methods=["get"], pagination_class=None, filterset_class=None)
+    def studio(self, request: Request) -> Response:
+        """The voices that come with the models: speak with one by its name, and it becomes yours with the first use.
+
+        Those whose name one of your voices has are left out, since the name means yours.
+        """
+        offered: Any = studio_offered(user=request.user)
+        return Response(StudioVoiceSerializer(offered, many=True).data)
+
     @extend_schema(request=PreparationSerializer, responses=VoiceDetailSerializer)
     @action(detail=True, methods=["post"])
     def prepare(self, request: Request, pk: Any = None) -> Response:
@@ -142,7 +157,8 @@ class SpeechView(SpeakingView):
 
         The headers say what it is: `X-Synthesis-Id` (see `/api/v1/syntheses/`, where a streamed speech is when it has
         come whole), `X-Speech-Seed`, and of what is not streamed `X-Speech-Seconds` and, where
-        the guard had something to say, `X-Speech-Warnings`: a JSON list of sentences.
+        the guard had something to say, `X-Speech-Warnings`: a JSON list of sentences. Of a stream the guard's warnings
+        are in the closing event, where `stream_format` is sse.
         """
         asked = SpeechSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -157,12 +173,13 @@ class SpeechView(SpeakingView):
             "sampling": sampling_of(values, request.user),
             "pauses": pauses_of(values),
             "guard": guard_of(values),
+            "profile": profile_asked(user=request.user, profile=values.get("profile")),
             "channel": Channel.API,
         }
-        if values["stream"]:
+        if values["stream"] or values.get("stream_format"):
             require_streamable(request, output)
-            gone = hung_up(request._request)
-            return streamed(lambda: speech_stream(**wanted, gone=gone), output)
+            gone, events = hung_up(request._request), values.get("stream_format") == "sse"
+            return streamed(lambda: speech_stream(**wanted, gone=gone), output, events=events)
         return spoken(request, lambda gone: speech_make(**wanted, gone=gone), output)
 
 
@@ -177,6 +194,15 @@ class SynthesisViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewset
 
     def get_queryset(self) -> SynthesisQuerySet:
         return Synthesis.objects.visible_to(self.request.user)
+
+    @extend_schema(request=SynthesisUpdateSerializer, responses=SynthesisSerializer)
+    def partial_update(self, request: Request, pk: Any = None) -> Response:
+        """Pin it, so that neither age nor size has it pruned, or let go of it."""
+        synthesis = self.get_object()
+        asked = SynthesisUpdateSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        synthesis_pin(synthesis=synthesis, pinned=asked.validated_data["pinned"])
+        return Response(self.get_serializer(synthesis).data)
 
     def destroy(self, request: Request, pk: Any = None) -> Response:
         """Delete the synthesis and its sound."""

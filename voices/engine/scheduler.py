@@ -124,12 +124,17 @@ class Scheduler:
             self._broken(core, error)
             return
         for row in ended:
-            sentence = core.rows.pop(row)
-            sentence.decoded, sentence.row = row.result(), None
+            sentence = core.rows.pop(row, None)
+            if sentence is None:
+                # It left with another sentence of its request.
+                continue
+            sentence.row = None
             core.suspects.discard(sentence)
             session = sentence.group.session
             session.rows -= 1
-            session.ended(sentence)
+            with self._answering(session):
+                sentence.decoded = row.result()
+                session.ended(sentence)
 
     def _sound(self) -> None:
         streams = [session for session in self.sessions if session.ticket.streamed and session.ready_to_send]

@@ -8,7 +8,8 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 
-from voices.engine.profiles import VALUES
+from voices.choices import GuardMode
+from voices.engine.profiles import GUARDING, VALUES
 from voices.querysets import QualityProfileQuerySet
 from xttsproject.accounts.models import Visibility
 
@@ -36,6 +37,15 @@ class QualityProfile(models.Model):
     top_p = models.FloatField(null=True, blank=True)
     repetition_penalty = models.FloatField(null=True, blank=True)
     speed = models.FloatField(null=True, blank=True)
+    guard = models.CharField(
+        max_length=8, blank=True, choices=GuardMode.choices, help_text="How sentences are guarded."
+    )
+    max_retries = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="How many times a bad sentence is said again."
+    )
+    candidates = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="Of how many a careful guard takes the best."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -59,5 +69,10 @@ class QualityProfile(models.Model):
 
     @property
     def values(self) -> dict[str, Any]:
-        """What it sets."""
+        """What it sets of sampling."""
         return {name: getattr(self, name) for name in VALUES if getattr(self, name) is not None}
+
+    @property
+    def guarding(self) -> dict[str, Any]:
+        """What it sets of the guard."""
+        return {name: getattr(self, name) for name in GUARDING if getattr(self, name) not in (None, "")}

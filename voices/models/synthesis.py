@@ -28,6 +28,9 @@ class Synthesis(models.Model):
     checkpoint_name = models.CharField(max_length=255, blank=True, help_text="Empty: the base model spoke.")
     text = models.TextField()
     language = models.CharField(max_length=5)
+    profile_name = models.CharField(
+        max_length=60, blank=True, help_text="Name of the quality profile that it was spoken with; empty: of none."
+    )
     sampling = models.JSONField(default=dict)
     sentences = models.JSONField(
         default=list,
@@ -37,6 +40,7 @@ class Synthesis(models.Model):
     seconds = models.FloatField(help_text="Length of the speech.")
     elapsed = models.FloatField(help_text="Seconds that speaking took.")
     channel = models.CharField(max_length=8, choices=Channel.choices)
+    pinned = models.BooleanField(default=False, help_text="Kept whatever its age and size, until somebody deletes it.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = SynthesisQuerySet.as_manager()

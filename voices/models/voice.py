@@ -52,8 +52,9 @@ class Voice(OwnedModel):
     guard = models.CharField(
         max_length=8,
         choices=GuardMode.choices,
-        default=GuardMode.FAST,
-        help_text="How its sentences are guarded unless a request says otherwise.",
+        blank=True,
+        default="",
+        help_text="How its sentences are guarded unless a request says otherwise; empty: as its profile has it.",
     )
 
     preparation = models.JSONField(

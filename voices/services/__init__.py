@@ -21,6 +21,7 @@ from voices.services.lookup import voice_find
 from voices.services.preparation import voice_prepare, voice_prepare_again
 from voices.services.previewing import script_preview
 from voices.services.profiles import (
+    profile_asked,
     profile_copy,
     profile_delete,
     profile_find,
@@ -29,8 +30,9 @@ from voices.services.profiles import (
     voice_use_profile,
 )
 from voices.services.scripts import pauses_of, script_plan
-from voices.services.speech import speech_make, synthesis_delete
+from voices.services.speech import speech_make, synthesis_delete, synthesis_pin
 from voices.services.streams import SpeechStream, speech_stream
+from voices.services.studio import studio_offered
 from voices.services.voices import voice_create, voice_delete, voice_share
 
 __all__ = [
@@ -50,6 +52,7 @@ __all__ = [
     "lexicon_table",
     "lexicon_update",
     "pauses_of",
+    "profile_asked",
     "profile_copy",
     "profile_delete",
     "profile_find",
@@ -60,7 +63,9 @@ __all__ = [
     "segment_clips",
     "speech_make",
     "speech_stream",
+    "studio_offered",
     "synthesis_delete",
+    "synthesis_pin",
     "upload_clips",
     "uploads_of",
     "voice_create",

@@ -15,7 +15,8 @@ from datasets.models import DatasetVersion
 from datasets.services.freezing import version_manifest
 from datasets.services.transcribers import transcriber_bundle, transcriber_load
 from voices.engine.guarding import Guardian, Hear, Report
-from voices.models import Synthesis, Voice
+from voices.engine.profiles import GUARDING
+from voices.models import QualityProfile, Synthesis, Voice
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.guard.pace import CODE_SECONDS, KEPT, Pace, length_of, pace_of, ratio, remembered
 from xttsproject.xtts.guard.retries import GuardSettings, Mode
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from xttsproject.lib.audio import Audio
     from xttsproject.xtts.types import SpokenSentence
 
-GUARD_FIELDS = ("guard", "max_retries", "candidates")
+GUARD_FIELDS = GUARDING
 
 _LOOKED_AT = 50
 """Latest speeches of a voice from which its pace is known."""
@@ -36,25 +37,31 @@ _CLIP_SILENCE = 0.2
 """Seconds of silence around what a dataset's clip says."""
 
 
-def guard_settings(*, voice: Voice, given: Mapping[str, Any]) -> GuardSettings:
-    """The voice's own, overridden by what was given (None and "" count as not given). DomainError
-    ``guard_invalid``."""
-    values = {name: given[name] for name in GUARD_FIELDS if given.get(name) not in (None, "")}
-    mode = values.pop("guard", voice.guard)
-    return GuardSettings(mode=mode, **values)
+def guard_settings(*, voice: Voice, given: Mapping[str, Any], profile: QualityProfile | None = None) -> GuardSettings:
+    """What was ``given`` (None and "" count as not given), below it what the ``profile`` sets that was asked for, then
+    what the voice has of its own, then its profile. DomainError ``guard_invalid``."""
+    values: dict[str, Any] = {
+        **(voice.profile.guarding if voice.profile else {}),
+        **({"guard": voice.guard} if voice.guard else {}),
+        **(profile.guarding if profile else {}),
+        **{name: given[name] for name in GUARD_FIELDS if given.get(name) not in (None, "")},
+    }
+    return GuardSettings(mode=values.pop("guard", Mode.FAST), **values)
 
 
 def voice_guard(*, voice: Voice, guard: str) -> None:
-    """How the voice's sentences are guarded from now on. DomainError ``guard_invalid``."""
-    voice.guard = GuardSettings(mode=guard).mode  # type: ignore[arg-type]
+    """How the voice's sentences are guarded from now on; empty: as its profile says. DomainError ``guard_invalid``."""
+    voice.guard = GuardSettings(mode=guard).mode if guard else ""  # type: ignore[arg-type]
     voice.save(update_fields=["guard"])
 
 
-def guardian_for(*, plan: SpeechPlan, voice: Voice, given: Mapping[str, Any]) -> Guardian | None:
+def guardian_for(
+    *, plan: SpeechPlan, voice: Voice, given: Mapping[str, Any], profile: QualityProfile | None = None
+) -> Guardian | None:
     """Who judges the sentences of a plan; None where nobody is to. DomainErrors ``guard_invalid``, and
     ``guard_deaf`` where ``careful`` is asked for and no transcription model is installed that knows the language.
     """
-    wanted = guard_settings(voice=voice, given=given)
+    wanted = guard_settings(voice=voice, given=given, profile=profile)
     if wanted.mode == Mode.OFF:
         return None
     paces = {
@@ -141,7 +148,8 @@ def _listener() -> Hear:
     except DomainError as error:
         raise DomainError(
             "guard_deaf",
-            f"A careful guard needs a transcription model: {error.message} Choose the fast guard otherwise.",
+            f"A careful guard needs a transcription model: {error.message} Choose the fast guard, or a profile "
+            "that has it, otherwise.",
             field="guard",
         ) from error
 

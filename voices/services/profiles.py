@@ -9,10 +9,11 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
-from voices.engine.profiles import BUILTIN, VALUES
+from voices.engine.profiles import BUILTIN, GUARDING, VALUES
 from voices.models import QualityProfile, Voice
 from xttsproject.accounts.models import Visibility
 from xttsproject.lib.errors import DomainError
+from xttsproject.xtts.guard.retries import GuardSettings
 from xttsproject.xtts.text import shorten
 from xttsproject.xtts.types import Sampling
 
@@ -73,7 +74,8 @@ def profile_copy(*, owner: Any, profile: QualityProfile, name: str, **changes: A
     """One's own profile with the values of another one, except for ``changes`` (those of :func:`profile_update`)."""
     if QualityProfile.objects.filter(owner=owner).count() >= MOST_PROFILES:
         raise DomainError("profiles_full", f"You have {MOST_PROFILES} profiles, which is the limit; delete some.")
-    copy = QualityProfile(owner=owner, purpose=profile.purpose, **{each: getattr(profile, each) for each in VALUES})
+    values = {each: getattr(profile, each) for each in (*VALUES, *GUARDING)}
+    copy = QualityProfile(owner=owner, purpose=profile.purpose, **values)
     return profile_update(profile=copy, name=name, **changes)
 
 
@@ -81,7 +83,7 @@ def profile_update(*, profile: QualityProfile, **changes: Any) -> QualityProfile
     """Change name, purpose, visibility or values; what speaks with it from now on does so with the new ones.
 
     A value of None is the voice's or the model's own. DomainErrors ``profile_builtin``, ``name_empty``,
-    ``name_too_long``, ``duplicate``, ``sampling_invalid``, ``visibility_unknown``.
+    ``name_too_long``, ``duplicate``, ``sampling_invalid``, ``guard_invalid``, ``visibility_unknown``.
     """
     _require_own(profile)
     changes = {**changes, "name": " ".join(str(changes.get("name", profile.name)).split())}
@@ -101,7 +103,14 @@ def profile_update(*, profile: QualityProfile, **changes: Any) -> QualityProfile
         )
     values = {each: changes.get(each, getattr(profile, each)) for each in VALUES}
     Sampling(**{each: value for each, value in values.items() if value is not None})
-    for field in ("name", "purpose", "visibility", *VALUES):
+    if "guard" in changes:
+        changes["guard"] = changes["guard"] or ""
+    values = {each: changes.get(each, getattr(profile, each)) for each in GUARDING}
+    mode = values.pop("guard")
+    GuardSettings(
+        **({"mode": mode} if mode else {}), **{each: value for each, value in values.items() if value is not None}
+    )
+    for field in ("name", "purpose", "visibility", *VALUES, *GUARDING):
         if field in changes:
             setattr(profile, field, changes[field])
     try:
@@ -122,10 +131,16 @@ def profile_delete(*, profile: QualityProfile) -> None:
 
 def profile_sampling(*, user: Any, profile: str | QualityProfile | None, given: Mapping[str, Any]) -> dict[str, Any]:
     """What a request asks for: the values ``given`` (None: not given), below them those of the profile it names."""
-    if isinstance(profile, str):
-        profile = profile_find(user=user, given=profile) if profile.strip() else None
+    profile = profile_asked(user=user, profile=profile)
     asked = {name: value for name, value in given.items() if value is not None}
     return {**(profile.values if profile else {}), **asked}
+
+
+def profile_asked(*, user: Any, profile: str | QualityProfile | None) -> QualityProfile | None:
+    """The profile that a request names by id or name, if it names one. DomainErrors of :func:`profile_find`."""
+    if isinstance(profile, str):
+        return profile_find(user=user, given=profile) if profile.strip() else None
+    return profile
 
 
 def voice_use_profile(*, voice: Voice, profile: QualityProfile | None) -> None:

@@ -36,15 +36,19 @@ class Pruned:
 def speech_prune(*, dry_run: bool = False) -> Pruned:
     """Delete what is older than SPEECH_KEEP_DAYS, then the oldest beyond SPEECH_KEEP_GB, and what dead processes left.
 
-    May run at any time and twice at once. With ``dry_run`` nothing is deleted and the same is counted.
+    What is pinned stays, and has its room before all others. May run at any time and twice at once. With ``dry_run``
+    nothing is deleted and the same is counted.
     """
     aged, crowded, unknown, freed = 0, 0, 0, 0
     oldest = timezone.now() - timedelta(days=settings.SPEECH_KEEP_DAYS) if settings.SPEECH_KEEP_DAYS else None
     room = settings.SPEECH_KEEP_GB * _GB if settings.SPEECH_KEEP_GB else None
     kept = 0
     # The newest first: they have the room before the others.
-    for synthesis in Synthesis.objects.order_by("-created_at").iterator():
+    for synthesis in Synthesis.objects.order_by("-pinned", "-created_at").iterator():
         size = _size(synthesis.audio_path)
+        if synthesis.pinned:
+            kept += size
+            continue
         too_old = oldest is not None and synthesis.created_at < oldest
         if not too_old and (room is None or kept + size <= room):
             kept += size

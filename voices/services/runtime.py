@@ -75,6 +75,8 @@ def readiness() -> tuple[bool, dict[str, object]]:
     It can with the configured model loaded, or there to be loaded on demand, as after an idle time. It says no while
     SPEECH_PRELOAD is still loading, so that a balancer waits; when that failed, until a model has been loaded; and
     when the configured model is missing or could not be loaded (``state`` is then ``error``), until its files change.
+    With SPEECH_LOW_MEMORY a preloaded model has left again by then: ``state`` is ``unloaded`` and ``preload`` says that
+    it could be loaded.
     """
     status = speech_status()
     facts: dict[str, object] = {
@@ -86,6 +88,8 @@ def readiness() -> tuple[bool, dict[str, object]]:
         "sentences": status.sentences if status else 0,
         "memory_bytes": status.memory_bytes if status else None,
         "model": settings.XTTS_BUNDLE,
+        "preload": _preload_state(),
+        "low_memory": settings.SPEECH_LOW_MEMORY,
         "error": (status.last_error if status else "") or None,
     }
     try:
@@ -98,6 +102,12 @@ def readiness() -> tuple[bool, dict[str, object]]:
     waited_for = _preload is not None and not _preload.done
     in_vain = _preload is not None and _preload.failed and not (status and status.loads)
     return not (waited_for or in_vain), facts
+
+
+def _preload_state() -> str | None:
+    if _preload is None:
+        return None
+    return "loading" if not _preload.done else "failed" if _preload.failed else "loaded"
 
 
 def bundle_of(name: str) -> Bundle | None:

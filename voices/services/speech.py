@@ -17,7 +17,7 @@ from voices.engine.guarding import Guardian
 from voices.engine.requests import ModelChoice, Piece, SpeechRequest
 from voices.engine.tags import tag_wav
 from voices.engine.tickets import Ticket
-from voices.models import Synthesis, Voice
+from voices.models import QualityProfile, Synthesis, Voice
 from voices.services.guarding import guardian_for, sentences_told
 from voices.services.output import synthesis_tags
 from voices.services.pace import speech_turn_note
@@ -44,6 +44,7 @@ def speech_make(
     sampling: Mapping[str, Any] | None = None,
     pauses: Pauses | None = None,
     guard: Mapping[str, Any] | None = None,
+    profile: QualityProfile | None = None,
     channel: Channel,
     gone: Callable[[], bool] | None = None,
     text_field: str = "text",
@@ -51,11 +52,12 @@ def speech_make(
     """Speak ``text``, a script, through this process's engine and store it. Blocks until it is spoken.
 
     ``sampling`` holds values that differ from the voice's defaults, None counting as not given; ``guard`` likewise how
-    its sentences are guarded (``guard``, ``max_retries``, ``candidates``). ``gone`` says whether the client has hung
-    up; then the work stops and ``Cancelled`` is raised. ``text_field`` is what the caller's form or API calls the text,
-    for errors. DomainErrors: ``text_empty``, ``text_too_long``, ``text_unspeakable``, ``language_unsupported``,
-    ``sampling_invalid``, ``guard_invalid``, ``guard_deaf``, ``voice_not_ready``, ``voice_failed``, ``voice_outdated``,
-    ``busy``, ``speech_timeout``, and the engine's own.
+    its sentences are guarded (``guard``, ``max_retries``, ``candidates``). ``profile`` is the one that the request
+    names: how it guards is below ``guard``, and its values are in ``sampling`` already. ``gone`` says whether the
+    client has hung up; then the work stops and ``Cancelled`` is raised. ``text_field`` is what the caller's form or API
+    calls the text, for errors. DomainErrors: ``text_empty``, ``text_too_long``, ``text_unspeakable``,
+    ``language_unsupported``, ``sampling_invalid``, ``guard_invalid``, ``guard_deaf``, ``voice_not_ready``,
+    ``voice_failed``, ``voice_outdated``, ``busy``, ``speech_timeout``, and the engine's own.
     """
     asked = speech_ask(
         user=user,
@@ -65,6 +67,7 @@ def speech_make(
         sampling=sampling,
         pauses=pauses,
         guard=guard,
+        profile=profile,
         channel=channel,
         text_field=text_field,
     )
@@ -91,6 +94,7 @@ class Asked:
     started: float
     ahead: int
     guardian: Guardian | None = None
+    profile_name: str = ""
 
 
 def speech_ask(
@@ -102,6 +106,7 @@ def speech_ask(
     sampling: Mapping[str, Any] | None = None,
     pauses: Pauses | None = None,
     guard: Mapping[str, Any] | None = None,
+    profile: QualityProfile | None = None,
     channel: Channel,
     text_field: str = "text",
     streamed: bool = False,
@@ -110,7 +115,7 @@ def speech_ask(
     text = checked_text(text, text_field)
     plan = script_plan(user=user, voice=voice, text=text, language=language, pauses=pauses, field=text_field)
     wanted = _sampling(voice, sampling or {})
-    guardian = guardian_for(plan=plan, voice=voice, given=guard or {})
+    guardian = guardian_for(plan=plan, voice=voice, given=guard or {}, profile=profile)
     for speaker in (voice, *plan.voices):
         require_ready(speaker)
     rivals = guardian.rivals if guardian is not None and guardian.chooses else None
@@ -118,7 +123,9 @@ def speech_ask(
     started, status = time.monotonic(), speech_owner().status()
     ticket = speech_owner().submit(request, asker=str(user.pk), streamed=streamed)
     ahead = status.waiting + status.speaking
-    return Asked(uuid4(), user, voice, text, plan, wanted, channel, ticket, started, ahead, guardian)
+    named = profile or voice.profile
+    name = named.name if named is not None else ""
+    return Asked(uuid4(), user, voice, text, plan, wanted, channel, ticket, started, ahead, guardian, name)
 
 
 def request_of(plan: SpeechPlan, voice: Voice, wanted: Sampling, given: Mapping[str, Any]) -> SpeechRequest:
@@ -152,6 +159,12 @@ def synthesis_delete(*, synthesis: Synthesis) -> None:
     with transaction.atomic():
         synthesis.delete()
         transaction.on_commit(lambda: path.unlink(missing_ok=True))
+
+
+def synthesis_pin(*, synthesis: Synthesis, pinned: bool) -> None:
+    """Keep it whatever its age and size, or no longer."""
+    synthesis.pinned = pinned
+    synthesis.save(update_fields=["pinned"])
 
 
 def require_ready(voice: Voice) -> None:
@@ -216,6 +229,7 @@ def speech_keep(*, asked: Asked, speech: Speech) -> Synthesis:
         checkpoint_name=str(asked.voice.checkpoint or "")[:255],
         text=asked.text,
         language=plan.parts[0].language,
+        profile_name=asked.profile_name,
         # With the seed that was drawn, so that the same speech can be asked for again.
         sampling={**asdict(asked.sampling), "seed": speech.seed},
         sentences=[

@@ -47,8 +47,9 @@ def voice_create(
     visibility: str = Visibility.PRIVATE,
     studio: str = "",
     preparation: Preparation | None = None,
+    start: bool = True,
 ) -> Voice:
-    """Make a voice and start the job that listens to its clips.
+    """Make a voice and start the job that listens to its clips, unless whoever calls prepares it (``start`` false).
 
     It speaks with the checkpoint, or, without one, with the XTTS model ``bundle`` (empty: the portal's XTTS_BUNDLE).
     Clips are the uploads or the segments given; a voice of a checkpoint that names neither takes clips of the
@@ -87,7 +88,8 @@ def voice_create(
                 checkpoint_require(checkpoint=checkpoint)
             voice.save(force_insert=True)
             VoiceClip.objects.bulk_create(rows)
-            voice_start_preparing(voice=voice)
+            if start:
+                voice_start_preparing(voice=voice)
     except IntegrityError:
         storage.remove_tree(voice.folder)
         # Two requests at once: the other was first.

@@ -20,8 +20,15 @@ from voices.choices import Channel
 from voices.clients import hung_up
 from voices.engine.encoding import Output, require_format
 from voices.forms import SpeakForm
-from voices.models import Synthesis, Voice
-from voices.services import script_plan, script_preview, speech_make, speech_stream, synthesis_delete
+from voices.models import Synthesis
+from voices.services import (
+    script_plan,
+    script_preview,
+    speech_make,
+    speech_stream,
+    synthesis_delete,
+    synthesis_pin,
+)
 from voices.services.output import synthesis_file
 from voices.services.output import synthesis_subtitles as subtitles_of
 from voices.services.speech import checked_text
@@ -59,7 +66,7 @@ def speak(request: HttpRequest) -> HttpResponse:
             "rate": SAMPLE_RATE,
             "page": _history(request),
             "partial": partial,
-            "any_voice": spoken or Voice.objects.visible_to(request.user).ready().exists(),
+            "any_voice": spoken or form.has_voices,
             **outcome,
         },
         status=400 if sent and not spoken else 200,
@@ -160,6 +167,18 @@ def delete_synthesis(request: HttpRequest, pk: UUID) -> HttpResponse:
     return redirect(reverse("voices:speak"))
 
 
+@login_required
+@require_POST
+def pin_synthesis(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """``pinned=1`` keeps it whatever its age and size; anything else lets go of it."""
+    synthesis = get_object_or_404(Synthesis.objects.editable_by(request.user), pk=pk)
+    pinned = request.POST.get("pinned") == "1"
+    synthesis_pin(synthesis=synthesis, pinned=pinned)
+    messages.success(request, "The speech is pinned and stays." if pinned else "The speech is no longer pinned.")
+    where = reverse("voices:speak")
+    return redirect(f"{where}?pinned=1#history" if request.POST.get("only_pinned") else f"{where}#history")
+
+
 def _speak(request: HttpRequest, form: SpeakForm) -> dict[str, Any]:
     if not form.is_valid():
         return {"problems": _problems(form)}
@@ -180,7 +199,8 @@ def _wanted(request: HttpRequest, form: SpeakForm) -> dict[str, Any]:
         "language": values["language"],
         "sampling": form.sampling,
         "pauses": form.pauses,
-        "guard": {"guard": values["guard"]},
+        "guard": form.guarding,
+        "profile": values["profile"],
         "channel": Channel.PAGE,
         "gone": hung_up(request),
     }
@@ -232,4 +252,6 @@ def _saved(synthesis: Synthesis, suffix: str) -> dict[str, str]:
 def _history(request: HttpRequest) -> Any:
     # An administrator sees everybody's in the admin; this page is about oneself.
     spoken = Synthesis.objects.owned_by(request.user).search(request.GET.get("q", ""))
+    if request.GET.get("pinned"):
+        spoken = spoken.filter(pinned=True)
     return Paginator(spoken, _HISTORY).get_page(request.GET.get("page"))

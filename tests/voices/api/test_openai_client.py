@@ -118,7 +118,7 @@ def test_the_client_speaks_lists_models_and_is_told_what_is_wrong(people, make_v
     with pytest.raises(openai.NotFoundError):
         client.models.retrieve("large")
     voices = client.get("/audio/voices", cast_to=dict[str, Any])
-    assert [(row["id"], row["name"]) for row in voices["voices"]] == [(str(voice.pk), "Vera")]
+    assert [(row["id"], row["name"]) for row in voices["voices"] if not row["studio"]] == [(str(voice.pk), "Vera")]
 
 
 def test_errors_arrive_as_the_clients_own_exceptions(people, make_voice, client_of, settings):

@@ -17,7 +17,7 @@ import pytest
 from tests.voices.engine.conftest import until
 from voices.engine.owner import OwnerState
 from voices.engine.requests import Attempt, ModelChoice, SpeechRequest, Verdict
-from xttsproject.lib.errors import Cancelled
+from xttsproject.lib.errors import Cancelled, DomainError
 from xttsproject.xtts.loop import SpeechLoop
 from xttsproject.xtts.types import Sampling, Speech
 
@@ -168,7 +168,8 @@ def test_rivals_of_a_sentence_are_decoded_beside_it_and_leave_when_one_is_taken(
         return Verdict(samples=attempt.samples, warnings=(f"took {attempt.number}",))
 
     def request() -> SpeechRequest:
-        return dataclasses.replace(ask(TEXTS[1], seed=7, judge=judge), rivals=lambda seed: (501, 502, 503))
+        made: SpeechRequest = ask(TEXTS[1], seed=7, judge=judge)
+        return dataclasses.replace(made, rivals=lambda seed: (501, 502, 503))
 
     alone = {seed: owner.submit(ask(TEXTS[1], seed=seed)).wait(60) for seed in (7, 501, 503, 504)}
     for taken, seed in ((0, 7), (1, 501), (3, 503)):
@@ -187,7 +188,8 @@ def test_rivals_of_a_sentence_are_decoded_beside_it_and_leave_when_one_is_taken(
 
 
 def test_what_has_rivals_and_breaks_the_loop_still_answers(make_owner, ask, random_bundle, monkeypatch):
-    owner, step, broken = make_owner(), SpeechLoop.step, []
+    owner, step = make_owner(), SpeechLoop.step
+    broken: list[SpeechLoop] = []
 
     def breaking(loop: SpeechLoop) -> Any:
         if not broken and any(len(row) > 5 for row in loop._rows):
@@ -205,6 +207,57 @@ def test_what_has_rivals_and_breaks_the_loop_still_answers(make_owner, ask, rand
     until(lambda: bool(broken))
     for ticket, expected in zip(tickets, alone, strict=True):
         np.testing.assert_allclose(ticket.wait(60).audio.samples, expected.audio.samples, atol=1e-4)
+
+
+def test_a_voice_that_is_no_number_fails_alone_and_says_which_model(make_owner, ask, voice, random_bundle, tmp_path):
+    import torch
+
+    from xttsproject.xtts.conditioning import Conditioning
+
+    owner, sick = make_owner(), Conditioning.load(voice)
+    owner.submit(ModelChoice(random_bundle)).wait(60)
+    alone = owner.submit(ask(TEXTS[1], seed=3)).wait(60)
+    Conditioning(torch.full_like(sick.gpt_latents, torch.nan), sick.speaker_embedding).save(tmp_path / "sick")
+    tickets = [
+        owner.submit(ask(TEXTS[1], seed=3)),
+        # Several sentences, all of which end in the same step.
+        owner.submit(ask(TEXTS[3], conditioning=tmp_path / "sick")),
+        owner.submit(ask(TEXTS[0], conditioning=tmp_path / "sick"), streamed=True),
+    ]
+    for lost in tickets[1:]:
+        with pytest.raises(
+            DomainError, match="“tiny” came to values that are no finite numbers, after 0 codes"
+        ) as told:
+            lost.wait(60)
+        assert told.value.code == "model_not_finite"
+    assert_alike(tickets[0].wait(60), alone)
+    assert "models verify tiny" in owner.status().last_error
+    # Nothing of it is left in the places that it had: shorter sentences come there, beside one that reaches further.
+    later = [owner.submit(ask(text, seed=3)) for text in (TEXTS[1], TEXTS[2], TEXTS[4])]
+    assert_alike(later[0].wait(60), alone)
+    for ticket, text in zip(later[1:], (TEXTS[2], TEXTS[4]), strict=True):
+        assert_alike(ticket.wait(60), make_owner().submit(ask(text, seed=3)).wait(60))
+    until(lambda: owner.status().speaking == 0)
+    assert all(not core.rows and not core.loop.busy for core in owner._residents.cores)
+
+
+def test_a_weight_that_is_no_number_is_told_and_leaves_the_owner_alive(make_owner, ask, random_bundle, tmp_path):
+    import torch
+    from safetensors.torch import save_file
+
+    from xttsproject.xtts.weights import model_key, read_state
+
+    folder = tmp_path / "sick"
+    folder.mkdir()
+    state = {name: value.clone() for name, value in read_state(random_bundle, "gpt").items()}
+    state["gpt.h.1.mlp.c_fc.weight"][3, 5] = torch.nan
+    save_file(state, folder / "gpt.safetensors")
+    model, owner = ModelChoice(random_bundle, folder), make_owner()
+    sick = owner.submit(ask("Hello there.", model=model, model_key=model_key(model.bundle, model.adapter)))
+    fine = owner.submit(ask("Hello there."))
+    with pytest.raises(DomainError, match="no finite numbers"):
+        sick.wait(60)
+    assert fine.wait(60) is not None
 
 
 def test_a_judge_that_breaks_hurts_its_own_request_only(make_owner, ask):

@@ -34,7 +34,8 @@ def test_the_page_offers_the_voices_that_can_speak(people, page_for):
     assert 'data-limit="5000"' in page
 
 
-def test_without_a_voice_the_page_says_how_to_get_one(people, page_for):
+def test_without_a_voice_the_page_says_how_to_get_one(people, page_for, settings, tmp_path):
+    settings.MODELS_DIR = tmp_path
     page = text_of(page_for(people.anna).get(SPEAK))
     assert reverse("voices:voice-add") in page
     assert "<textarea" not in page
@@ -175,6 +176,25 @@ def test_a_preloaded_model_is_waited_for_and_then_stays_ready_even_when_it_left_
         time.sleep(0.05)
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["speech"]["state"]) == (200, "unloaded")
+
+
+def test_preloaded_with_little_memory_it_is_ready_once_it_could_be_loaded_and_says_that_it_left(
+    people, page_for, settings, speaking
+):
+    client = page_for(people.root)
+    settings.SPEECH_PRELOAD = settings.SPEECH_LOW_MEMORY = True
+    speech_preload()
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["speech"]["preload"]) == (503, "loading")
+    ends = time.monotonic() + 60
+    while client.get("/readyz").status_code != 200 and time.monotonic() < ends:
+        time.sleep(0.05)
+    while speech_owner().status().models and time.monotonic() < ends:
+        time.sleep(0.05)
+    answer = client.get("/readyz")
+    told = answer.json()["speech"]
+    assert answer.status_code == 200
+    assert (told["state"], told["models"], told["preload"], told["low_memory"]) == ("unloaded", 0, "loaded", True)
 
 
 def test_a_preload_that_failed_is_not_ready(db, client, settings, speaking):
