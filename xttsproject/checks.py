@@ -63,6 +63,21 @@ def javascript_runtime(**_: Any) -> list[CheckMessage]:
     ]
 
 
+@register()
+def speech_memory(**_: Any) -> list[CheckMessage]:
+    """What is loaded ahead does not stay where memory is to be spared."""
+    if not (settings.SPEECH_PRELOAD and settings.SPEECH_LOW_MEMORY):
+        return []
+    return [
+        Warning(
+            "SPEECH_PRELOAD and SPEECH_LOW_MEMORY are both on: the model is loaded once at the start, to see that it "
+            "can be, and leaves memory at once; every request loads it anew.",
+            hint="Switch SPEECH_LOW_MEMORY off to keep it loaded, or SPEECH_PRELOAD to start without that look.",
+            id="portal.W006",
+        )
+    ]
+
+
 @register(deploy=True)
 def served_safely(**_: Any) -> list[CheckMessage]:
     if settings.HTTPS or settings.DEBUG:

@@ -162,7 +162,12 @@ WHISPER_SHARE_WINDOWS = env.boolean(
     "Off: each has its own.",
 )
 WHISPER_THREADS = env.integer("WHISPER_THREADS", 0, "CPU threads of transcription; 0 leaves it to CTranslate2.")
-SPEECH_PRELOAD = env.boolean("SPEECH_PRELOAD", False, "Load the speech model when the portal starts.")
+SPEECH_PRELOAD = env.boolean(
+    "SPEECH_PRELOAD",
+    False,
+    "Load the speech model when the portal starts. With SPEECH_LOW_MEMORY it is loaded once, to see that it can be, "
+    "and leaves again.",
+)
 SPEECH_IDLE_UNLOAD = env.integer(
     "SPEECH_IDLE_UNLOAD", 900, "Seconds without a request after which the speech model leaves memory; 0 means never."
 )
@@ -431,6 +436,14 @@ SPECTACULAR_SETTINGS = {
         "RunState": "training.choices.RunState",
         "SweepMethod": "training.choices.SweepMethod",
         "VoiceState": "voices.choices.VoiceState",
+        # What may be asked for differs from what is kept: a language to be detected is none that anything is in.
+        "SpokenLanguage": "datasets.choices.LANGUAGE_CHOICES",
+        "LanguageOrDetect": "datasets.choices.LANGUAGE_OR_DETECT",
+        "RecordingLanguage": "datasets.choices.RECORDING_LANGUAGES",
+        "ImportForm": "datasets.choices.ImportForm",
+        "ExportForm": "datasets.choices.ExportForm",
+        "TrainingMethod": "training.choices.Method",
+        "GuardMode": "voices.choices.GuardMode",
     },
 }
 

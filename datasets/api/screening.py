@@ -83,7 +83,7 @@ class RuleCountSerializer(serializers.Serializer[Any]):
     reject = serializers.IntegerField()
 
 
-class ChangeSerializer(serializers.Serializer[Any]):
+class VerdictChangeSerializer(serializers.Serializer[Any]):
     segment = serializers.IntegerField()
     index = serializers.IntegerField()
     recording = serializers.CharField()
@@ -99,7 +99,7 @@ class PreviewSerializer(serializers.Serializer[Any]):
 
     counts = serializers.DictField(child=serializers.IntegerField(), help_text="Clips by verdict.")
     rules = RuleCountSerializer(many=True)
-    changes = ChangeSerializer(many=True)
+    changes = VerdictChangeSerializer(many=True)
     kept = serializers.IntegerField(help_text="Decided by people and left alone.")
     imported = serializers.IntegerField(help_text="Of the kept: came in approved with an imported dataset.")
     unmeasured = serializers.IntegerField(help_text="Not judged: not measured since they last changed.")

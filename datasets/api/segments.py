@@ -79,7 +79,11 @@ class SegmentViewSet(
         outcome = segments_review(segments=segments, status=wanted["status"], reviewer=request.user)
         return Response(ReviewOutcomeSerializer(outcome).data)
 
-    @extend_schema(request=SelectionSerializer, responses={202: TranscribeSerializer})
+    @extend_schema(
+        operation_id="api_v1_segments_transcribe_selection",
+        request=SelectionSerializer,
+        responses={202: TranscribeSerializer},
+    )
     @action(detail=False, methods=["post"], pagination_class=None, filterset_class=None, url_path="transcribe")
     def transcribe_many(self, request: Request) -> Response:
         """Have the machine listen again to these; what people corrected or reviewed stays, and so does what is not

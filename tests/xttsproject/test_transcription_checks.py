@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from xttsproject.checks import bundles_present, transcription_precision
+from xttsproject.checks import bundles_present, speech_memory, transcription_precision
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,12 @@ def test_devices_and_precisions_that_cannot_be_are_refused(settings: Any, values
     for name, value in values.items():
         setattr(settings, name, value)
     assert [message.id for message in transcription_precision()] == ids
+
+
+def test_a_model_that_is_loaded_ahead_and_not_kept_is_told(settings: Any) -> None:
+    for preload, low, ids in ((True, True, ["portal.W006"]), (True, False, []), (False, True, [])):
+        settings.SPEECH_PRELOAD, settings.SPEECH_LOW_MEMORY = preload, low
+        assert [message.id for message in speech_memory()] == ids
 
 
 def test_a_second_model_that_is_missing_is_named(settings: Any) -> None:

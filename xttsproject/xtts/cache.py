@@ -49,6 +49,12 @@ class Cache:
             for layer in store:
                 layer[target, :, :length] = layer[source, :, :length]
 
+    def clear(self, slot: int) -> None:
+        """Forget what lies in a slot: where that are no numbers, they would reach whoever has it next."""
+        for store in (self._keys, self._values):
+            for layer in store:
+                layer[slot] = 0
+
     def beginning(self, first: int, lengths: Sequence[int]) -> Attention:
         """For the first positions of rows that take the slots from ``first`` on. All have the length of the longest
         one, filled up on the right: there, nothing of a row's own comes later that could look at it."""

@@ -30,8 +30,11 @@ __all__ = ["Decoded", "GptDecoder", "Utterance"]
 class GptDecoder:
     """The speaking half of the GPT. It keeps nothing of what it said: several loops may share it, one at a time."""
 
-    def __init__(self, state: State, shape: GptShape, device: torch.device, precision: Precision = "fp32"):
-        self.shape, self.device = shape, device
+    def __init__(
+        self, state: State, shape: GptShape, device: torch.device, precision: Precision = "fp32", name: str = "unnamed"
+    ):
+        """``name`` is what people call the model."""
+        self.shape, self.device, self.name = shape, device, name
         self._blocks = GptBlocks(state, shape, device, precision)
 
         def exact(name: str) -> Tensor:

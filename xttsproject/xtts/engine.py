@@ -119,7 +119,7 @@ class XttsEngine:
             own = {name: value.clone() for name, value in own.items()}
         style = load_into(StyleEncoder(config.gpt), own, bundle_path, "conditioning")
         try:
-            gpt = GptDecoder(state, config.gpt, place, precision)
+            gpt = GptDecoder(state, config.gpt, place, precision, bundle_path.name)
         except KeyError as error:
             raise DomainError("model_damaged", f"The GPT weights of {bundle_path.name} lack {error}.") from error
         return cls(

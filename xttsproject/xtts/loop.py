@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.adapters import Adapter, Shares
-from xttsproject.xtts.sampling import Chooser, Draw, uniforms
+from xttsproject.xtts.sampling import NOTHING, Chooser, Draw, uniforms
 
 if TYPE_CHECKING:
     from xttsproject.xtts.decode import GptDecoder
@@ -80,6 +81,8 @@ class Row:
         """Has ended: by its stop code, at its cap, or dropped."""
         self.finished = False
         """Ended by its stop code."""
+        self.lost = ""
+        """Ended because the model of this name came to values that are no numbers; empty: it did not."""
         self._latents: list[Tensor] = []
         self._prefix = 0
         self._luck = uniforms(utterance.seed, cap)
@@ -94,7 +97,14 @@ class Row:
         return torch.stack(chosen) if chosen else self.utterance.latents.new_empty(0, self.utterance.latents.shape[-1])
 
     def result(self) -> Decoded:
-        """What was said up to here."""
+        """What was said up to here. DomainError ``model_not_finite`` where the model has lost itself."""
+        if self.lost:
+            raise DomainError(
+                "model_not_finite",
+                f"The model “{self.lost}” came to values that are no finite numbers, after {len(self)} codes of a "
+                f"sentence: its weights or the voice's latents are damaged, or its precision is too coarse. Try "
+                f"`manage.py models verify {self.lost}`, prepare the voice again, or set SPEECH_PRECISION=fp32.",
+            )
         return Decoded(tuple(self.codes), self.latents(), self.finished)
 
     def _take(self, code: int, latent: Tensor, stop: int) -> None:
@@ -169,8 +179,14 @@ class SpeechLoop:
         codes = self._chooser.choose(self._decoder.logits(latents), luck).tolist()
         stop = self._decoder.shape.stop_audio_token
         for row, code, latent in zip(self._rows, codes, latents, strict=True):
-            row._take(code, latent, stop)
+            if code == NOTHING:
+                row.lost, row.done = self._decoder.name, True
+            else:
+                row._take(code, latent, stop)
         ended = [row for row in self._rows if row.done]
+        for slot, row in enumerate(self._rows):
+            if row.lost:
+                self._cache.clear(slot)
         if ended:
             self._leave([slot for slot, row in enumerate(self._rows) if row.done])
         return ended

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+NOTHING = -1
+"""Chosen where there is nothing to choose from: scores that are no finite numbers."""
+
 _STEP = 64
 
 
@@ -47,7 +50,13 @@ class Chooser:
         self._spread()
 
     def choose(self, logits: Tensor, luck: Sequence[float]) -> Tensor:
-        """Next codes ``(rows,)`` from ``logits`` ``(rows, codes)`` in float32 and a number of [0, 1) for each."""
+        """Next codes ``(rows,)`` from ``logits`` ``(rows, codes)`` in float32 and a number of [0, 1) for each.
+
+        NOTHING for a row with logits that are not finite; the others do not notice.
+        """
+        # A number that is none makes the sum one too; finite numbers of this size do not overflow it.
+        lost = ~logits.sum(dim=-1).isfinite()
+        logits = logits.masked_fill(lost[:, None], 0.0)
         # Keskar et al., 2019 (CTRL): a positive score is divided, a negative one multiplied.
         weakened = torch.where(logits < 0, logits * self._penalty, logits / self._penalty)
         scores = torch.where(self._heard, weakened, logits) / self._temperature
@@ -66,7 +75,7 @@ class Chooser:
         place = torch.where(self._greedy[:, None], 0, place)
         chosen = codes.gather(1, place)
         self._heard.scatter_(1, chosen, True)
-        return chosen[:, 0]
+        return chosen[:, 0].masked_fill(lost, NOTHING)
 
     def _spread(self) -> None:
         """The rows' settings as columns, once per change of rows and not at each step."""
