@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,20 @@ class Finished:
 
 
 SpecMaker = Callable[..., TrainSpec]
+
+
+@pytest.fixture(autouse=True)
+def one_precision_a_test() -> Iterator[None]:
+    """accelerate and torch keep what a process was told first; a run's process is told once, a test's many times."""
+    torch, state = sys.modules.get("torch"), sys.modules.get("accelerate.state")
+    threads = torch.get_num_threads() if torch else 0
+    if torch:
+        torch.set_num_threads(1)
+    if state:
+        state.AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    if torch:
+        torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

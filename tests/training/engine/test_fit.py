@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +18,6 @@ from xttsproject.lib.errors import Cancelled, DomainError
 from xttsproject.lib.progress import Callback, Silent
 
 STOP = 33
-
-
-@pytest.fixture(autouse=True)
-def one_precision_a_test() -> Iterator[None]:
-    """accelerate keeps the first precision of a process; a run's process has one, a test session several."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def a_spec(**changes: Any) -> TrainSpec:

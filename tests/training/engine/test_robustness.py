@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +26,6 @@ from xttsproject.lib.errors import Cancelled, DomainError
 from xttsproject.lib.progress import Callback, Silent
 
 REAL = forward_losses
-
-
-@pytest.fixture(autouse=True)
-def one_precision_a_test() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 class Device:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
 import pytest
-import torch
-from accelerate.state import AcceleratorState
 from django.core.management import CommandError, call_command
 
 from training.engine.benchmark.compare import KINDS, figures, prepare, run
@@ -17,14 +14,6 @@ from training.engine.benchmark.job import Job
 from training.engine.benchmark.material import TEXT_TOKENS, Size, size_named
 from training.engine.benchmark.overhead import adapter_mb, released_shape
 from xttsproject.lib.errors import DomainError
-
-
-@pytest.fixture(autouse=True)
-def one_precision_a_test() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
-    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def test_both_sides_train_the_same_model_from_the_same_losses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
