@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -15,6 +17,38 @@ queries see, of the same shape. Keys and values are kept on the way."""
 _BLOCK = 16
 """Columns come and are read in blocks of so many. A row's own columns then lie alike within the blocks whatever the
 others' lengths are, and what is summed over them is rounded alike."""
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Keys and values, layer by layer ``(heads, length, head width)``, of the positions that several sentences begin
+    with."""
+
+    keys: Sequence[Tensor]
+    values: Sequence[Tensor]
+    length: int
+
+
+class Openings:
+    """Those that were used last, at most so many; for one thread."""
+
+    def __init__(self, most: int):
+        self._most = most
+        self._kept: OrderedDict[Hashable, Opening] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def get(self, key: Hashable, compute: Callable[[], Opening]) -> Opening:
+        """The kept one, or a new one that is kept from now on."""
+        opening = self._kept.get(key)
+        if opening is None:
+            opening = self._kept[key] = compute()
+            if len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        else:
+            self._kept.move_to_end(key)
+        return opening
 
 
 class Cache:
@@ -55,17 +89,36 @@ class Cache:
             for layer in store:
                 layer[slot] = 0
 
-    def beginning(self, first: int, lengths: Sequence[int]) -> Attention:
-        """For the first positions of rows that take the slots from ``first`` on. All have the length of the longest
-        one, filled up on the right: there, nothing of a row's own comes later that could look at it."""
-        end, longest = first + len(lengths), max(lengths)
+    def beginning(self, first: int, lengths: Sequence[int], openings: Sequence[Opening] = ()) -> Attention:
+        """For the first positions of rows that take the slots from ``first`` on, after the ``openings`` (all of one
+        length), where each row has one. All have the length of the longest one, filled up on the right: there, nothing
+        of a row's own comes later that could look at it."""
+        end, opened = first + len(lengths), openings[0].length if openings else 0
+        columns = opened + max(lengths)
+        # Each new position sees the opening, those before it and itself.
+        mask = (
+            torch.ones(max(lengths), columns, dtype=torch.bool, device=self._device).tril_(opened) if opened else None
+        )
 
         def attend(layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-            self._keys[layer][first:end, :, :longest] = key
-            self._values[layer][first:end, :, :longest] = value
-            return fn.scaled_dot_product_attention(query, key, value, is_causal=True)
+            if mask is None:
+                self._keys[layer][first:end, :, :columns] = key
+                self._values[layer][first:end, :, :columns] = value
+                return fn.scaled_dot_product_attention(query, key, value, is_causal=True)
+            for slot, opening in enumerate(openings, start=first):
+                self._keys[layer][slot, :, :opened] = opening.keys[layer]
+                self._values[layer][slot, :, :opened] = opening.values[layer]
+            keys, values = (store[layer][first:end, :, :columns] for store in (self._keys, self._values))
+            keys[:, :, opened:] = key
+            values[:, :, opened:] = value
+            return fn.scaled_dot_product_attention(query, keys, values, attn_mask=mask)
 
         return attend
+
+    def opening(self, length: int) -> Opening:
+        """The first ``length`` columns of slot 0; they are not copied."""
+        keys, values = ([layer[0, :, :length] for layer in store] for store in (self._keys, self._values))
+        return Opening(keys, values, length)
 
     def following(self, positions: Tensor, longest: int) -> Attention:
         """For one new position of each of the first ``len(positions)`` slots: ``positions`` are their columns, of which

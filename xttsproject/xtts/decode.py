@@ -7,6 +7,8 @@ that does so; here is the network which it drives.
 
 from __future__ import annotations
 
+import hashlib
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from xttsproject.lib.errors import DomainError
 from xttsproject.lib.progress import Progress, Silent
 from xttsproject.xtts.adapters import Adapter, Shares, read_adapter
 from xttsproject.xtts.blocks import GptBlocks
-from xttsproject.xtts.cache import Cache
+from xttsproject.xtts.cache import Cache, Opening, Openings
 from xttsproject.xtts.config import GptShape
 from xttsproject.xtts.loop import Decoded, SpeechLoop, Utterance
 from xttsproject.xtts.projections import Precision
@@ -26,9 +28,13 @@ from xttsproject.xtts.weights import State
 
 __all__ = ["Decoded", "GptDecoder", "Utterance"]
 
+_VOICES_KEPT = 16
+"""Of the released size each takes 8 MB in float32."""
+
 
 class GptDecoder:
-    """The speaking half of the GPT. It keeps nothing of what it said: several loops may share it, one at a time."""
+    """The speaking half of the GPT. It keeps what it makes of a voice, for the voice's next sentences, but nothing of
+    what it said: several loops may share it, one at a time."""
 
     def __init__(
         self, state: State, shape: GptShape, device: torch.device, precision: Precision = "fp32", name: str = "unnamed"
@@ -36,6 +42,7 @@ class GptDecoder:
         """``name`` is what people call the model."""
         self.shape, self.device, self.name = shape, device, name
         self._blocks = GptBlocks(state, shape, device, precision)
+        self.openings = Openings(_VOICES_KEPT)
 
         def exact(name: str) -> Tensor:
             # Copied where the matrices are: a view of the file would keep all of it in memory.
@@ -70,10 +77,11 @@ class GptDecoder:
         """Latents ``(codes, width)`` in float32 of codes that somebody else chose, in one pass."""
         spoken = self.embed(codes[:-1], range(1, len(codes)))[:, 0]
         x = torch.cat([self.prefix(utterance), spoken])[None]
+        opening = self.opening(utterance)
         cache = self.new_cache()
-        cache.reserve(1, x.shape[1])
+        cache.reserve(1, opening.length + x.shape[1])
         shares = Shares.of([utterance.adapter], self.device)
-        hidden = self._blocks.forward(x.to(self._blocks.dtype), cache.beginning(0, [x.shape[1]]), shares)
+        hidden = self._blocks.forward(x.to(self._blocks.dtype), cache.beginning(0, [x.shape[1]], [opening]), shares)
         return self.normed(hidden[0, -len(codes) :].float())
 
     def read_adapter(self, path: Path) -> Adapter | None:
@@ -94,26 +102,42 @@ class GptDecoder:
     def new_cache(self) -> Cache:
         return self._blocks.new_cache()
 
+    def opening(self, utterance: Utterance) -> Opening:
+        """What the blocks make of the voice, which stands before all of its sentences: computed once per voice and
+        adapter, always by itself, so that a sentence is the same whether it is the voice's first or not."""
+        latents = utterance.latents.float().cpu().contiguous()
+        adapter = None if utterance.adapter is None else weakref.ref(utterance.adapter)
+        key = hashlib.sha256(latents.numpy()).digest(), tuple(latents.shape), adapter
+        return self.openings.get(key, lambda: self._opened(latents, utterance.adapter))
+
+    def _opened(self, latents: Tensor, adapter: Adapter | None) -> Opening:
+        cache, length = self.new_cache(), latents.shape[1]
+        cache.reserve(1, length)
+        shares = Shares.of([adapter], self.device)
+        self._blocks.forward(latents.to(self.device, self._blocks.dtype), cache.beginning(0, [length]), shares)
+        return cache.opening(length)
+
     def prefix(self, utterance: Utterance) -> Tensor:
-        """Voice, text and the start code: ``(32 + text + 3, width)`` in float32."""
+        """What comes after the voice: text and the start code, ``(text + 3, width)`` in float32."""
         shape = self.shape
         tokens = torch.tensor([shape.start_text_token, *utterance.tokens, shape.stop_text_token], device=self.device)
         words = self._text[0][tokens] + self._text[1][: len(tokens)]
-        start = self.embed([shape.start_audio_token], [0])[0]
-        return torch.cat([utterance.latents[0].to(self.device, torch.float32), words, start])
+        return torch.cat([words, self.embed([shape.start_audio_token], [0])[0]])
 
     def embed(self, codes: Sequence[int], places: Sequence[int]) -> Tensor:
         """Codes at their places in the speech (the start code's is 0) to ``(rows, 1, width)`` in float32."""
         which = torch.tensor([list(codes), list(places)], device=self.device, dtype=torch.long)
         return (self._audio[0][which[0]] + self._audio[1][which[1]])[:, None]
 
-    def run_beginning(self, prefixes: Sequence[Tensor], cache: Cache, first: int, shares: Shares) -> Tensor:
-        """Prefixes ``(length, width)`` into the slots from ``first`` on; hidden states ``(rows, width)`` at each
-        one's end."""
+    def run_beginning(
+        self, openings: Sequence[Opening], prefixes: Sequence[Tensor], cache: Cache, first: int, shares: Shares
+    ) -> Tensor:
+        """Openings, and prefixes ``(length, width)`` after them, into the slots from ``first`` on; hidden states
+        ``(rows, width)`` at each one's end."""
         lengths = [len(prefix) for prefix in prefixes]
         longest = max(lengths)
         x = torch.stack([fn.pad(prefix, (0, 0, 0, longest - len(prefix))) for prefix in prefixes])
-        hidden = self._blocks.forward(x.to(self._blocks.dtype), cache.beginning(first, lengths), shares)
+        hidden = self._blocks.forward(x.to(self._blocks.dtype), cache.beginning(first, lengths, openings), shares)
         last = torch.tensor(lengths, device=self.device) - 1
         return hidden[torch.arange(len(lengths), device=self.device), last].float()
 

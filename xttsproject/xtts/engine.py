@@ -25,6 +25,7 @@ from xttsproject.xtts.decode import Decoded, GptDecoder, Utterance
 from xttsproject.xtts.joining import joined
 from xttsproject.xtts.languages import LANGUAGES, language_names, validate_language
 from xttsproject.xtts.networks import load_decoder, load_into, load_tokenizer
+from xttsproject.xtts.packed_hifigan import PackedGenerator, can_pack
 from xttsproject.xtts.projections import Precision, require_precision
 from xttsproject.xtts.reference import StyleEncoder
 from xttsproject.xtts.sampling import Draw
@@ -128,7 +129,7 @@ class XttsEngine:
             tokenizer=load_tokenizer(bundle_path),
             gpt=gpt,
             style_encoder=style.to(place),
-            vocoder=load_decoder(bundle_path, config).to(place),
+            vocoder=_vocoder(bundle_path, config, place, precision),
             mel_stats=read_state(bundle_path, "mel_stats")["mel_stats"].to(place),
             device=place,
             precision=precision,
@@ -313,6 +314,13 @@ class XttsEngine:
             raise DomainError(
                 "voice_mismatch", "This voice was made with another model; make it again from its reference clips."
             )
+
+
+def _vocoder(bundle_path: Path, config: XttsConfig, device: torch.device, precision: Precision) -> nn.Module:
+    decoder = load_decoder(bundle_path, config).to(device)
+    if device.type == "cpu" and precision != "fp32" and can_pack(decoder):
+        decoder.waveform_decoder = PackedGenerator(decoder.waveform_decoder)
+    return decoder
 
 
 def _device(name: str) -> torch.device:

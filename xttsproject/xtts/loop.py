@@ -207,13 +207,14 @@ class SpeechLoop:
         together = 1 if self._decoder.device.type == "cpu" else _BEGIN_TOGETHER
         for place in range(0, len(entering), together):
             group = entering[place : place + together]
+            openings = [self._decoder.opening(row.utterance) for row in group]
             prefixes = [self._decoder.prefix(row.utterance) for row in group]
-            for row, prefix in zip(group, prefixes, strict=True):
-                row._prefix = len(prefix)
+            for row, opening, prefix in zip(group, openings, prefixes, strict=True):
+                row._prefix = opening.length + len(prefix)
             first = len(self._rows)
             # The last code is never looked back at.
             self._cache.reserve(first + len(group), max(row._prefix + row.cap - 1 for row in group))
-            hidden.append(self._decoder.run_beginning(prefixes, self._cache, first, self._shares(group)))
+            hidden.append(self._decoder.run_beginning(openings, prefixes, self._cache, first, self._shares(group)))
             self._rows += group
         if entering:
             self._chooser.join([row.utterance.draw for row in entering], self._heard(len(entering)))
