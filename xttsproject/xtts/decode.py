@@ -107,7 +107,7 @@ class GptDecoder:
         adapter, always by itself, so that a sentence is the same whether it is the voice's first or not."""
         latents = utterance.latents.float().cpu().contiguous()
         adapter = None if utterance.adapter is None else weakref.ref(utterance.adapter)
-        key = hashlib.sha256(latents.numpy()).digest(), tuple(latents.shape), adapter
+        key = hashlib.sha256(latents.numpy().tobytes()).digest(), tuple(latents.shape), adapter
         return self.openings.get(key, lambda: self._opened(latents, utterance.adapter))
 
     def _opened(self, latents: Tensor, adapter: Adapter | None) -> Opening:
