@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
 from django.views.defaults import page_not_found
+from django.views.defaults import server_error as server_error_page
 from django_prometheus.exports import ExportToDjangoView
 
 from datasets.choices import ReviewStatus
@@ -59,6 +60,14 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
         sentence = f"There is nothing at {request.path}; /api/docs/ lists every address."
         return JsonResponse(body(sentence, code="not_found", param=None, http=404), status=404)
     return page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """As :func:`not_found`, where something unexpected broke."""
+    if request.path.startswith(("/api/", "/v1/")):
+        sentence = "Something broke on our side, and the log has the details; try again, or tell who runs the portal."
+        return JsonResponse(body(sentence, code="server_error", param=None, http=500), status=500)
+    return server_error_page(request)
 
 
 @require_safe

@@ -180,7 +180,7 @@ class DecodingSearchViewSet(
     )
     @action(
         detail=True,
-        url_path=r"candidates/(?P<index>\d+)/samples/(?P<number>\d+)",
+        url_path=r"candidates/(?P<index>\d{1,9})/samples/(?P<number>\d{1,9})",
         url_name="audio",
         content_negotiation_class=AnyAccept,
     )

@@ -32,19 +32,18 @@ from voices.services import pauses_of, profile_asked, speech_make, speech_stream
 from voices.streamed import streamed
 from xttsproject.bundles.manifest import Bundle, list_bundles
 from xttsproject.lib.errors import DomainError
+from xttsproject.xtts.text import shorten
 
 
 @extend_schema_field(OpenApiTypes.STR)
-class VoiceReference(serializers.Field[Any, Any, Any, Any]):
+class VoiceReference(serializers.CharField):
     """A voice's id or name; newer clients may send ``{"id": …}``."""
 
     def to_internal_value(self, data: Any) -> str:
         given = data.get("id") if isinstance(data, dict) else data
         if not isinstance(given, str) or not given.strip():
-            raise serializers.ValidationError(f"A voice is given by its id or name, got {data!r}.")
-        return given.strip()
-
-    def to_representation(self, value: Any) -> Any:
+            raise serializers.ValidationError(f"A voice is given by its id or name, got {shorten(repr(data))}.")
+        value: str = super().to_internal_value(given)
         return value
 
 

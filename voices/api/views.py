@@ -139,7 +139,7 @@ class VoiceViewSet(OwnedViewMixin, viewsets.ReadOnlyModelViewSet[Voice]):
         return Response(self.get_serializer(voice).data)
 
     @extend_schema(responses=_WAV, parameters=[OpenApiParameter("index", OpenApiTypes.INT, OpenApiParameter.PATH)])
-    @action(detail=True, methods=["get"], url_path=r"clips/(?P<index>\d+)", url_name="clip")
+    @action(detail=True, methods=["get"], url_path=r"clips/(?P<index>\d{1,9})", url_name="clip")
     def clip(self, request: Request, pk: Any = None, index: str = "") -> HttpResponseBase:
         """A reference clip as WAV; ranges are served."""
         clip = get_object_or_404(self.get_object().clips, index=int(index))

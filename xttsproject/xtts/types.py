@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from xttsproject.lib.audio import Audio
 from xttsproject.lib.errors import DomainError
+from xttsproject.xtts.text import shorten
 
 SAMPLE_RATE = 24_000
 """Rate of spoken sound in hertz. Training and conditioning sound is at 22 050."""
@@ -118,10 +118,17 @@ def _within(field: str, value: float, low: float, high: float) -> None:
     if (
         isinstance(value, bool)
         or not isinstance(value, (int, float))
-        or not math.isfinite(value)
+        # Compared, not converted: NaN is within nothing, and a whole number may be too large to be a float.
         or not low <= value <= high
     ):
         name = field.replace("_", " ")
         raise DomainError(
-            "sampling_invalid", f"The {name} is {value!r}, but must be a number from {low:g} to {high:g}.", field=field
+            "sampling_invalid",
+            f"The {name} is {shorten(repr(value))}, but must be a number from {_plain(low)} to {_plain(high)}.",
+            field=field,
         )
+
+
+def _plain(bound: float) -> str:
+    """A bound as it can be typed: whole numbers with all their digits."""
+    return str(bound) if isinstance(bound, int) else f"{bound:g}"

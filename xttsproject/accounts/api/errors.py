@@ -63,7 +63,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         data = body(error.message, code=error.code, param=error.field, http=code)
         if error.about:
             data["error"]["about"] = error.about
-        return Response(data, status=code)
+        return Response(_legible(data), status=code)
     response = exception_handler(error, context)
     if response is None:
         return None
@@ -80,7 +80,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
             code_ = getattr(error, "default_code", "error")
             message = str(getattr(error, "detail", error))
         data = body(message, code=code_, param=None, http=response.status_code)
-    response.data = data
+    response.data = _legible(data)
     return response
 
 
@@ -89,6 +89,18 @@ def body(message: str, *, code: str, param: str | None, http: int) -> dict[str, 
     if http in (401, 403):
         kind = "authentication_error" if http == 401 else "permission_error"
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+def _legible(data: Any) -> Any:
+    """The same with question marks for halves of surrogate pairs.
+
+    JSON can hold them, UTF-8 cannot, and a complaint quotes what it is about.
+    """
+    if isinstance(data, dict):
+        return {_legible(key): _legible(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_legible(value) for value in data]
+    return data.encode(errors="replace").decode() if isinstance(data, str) else data
 
 
 def _first(detail: Any, path: str = "") -> tuple[str | None, str]:
