@@ -18,14 +18,17 @@ _SHORT = 40
 """A sentence below so many characters is joined to its neighbour: very short texts make the model babble."""
 
 _CLOSERS = "\"'”’»›)\\]」』）】"
-_SENTENCE_END = re.compile(rf"(?:[.!?…؟]+[{_CLOSERS}]*(?=\s))|(?:[。！？।]+[{_CLOSERS}]*)|\n+")
-_CLAUSE_END = re.compile(rf"(?:[,;:،؛–—]+[{_CLOSERS}]*(?=\s))|(?:[、，；：]+[{_CLOSERS}]*)")
+# Possessive, and from the first of several signs only: a page of dots must not take its length squared.
+_SENTENCE_END = re.compile(rf"(?:(?<![.!?…؟])[.!?…؟]++[{_CLOSERS}]*+(?=\s))|(?:[。！？।]+[{_CLOSERS}]*)|\n+")
+_CLAUSE_END = re.compile(rf"(?:(?<![,;:،؛–—])[,;:،؛–—]++[{_CLOSERS}]*+(?=\s))|(?:[、，；：]+[{_CLOSERS}]*)")
 # What stands before a full stop that ends no sentence: an initial, a title, a short form common in several languages.
 _ABBREVIATION = re.compile(
-    r"(?:^|[\s(])(?:[^\W\d_]|mrs?|ms|dra?|prof|st|sra?|srta|mme|mlle|sig|herr|fr|nr|no|vs|etc|e\.g|i\.e|z\.b|bzw|ca"
+    r"(?<![^\s(。！？।])(?:[^\W\d_]|mrs?|ms|dra?|prof|st|sra?|srta|mme|mlle|sig|herr|fr|nr|no|vs|etc|e\.g|i\.e|z\.b|bzw|ca"
     r"|p\.ej|str|ul|tj|np|jr|gen|col|lt|sgt|capt|rev|hon|inc|ltd|co)\.$",
     re.IGNORECASE,
 )
+_LONGEST_ABBREVIATION = 5
+_NEXT_SIGN = re.compile(r"[^ \t]")
 _QUOTES = '"“”„‟«»‹›「」『』'
 _TYPOGRAPHY = str.maketrans({"‘": "'", "’": "'", "‚": ",", "…": ".", "\u00a0": " ", "\u202f": " ", "\u200b": ""})
 _DASH = re.compile(r"\s+[-–—]+\s+")
@@ -82,20 +85,21 @@ def is_speakable(text: str) -> bool:
 def _sentences(text: str) -> Iterator[str]:
     start = 0
     for end in _SENTENCE_END.finditer(text):
-        candidate = text[start : end.end()]
-        if end.group().startswith(".") and not _ends_sentence(candidate, text[end.end() :]):
+        if end.group().startswith(".") and not _ends_sentence(text, end.end()):
             continue
-        start = end.end()
+        candidate, start = text[start : end.end()], end.end()
         if stripped := " ".join(candidate.split()):
             yield stripped
     if stripped := " ".join(text[start:].split()):
         yield stripped
 
 
-def _ends_sentence(before: str, after: str) -> bool:
-    """Whether a full stop ends a sentence: not after an abbreviation, nor before a small letter."""
-    following = after.lstrip(" \t")[:1]
-    return not _ABBREVIATION.search(before) and not following.islower()
+def _ends_sentence(text: str, end: int) -> bool:
+    """Whether the full stop before ``end`` ends a sentence: not after an abbreviation, nor before a small letter."""
+    following = _NEXT_SIGN.search(text, end)
+    if following and following[0].islower():
+        return False
+    return not _ABBREVIATION.search(text, max(0, end - _LONGEST_ABBREVIATION), end)
 
 
 def _cut(sentence: str, code: str, fits: Callable[[str], bool]) -> list[str]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.languages import LANGUAGES
+from xttsproject.xtts.normaliser import normalise
 from xttsproject.xtts.text import plan, spoken_form
 
 
@@ -99,3 +103,15 @@ def test_no_word_is_lost_or_broken_and_every_piece_fits(words: list[str], joints
 )
 def test_the_final_full_stop_and_quotes_are_not_spoken(sentence: str, spoken: str) -> None:
     assert spoken_form(sentence) == spoken
+
+
+@pytest.mark.parametrize("text", ["a. ", "!", ",", "word. ", "Mr. ", "!)", "。", "7"])
+def test_a_long_text_of_one_kind_takes_no_more_than_its_length(text: str) -> None:
+    # Anything that looks back over what it has read takes five seconds and more here, and hours for a book.
+    long = text * (20_000 // len(text)) + "x"
+    began = time.process_time()
+    for language in ("en", "zh-cn"):
+        with contextlib.suppress(DomainError):  # one word of so many signs cannot be spoken
+            plan(long, language, measure)
+    normalise(long, "de")
+    assert time.process_time() - began < 2.0

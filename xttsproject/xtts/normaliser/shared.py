@@ -165,7 +165,8 @@ def _percentages(text: str, code: str) -> str:
 @cache
 def _percent_patterns(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     amount = number_pattern(code)
-    return re.compile(rf"{MINUS_SIGN}%\s?{amount}"), re.compile(rf"{MINUS_SIGN}{amount}\s?%")
+    # From a number's first digit only: tried from each, a long one would take its length squared.
+    return re.compile(rf"{MINUS_SIGN}%\s?{amount}"), re.compile(rf"{MINUS_SIGN}(?<!\d){amount}\s?%")
 
 
 def _dashes(text: str) -> str:
