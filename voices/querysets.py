@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -60,8 +61,13 @@ class SynthesisQuerySet(models.QuerySet["Synthesis"]):
     def search(self, wanted: str) -> SynthesisQuerySet:
         """Those whose text or voice has each of the words, in small or capital letters."""
         found = self
-        for word in wanted.split()[:_MOST_WORDS]:
-            found = found.filter(models.Q(text__icontains=word) | models.Q(voice_name__icontains=word))
+        # What no form can hold is in no text either; PostgreSQL would refuse to look for it.
+        for word in wanted.replace("\x00", " ").split()[:_MOST_WORDS]:
+            # SQLite's LIKE knows the small letters of ASCII only.
+            lookup, sought = ("icontains", word) if word.isascii() else ("iregex", re.escape(word))
+            found = found.filter(
+                models.Q(**{f"text__{lookup}": sought}) | models.Q(**{f"voice_name__{lookup}": sought})
+            )
         return found
 
 

@@ -98,7 +98,12 @@ def test_history_is_searched_by_words_of_the_text_or_the_voice(people, api_for, 
     assert found("tea vera") == [str(tea.pk)]
     assert found("zoe") == [str(coffee.pk)]
     assert found("tea zoe") == []
+    russian = SynthesisFactory(owner=people.anna, text="ПРИВЕТ, Ágnes.", voice_name="Łucja (deep)")
+    for words in ("привет", "ÁGNES", "łucja (deep)"):
+        assert found(words) == [str(russian.pk)]
+    assert found("приветик") == []
     page = page_for(people.anna)
+    assert page.get("/speak/", {"q": "\x00"}).status_code == 200
     shown = page.get("/speak/", {"q": "tea"}).content.decode()
     assert (str(tea.pk) in shown, str(coffee.pk) in shown) == (True, False)
     assert "Nothing that you have had spoken has “milk”" in page.get("/speak/", {"q": "milk"}).content.decode()
