@@ -114,6 +114,14 @@ def test_sound_that_nobody_knows_goes_after_a_day(people):
     assert (broken.exists(), fresh.exists(), known.audio_path.exists()) == (False, True, True)
 
 
+def test_files_are_asked_about_together(people, django_assert_num_queries):
+    day_ago = time.time() - 25 * 3600
+    for days in range(2, 12):
+        os.utime(spoken(people.anna, days).audio_path, (day_ago, day_ago))
+    with django_assert_num_queries(2):
+        assert speech_prune().count == 0
+
+
 def test_the_command_shows_and_does_it(people, settings):
     settings.SPEECH_KEEP_DAYS = 1
     spoken(people.anna, 2)

@@ -48,6 +48,12 @@ class Synthesis(models.Model):
     class Meta:
         verbose_name_plural = "syntheses"
         ordering = ("-created_at",)
+        indexes = [
+            # The history of a person, how fast a voice has lately spoken, what is to go first.
+            models.Index(fields=("owner", "-created_at"), name="synthesis_by_owner"),
+            models.Index(fields=("voice", "-created_at"), name="synthesis_by_voice"),
+            models.Index(fields=("-created_at",), name="synthesis_by_time"),
+        ]
 
     def __str__(self) -> str:
         return self.text[:60]

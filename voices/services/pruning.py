@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from voices.services.speech import synthesis_delete
 
 _GB = 1000**3
 _DAY = 24 * 3600.0
+_ASKED_TOGETHER = 500
+"""Files whose rows are looked for in one query."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ def speech_prune(*, dry_run: bool = False) -> Pruned:
     room = settings.SPEECH_KEEP_GB * _GB if settings.SPEECH_KEEP_GB else None
     kept = 0
     # The newest first: they have the room before the others.
-    for synthesis in Synthesis.objects.order_by("-pinned", "-created_at").iterator():
+    for synthesis in Synthesis.objects.only("pinned", "created_at").order_by("-pinned", "-created_at").iterator():
         size = _size(synthesis.audio_path)
         if synthesis.pinned:
             kept += size
@@ -66,22 +69,26 @@ def speech_prune(*, dry_run: bool = False) -> Pruned:
 def _unknown_files() -> Iterator[Path]:
     """Sound that was being written when its process died, and was not touched for a day."""
     limit = time.time() - _DAY
-    for path in Path(settings.MEDIA_ROOT, "speech").glob("*/*/*.wav"):
-        try:
-            if path.stat().st_mtime > limit:
-                continue
-        except FileNotFoundError:
-            continue
-        if not _known(path.stem):
-            yield path
+    files = (path for path in Path(settings.MEDIA_ROOT, "speech").glob("*/*/*.wav") if _touched(path) <= limit)
+    while some := list(itertools.islice(files, _ASKED_TOGETHER)):
+        keys = {path: key for path in some if (key := _key(path.stem))}
+        known = set(Synthesis.objects.filter(pk__in=keys.values()).values_list("pk", flat=True))
+        yield from (path for path in some if keys.get(path) not in known)
 
 
-def _known(stem: str) -> bool:
+def _touched(path: Path) -> float:
+    """When it was last written to; in the future where it has gone meanwhile."""
     try:
-        key = UUID(stem)
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return float("inf")
+
+
+def _key(stem: str) -> UUID | None:
+    try:
+        return UUID(stem)
     except ValueError:
-        return False
-    return Synthesis.objects.filter(pk=key).exists()
+        return None
 
 
 def _size(path: Path) -> int:
