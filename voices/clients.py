@@ -24,9 +24,11 @@ def hung_up(request: HttpRequest) -> Callable[[], bool] | None:
 
     def gone() -> bool:
         try:
-            readable, _, _ = select.select([connection], [], [], 0)
+            # Not select(), which knows the first 1024 descriptors of a process only.
+            waiting = select.poll()
+            waiting.register(connection, select.POLLIN)
             # Readable without a byte to read: the other side has closed. A byte would be its next request.
-            return bool(readable) and connection.recv(1, socket.MSG_PEEK) == b""
+            return bool(waiting.poll(0)) and connection.recv(1, socket.MSG_PEEK) == b""
         except BlockingIOError:
             return False
         except (OSError, ValueError):

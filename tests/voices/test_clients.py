@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import resource
 import socket
 
 from django.test import RequestFactory
@@ -22,6 +24,23 @@ def test_a_client_that_closes_its_connection_is_noticed():
         assert gone()
     # Closed on our own side too: nobody is there, and nothing breaks.
     assert gone()
+
+
+def test_a_client_on_a_high_descriptor_is_there():
+    server, client = socket.socketpair()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 4096)), hard))
+    with server, client:
+        os.dup2(server.fileno(), 2000)
+        with socket.socket(fileno=2000) as high:
+            request = RequestFactory().post("/")
+            request.META["gunicorn.socket"] = high
+            gone = hung_up(request)
+            assert gone is not None
+            assert not gone()
+            client.close()
+            assert gone()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_server_that_hides_its_socket_tells_nothing():
