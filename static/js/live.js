@@ -2,13 +2,15 @@
 
 /**
  * Post a form and play the answer. Resolves when all of it has come and been heard, with the synthesis's `id`, or with
- * `status` and `text` of an answer that is no sound. Rejects when the answer breaks off or `signal` aborts it.
+ * `status` and `text` of an answer that is no sound, or with `signedOut`. Rejects when the answer breaks off or `signal` aborts it.
  */
 export const playLive = async (address, body, rate, signal) => {
   const context = new AudioContext({ sampleRate: rate });
   try {
     const response = await fetch(address, { method: "POST", body, signal });
     if (!response.ok) return { status: response.status, text: await response.text() };
+    // Whose sign-in is over is sent to the page for it, which would be heard as noise.
+    if (!response.headers.get("Content-Type")?.startsWith("audio/")) return { status: response.status, signedOut: true };
     let next = 0;
     let rest = new Uint8Array(0);
     const reader = response.body.getReader();

@@ -66,6 +66,7 @@ if (form && outcome) {
       const { playLive } = await import(form.dataset.live);
       const answer = await playLive(form.dataset.stream, new FormData(form), Number(form.dataset.rate), leaving.signal);
       if (answer.id) await htmx.ajax("GET", `${form.getAttribute("action")}${answer.id}/outcome/`, { target: "#outcome" });
+      else if (answer.signedOut) say("You are signed out. Open the portal in another tab, sign in, and press Speak again.");
       else if (answer.status === 400) outcome.innerHTML = answer.text;
       else say(`The portal could not answer (${answer.status}). Reload the page and try again.`);
     } catch {
