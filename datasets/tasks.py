@@ -23,32 +23,32 @@ from datasets.services.sweeping import leftovers_sweep
 from datasets.services.transcribing import segments_transcribe, source_transcribe
 from xttsproject.jobs.choices import Queue
 from xttsproject.jobs.context import JobContext
-from xttsproject.jobs.registry import housekeeping, job_kind
+from xttsproject.jobs.registry import Ending, housekeeping, job_kind
 from xttsproject.lib.errors import DomainError
 
 
-def _source_ended(subject: models.Model, state: str, message: str) -> None:
-    source_ended(source=cast(SourceVideo, subject), state=state, message=message)
+def _source_ended(subject: models.Model, ending: Ending) -> None:
+    source_ended(source=cast(SourceVideo, subject), ending=ending)
 
 
-def _version_ended(subject: models.Model, state: str, message: str) -> None:
-    version_ended(version=cast(DatasetVersion, subject), state=state, message=message)
+def _version_ended(subject: models.Model, ending: Ending) -> None:
+    version_ended(version=cast(DatasetVersion, subject), ending=ending)
 
 
-def _import_ended(subject: models.Model, state: str, message: str) -> None:
-    import_ended(importing=cast(DatasetImport, subject), state=state, message=message)
+def _import_ended(subject: models.Model, ending: Ending) -> None:
+    import_ended(importing=cast(DatasetImport, subject), ending=ending)
 
 
 def _import_may_retry(subject: models.Model, user: Any) -> None:
     import_may_retry(importing=cast(DatasetImport, subject))
 
 
-def _playlist_ended(subject: models.Model, state: str, message: str) -> None:
-    playlist_ended(playlist=cast(Playlist, subject), state=state, message=message)
+def _playlist_ended(subject: models.Model, ending: Ending) -> None:
+    playlist_ended(playlist=cast(Playlist, subject), ending=ending)
 
 
-def _export_ended(subject: models.Model, state: str, message: str) -> None:
-    export_ended(export=cast(DatasetExport, subject), state=state, message=message)
+def _export_ended(subject: models.Model, ending: Ending) -> None:
+    export_ended(export=cast(DatasetExport, subject), ending=ending)
 
 
 def _export_may_retry(subject: models.Model, user: Any) -> None:

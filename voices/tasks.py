@@ -15,15 +15,12 @@ from voices.services.pruning import speech_prune
 from voices.services.voices import PREPARE
 from xttsproject.jobs.choices import Queue
 from xttsproject.jobs.context import JobContext
-from xttsproject.jobs.models import Job
-from xttsproject.jobs.registry import housekeeping, job_kind
+from xttsproject.jobs.registry import Ending, housekeeping, job_kind
 
 
-def _ended(voice: models.Model, state: str, message: str) -> None:
+def _ended(voice: models.Model, ending: Ending) -> None:
     """Preparing failed or was cancelled: the voice says so."""
-    job = Job.objects.about(voice).filter(kind=PREPARE).first()
-    code = (job.error_code if job else "") or state
-    cast(Voice, voice).mark_failed(code=code, message=message or "It was cancelled.")
+    cast(Voice, voice).mark_failed(code=ending.code or ending.state, message=ending.message or "It was cancelled.")
 
 
 @job_kind(PREPARE, queue=Queue.CPU, ended=_ended)

@@ -10,10 +10,10 @@ from django.utils.text import slugify
 from datasets.choices import ExportForm, ExportState, VersionState
 from datasets.models import DatasetExport, DatasetVersion
 from datasets.pipeline.exporting import READING, SOUND, Form, write_export
-from datasets.services.following import failure_code, stop_jobs
+from datasets.services.following import stop_jobs
 from xttsproject import storage
-from xttsproject.jobs.choices import JobState
 from xttsproject.jobs.models import Job
+from xttsproject.jobs.registry import Ending
 from xttsproject.jobs.services import job_start
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import sha256_of
@@ -85,13 +85,12 @@ def export_may_retry(*, export: DatasetExport, user: Any) -> None:
         raise DomainError("forbidden", f"“{export.version}” is no longer yours to export.")
 
 
-def export_ended(*, export: DatasetExport, state: str, message: str) -> None:
+def export_ended(*, export: DatasetExport, ending: Ending) -> None:
     """Record why the export failed or that it was cancelled; nothing half-written stays."""
-    if state == JobState.CANCELLED:
+    if ending.cancelled:
         moved = export.advance(ExportState.CANCELLED, since=_BEFORE)
     else:
-        code = failure_code(subject=export, state=state)
-        moved = export.advance(ExportState.FAILED, since=_BEFORE, error_code=code, error=message)
+        moved = export.advance(ExportState.FAILED, since=_BEFORE, error_code=ending.code, error=ending.message)
     if moved:
         _clear(export)
 

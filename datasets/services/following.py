@@ -43,9 +43,3 @@ def stop_jobs(*, subject: models.Model) -> None:
         # One that ended a moment ago needs no stopping.
         with contextlib.suppress(DomainError):
             job_cancel(job=job)
-
-
-def failure_code(*, subject: models.Model, state: str) -> str:
-    """The code of the newest job about ``subject`` that ended in ``state``."""
-    codes = Job.objects.about(subject).filter(state=state).values_list("error_code", flat=True)
-    return codes.first() or ""

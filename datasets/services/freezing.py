@@ -15,12 +15,12 @@ from datasets.pipeline.frozen import measure_clips, read_rows
 from datasets.pipeline.manifest import Item, freeze
 from datasets.pipeline.split import split_by_source
 from datasets.services.clip_measures import known_problem
-from datasets.services.following import failure_code
 from datasets.services.health import health_fields
 from datasets.services.left_out import NOT_SHARED, plain_reason
 from xttsproject import storage
 from xttsproject.jobs.choices import JobState
 from xttsproject.jobs.models import Job
+from xttsproject.jobs.registry import Ending
 from xttsproject.jobs.services import job_start
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.progress import Part, Progress, Silent
@@ -187,10 +187,10 @@ def version_manifest(*, version: DatasetVersion) -> list[dict[str, Any]]:
     return read_rows(version.manifest_path, version.manifest_sha256, str(version))
 
 
-def version_ended(*, version: DatasetVersion, state: str, message: str) -> None:
+def version_ended(*, version: DatasetVersion, ending: Ending) -> None:
     """Record why the version's job failed or that it was cancelled; nothing half-written stays."""
-    code = failure_code(subject=version, state=state)
-    if state == JobState.CANCELLED:
+    code, message = ending.code, ending.message
+    if ending.cancelled:
         code, message = "cancelled", "Freezing was cancelled."
     if version.advance(VersionState.FAILED, since=(VersionState.FREEZING,), error_code=code, error=message):
         storage.remove_tree(version.folder)

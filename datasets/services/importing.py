@@ -22,15 +22,15 @@ from datasets.pipeline.archive import ImportLimits, open_files
 from datasets.pipeline.importing import PART_SECONDS, Clip, Incoming, PartFile, read_dataset
 from datasets.pipeline.segment import SHORT, SegmentSettings, SegmentSpan
 from datasets.services.datasets import dataset_create
-from datasets.services.following import failure_code, stop_jobs
+from datasets.services.following import stop_jobs
 from datasets.services.measuring import SpanMeasures, spans_measure
 from datasets.services.names import file_name, renamed, title_from
 from datasets.services.segments import text_problems
 from datasets.services.uploads import facts_fields, upload_on_disk
 from xttsproject import storage
 from xttsproject.accounts.models import Visibility
-from xttsproject.jobs.choices import JobState
 from xttsproject.jobs.models import Job
+from xttsproject.jobs.registry import Ending
 from xttsproject.jobs.services import job_start
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import sha256_of
@@ -175,13 +175,12 @@ def import_may_retry(*, importing: DatasetImport) -> None:
     raise DomainError("upload_gone", f"“{name}” cannot be read again: {where} it anew once it is mended.")
 
 
-def import_ended(*, importing: DatasetImport, state: str, message: str) -> None:
+def import_ended(*, importing: DatasetImport, ending: Ending) -> None:
     """Record why the import failed or that it was cancelled; nothing of it stays but the zip, for another try."""
-    if state == JobState.CANCELLED:
+    if ending.cancelled:
         moved = importing.advance(ImportState.CANCELLED, since=_BEFORE)
     else:
-        code = failure_code(subject=importing, state=state)
-        moved = importing.advance(ImportState.FAILED, since=_BEFORE, error_code=code, error=message)
+        moved = importing.advance(ImportState.FAILED, since=_BEFORE, error_code=ending.code, error=ending.message)
     if moved:
         for left in importing.folder.glob("parts-*"):
             storage.remove_tree(left)

@@ -15,12 +15,12 @@ from datasets.pipeline.fetch_process import FetchLimits
 from datasets.pipeline.listing import list_url
 from datasets.pipeline.wording import duration_words
 from datasets.services.fetching import checked_url, source_from_url
-from datasets.services.following import failure_code, stop_jobs
+from datasets.services.following import stop_jobs
 from datasets.services.languages import recording_language
 from datasets.services.sources import source_delete
 from xttsproject.accounts.models import Visibility
-from xttsproject.jobs.choices import JobState
 from xttsproject.jobs.models import Job
+from xttsproject.jobs.registry import Ending
 from xttsproject.jobs.services import job_start
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.progress import Progress
@@ -208,9 +208,9 @@ def playlist_delete(*, playlist: Playlist) -> None:
         playlist.delete()
 
 
-def playlist_ended(*, playlist: Playlist, state: str, message: str) -> None:
+def playlist_ended(*, playlist: Playlist, ending: Ending) -> None:
     """Record on the list why its job failed, or that it was cancelled."""
-    if state == JobState.CANCELLED:
+    if ending.cancelled:
         playlist.stop(PlaylistState.CANCELLED)
     else:
-        playlist.stop(PlaylistState.FAILED, code=failure_code(subject=playlist, state=state), message=message)
+        playlist.stop(PlaylistState.FAILED, code=ending.code, message=ending.message)

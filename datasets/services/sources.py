@@ -9,11 +9,11 @@ from django.db import transaction
 
 from datasets.choices import SourceState
 from datasets.models import SourceVideo
-from datasets.services.following import failure_code, stop_jobs
+from datasets.services.following import stop_jobs
 from datasets.services.names import TITLE_LENGTH
 from datasets.services.transcribers import transcriber_named
 from xttsproject import storage
-from xttsproject.jobs.choices import JobState
+from xttsproject.jobs.registry import Ending
 from xttsproject.lib.errors import Cancelled, DomainError
 
 
@@ -74,9 +74,9 @@ def _exists(source: SourceVideo) -> bool:
     return SourceVideo.objects.filter(pk=source.pk).exists()
 
 
-def source_ended(*, source: SourceVideo, state: str, message: str) -> None:
+def source_ended(*, source: SourceVideo, ending: Ending) -> None:
     """Record on the recording why its job failed, or that it was cancelled."""
-    if state == JobState.CANCELLED:
+    if ending.cancelled:
         source.stop(SourceState.CANCELLED)
     else:
-        source.stop(SourceState.FAILED, code=failure_code(subject=source, state=state), message=message)
+        source.stop(SourceState.FAILED, code=ending.code, message=ending.message)

@@ -162,7 +162,7 @@ def test_a_full_disk_is_told_before_anything_is_written(
     assert work() == ["failed"]
     export.refresh_from_db()
     job = Job.objects.get()
-    assert (export.state, job.error_code) == (ExportState.FAILED, "disk_full")
+    assert (export.state, export.error_code, job.error_code) == (ExportState.FAILED, "disk_full", "disk_full")
     assert "1.0 MB (1000000 bytes) left" in export.error
     assert not export.path.exists()
 

@@ -32,6 +32,7 @@ from training.services.execution import PROCESS, _fraction, end_previous, proces
 from training.services.spec import spec_of
 from xttsproject.jobs.choices import JobState
 from xttsproject.jobs.models import Job
+from xttsproject.jobs.registry import Ending
 from xttsproject.jobs.services import job_retry
 from xttsproject.lib import memory
 from xttsproject.lib.errors import DomainError
@@ -336,11 +337,11 @@ def test_resuming_is_for_trainers(people: Any) -> None:
 
 def test_a_job_that_ended_badly_ends_its_run(people: Any) -> None:
     run = RunFactory(owner=people.tom, state=RunState.RUNNING)
-    run_ended(run, "failed", "The worker was lost.")
-    assert (run.state, run.error) == (RunState.FAILED, "The worker was lost.")
+    run_ended(run, Ending("failed", "worker_lost", "The worker was lost."))
+    assert (run.state, run.error_code, run.error) == (RunState.FAILED, "worker_lost", "The worker was lost.")
     # A run that has said how it ended keeps its word.
-    run_ended(run, "failed", "Something else.")
-    assert run.error == "The worker was lost."
+    run_ended(run, Ending("failed", "unexpected", "Something else."))
+    assert (run.error_code, run.error) == ("worker_lost", "The worker was lost.")
 
 
 def test_a_run_that_finished_before_its_worker_died_is_not_trained_again(tiny: Path, people: Any, work: Any) -> None:

@@ -243,6 +243,24 @@ def test_a_cancelled_sweep_ends_its_trials_and_can_be_gone_on_with(version: Any,
     assert states(sweep) == ["cancelled", "cancelled", "queued"]
 
 
+def test_a_sweep_whose_job_fails_says_why_in_the_jobs_own_words(version: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise DomainError("disk_full", "There is no room for the points.")
+
+    monkeypatch.setattr("training.services.sweeps.propose", full)
+    sweep = sweep_create(
+        owner=version.dataset.owner,
+        version=version,
+        name="Ranks",
+        values=RunValues(),
+        search=Search(space=Space.from_dict(RANKS), method="random", budget_runs=3),
+    )
+    assert do_job(str(sweep.job_id)) == "failed"
+    sweep.refresh_from_db()
+    assert (sweep.state, sweep.error_code) == (RunState.FAILED, "disk_full")
+    assert sweep.error == "There is no room for the points."
+
+
 def test_a_trial_that_somebody_cancels_makes_room_for_the_next(version: Any) -> None:
     sweep = start(version)
     run_cancel(run=sweep.trials.get())

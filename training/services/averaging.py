@@ -19,6 +19,7 @@ from training.services.runs import trainer_require
 from training.services.spec import spec_of
 from xttsproject import storage
 from xttsproject.jobs.models import Job
+from xttsproject.jobs.registry import Ending
 from xttsproject.jobs.services import job_start
 from xttsproject.lib.disk import room_for
 from xttsproject.lib.errors import DomainError
@@ -111,7 +112,7 @@ def average_make(*, run: TrainingRun, epochs: Sequence[int], progress: Progress)
     return made
 
 
-def average_ended(subject: models.Model, state: str, message: str) -> None:
+def average_ended(subject: models.Model, ending: Ending) -> None:
     """The job ended without success: what it wrote without getting as far as a row goes."""
     if not isinstance(subject, TrainingRun):
         return

@@ -20,6 +20,7 @@ from xttsproject import storage
 from xttsproject.bundles.export import export_coqui, require_released
 from xttsproject.bundles.manifest import Bundle
 from xttsproject.jobs.models import Job
+from xttsproject.jobs.registry import Ending
 from xttsproject.jobs.services import job_start
 from xttsproject.lib.disk import room_for
 from xttsproject.lib.files import CHUNK, atomic_path, sha256_of
@@ -104,10 +105,10 @@ def exports_expire() -> int:
     return gone
 
 
-def export_ended(subject: models.Model, state: str, message: str) -> None:
+def export_ended(subject: models.Model, ending: Ending) -> None:
     """The job ended without success: so did the export, and its folder is empty again."""
     if isinstance(subject, CheckpointExport):
-        subject.mark_failed(code="cancelled" if state == "cancelled" else "job_failed", message=message or "Cancelled.")
+        subject.mark_failed(code=ending.code or ending.state, message=ending.message or "Cancelled.")
         storage.remove_tree(subject.folder)
 
 

@@ -15,7 +15,6 @@ from django.db import IntegrityError, models, transaction
 from datasets.choices import VersionState
 from datasets.models import DatasetVersion
 from datasets.services.following import stop_jobs
-from training.choices import RunState
 from training.engine import launch
 from training.engine.dataset import LeftOut
 from training.engine.sizes import checkpoint_bytes, features_bytes, state_bytes, trained_parameters
@@ -27,6 +26,7 @@ from training.services.usable import Ground, clips_usable, grounds_of
 from xttsproject import storage
 from xttsproject.bundles.manifest import Bundle
 from xttsproject.jobs.models import Job
+from xttsproject.jobs.registry import Ending
 from xttsproject.jobs.services import job_cancel, job_start
 from xttsproject.lib.disk import free_bytes, require_free
 from xttsproject.lib.errors import DomainError
@@ -175,14 +175,14 @@ def run_delete(*, run: TrainingRun, user: Any) -> None:
         transaction.on_commit(lambda: storage.remove_tree(folder))
 
 
-def run_ended(subject: models.Model, state: str, message: str) -> None:
+def run_ended(subject: models.Model, ending: Ending) -> None:
     """The job ended without success: so did the run, unless it has already said how it ended itself."""
     if not isinstance(subject, TrainingRun):
         return
-    if state == RunState.CANCELLED:
+    if ending.cancelled:
         subject.mark_cancelled()
     else:
-        subject.fail("job_failed", message)
+        subject.fail(ending.code, ending.message)
 
 
 def run_log_tail(*, run: TrainingRun) -> str:

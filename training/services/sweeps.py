@@ -25,6 +25,7 @@ from training.services.trials import in_a_row_broken, sweep_spent
 from xttsproject.accounts.models import Visibility
 from xttsproject.jobs.choices import JobState
 from xttsproject.jobs.models import Job
+from xttsproject.jobs.registry import Ending
 from xttsproject.jobs.services import job_cancel, job_start
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.progress import Progress
@@ -161,9 +162,9 @@ def trial_follow(*, run: TrainingRun) -> None:
         sweep_advance(sweep=sweep)
 
 
-def trial_ended(subject: models.Model, state: str, message: str) -> None:
+def trial_ended(subject: models.Model, ending: Ending) -> None:
     """A run's job ended without success; a trial's sweep goes on with the next."""
-    run_ended(subject, state, message)
+    run_ended(subject, ending)
     if isinstance(subject, TrainingRun):
         trial_follow(run=subject)
 
@@ -210,14 +211,14 @@ def sweep_delete(*, sweep: Sweep) -> None:
         current.delete()
 
 
-def sweep_ended(subject: models.Model, state: str, message: str) -> None:
+def sweep_ended(subject: models.Model, ending: Ending) -> None:
     """The job that draws its points ended without success."""
     if not isinstance(subject, Sweep):
         return
-    if state == RunState.CANCELLED:
+    if ending.cancelled:
         subject.mark_cancelled()
     else:
-        subject.fail("job_failed", message)
+        subject.fail(ending.code, ending.message)
     _stop_trials(subject)
 
 

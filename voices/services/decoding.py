@@ -21,6 +21,7 @@ from voices.services.measuring import Measure, measure_open
 from voices.services.speech import checked_text, require_ready
 from xttsproject import storage
 from xttsproject.jobs.models import Job
+from xttsproject.jobs.registry import Ending
 from xttsproject.jobs.services import job_cancel, job_start
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.progress import Part, Progress
@@ -226,14 +227,14 @@ def decoding_sweep() -> int:
     return removed
 
 
-def decoding_ended(subject: models.Model, state: str, message: str) -> None:
+def decoding_ended(subject: models.Model, ending: Ending) -> None:
     """The job ended without success: so did the search."""
     if not isinstance(subject, DecodingSearch):
         return
-    if state == RunState.CANCELLED:
+    if ending.cancelled:
         subject.mark_cancelled()
     else:
-        subject.fail("job_failed", message)
+        subject.fail(ending.code, ending.message)
 
 
 def decoding_may_retry(subject: models.Model, user: Any) -> None:

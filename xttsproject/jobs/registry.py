@@ -8,19 +8,37 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
-from xttsproject.jobs.choices import Queue
+from xttsproject.jobs.choices import JobState, Queue
 
 if TYPE_CHECKING:
     from xttsproject.jobs.context import JobContext
 
 Handler = Callable[["JobContext"], dict[str, Any] | None]
 MayRetry = Callable[[models.Model, Any], None]
-Ended = Callable[[models.Model, str, str], None]
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a job ended without success: what it says of itself, for the row that it worked on.
+
+    ``state`` is failed or cancelled; ``code`` and ``message`` are the error's, empty where it was cancelled.
+    """
+
+    state: str
+    code: str = ""
+    message: str = ""
+
+    @property
+    def cancelled(self) -> bool:
+        return self.state == JobState.CANCELLED
+
+
+Ended = Callable[[models.Model, Ending], None]
 
 
 @dataclass(frozen=True)
 class JobKind:
-    """``handler`` does the work. ``ended`` hears of a failure or cancellation: (subject, state, message).
+    """``handler`` does the work. ``ended`` hears of a failure or cancellation: (subject, how it ended).
 
     ``may_retry`` raises where a person (subject, user) may not start the work again, although the job is theirs.
     ``max_attempts`` bounds how often a job whose worker died is started again.

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from xttsproject.jobs.choices import JobState
 from xttsproject.jobs.models import Job
-from xttsproject.jobs.registry import get_kind
+from xttsproject.jobs.registry import Ending, get_kind
 from xttsproject.lib.errors import DomainError
 
 logger = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ def job_tell_subject(*, job: Job) -> None:
     """Let the app that owns the subject record that the job ended without success."""
     kind, subject = get_kind(job.kind), job.subject
     if kind.ended is not None and subject is not None:
-        kind.ended(subject, job.state, job.error)
+        kind.ended(subject, Ending(job.state, job.error_code, job.error))
 
 
 def jobs_rescue() -> int:

@@ -8,7 +8,7 @@ from django.db import models
 
 from xttsproject.jobs.choices import Queue
 from xttsproject.jobs.context import JobContext
-from xttsproject.jobs.registry import housekeeping, job_kind
+from xttsproject.jobs.registry import Ending, housekeeping, job_kind
 from xttsproject.library.models import ModelImport
 from xttsproject.library.services.importing import (
     KIND,
@@ -20,8 +20,8 @@ from xttsproject.library.services.importing import (
 from xttsproject.library.services.sweeping import models_sweep
 
 
-def _ended(subject: models.Model, state: str, message: str) -> None:
-    model_import_ended(importing=cast(ModelImport, subject), state=state, message=message)
+def _ended(subject: models.Model, ending: Ending) -> None:
+    model_import_ended(importing=cast(ModelImport, subject), ending=ending)
 
 
 def _may_retry(subject: models.Model, user: Any) -> None:

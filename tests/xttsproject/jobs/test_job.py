@@ -10,6 +10,7 @@ from django_q.models import OrmQ
 from xttsproject.jobs import registry
 from xttsproject.jobs.choices import JobState, Queue
 from xttsproject.jobs.models import Job, worker_name
+from xttsproject.jobs.registry import Ending
 from xttsproject.jobs.services import job_cancel, job_retry, job_start, jobs_rescue, jobs_resend
 from xttsproject.jobs.tasks import run
 from xttsproject.lib.errors import DomainError
@@ -80,7 +81,7 @@ def test_a_cause_that_a_user_understands_is_kept_with_its_code(kind, people):
     assert run(str(job.pk)) == JobState.FAILED
     job.refresh_from_db()
     assert (job.error_code, job.error, job.unexpected) == ("no_speech", "There is no speech in it.", False)
-    assert heard == [(people.anna, "failed", "There is no speech in it.")]
+    assert heard == [(people.anna, Ending(JobState.FAILED, "no_speech", "There is no speech in it."))]
 
 
 def test_an_unexpected_error_is_told_apart_and_hides_its_inside(kind, people, caplog):
@@ -216,7 +217,7 @@ def test_a_job_that_kills_its_workers_is_not_started_for_ever(kind, people, dead
     jobs_rescue()
     job.refresh_from_db()
     assert (job.state, job.error_code, job.unexpected) == ("failed", "worker_lost", True)
-    assert heard[0][1] == "failed"
+    assert (heard[0][1].state, heard[0][1].code) == ("failed", "worker_lost")
 
 
 def test_a_worker_that_lost_its_job_cannot_finish_it(kind, people):
@@ -274,7 +275,7 @@ def test_a_lost_job_whose_cancel_was_asked_for_ends_cancelled(kind, people, dead
     jobs_rescue()
     job.refresh_from_db()
     assert job.state == JobState.CANCELLED
-    assert heard[0][1] == "cancelled"
+    assert heard == [(people.anna, Ending(JobState.CANCELLED))]
 
 
 def test_a_job_whose_message_never_reached_the_broker_is_sent_by_the_rescue(kind, people, settings):

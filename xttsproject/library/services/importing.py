@@ -15,7 +15,7 @@ from django.core.files.base import File
 from django.db import IntegrityError, transaction
 
 from datasets.choices import ImportState
-from datasets.services.following import failure_code, stop_jobs
+from datasets.services.following import stop_jobs
 from datasets.services.names import file_name, renamed
 from datasets.services.uploads import upload_on_disk
 from xttsproject import storage
@@ -23,8 +23,8 @@ from xttsproject.bundles.checkpoints import require_whole
 from xttsproject.bundles.describe import about_import, licence_of, require_accepted
 from xttsproject.bundles.manifest import Bundle, open_bundle
 from xttsproject.bundles.sources import PARTS, ModelFiles, find_files, open_base, require_name
-from xttsproject.jobs.choices import JobState
 from xttsproject.jobs.models import Job
+from xttsproject.jobs.registry import Ending
 from xttsproject.jobs.services import job_start
 from xttsproject.lib.disk import room_for, size_words
 from xttsproject.lib.errors import DomainError
@@ -126,13 +126,12 @@ def model_import_run(*, importing: ModelImport, progress: Progress) -> None:
         storage.remove_tree(staging)
 
 
-def model_import_ended(*, importing: ModelImport, state: str, message: str) -> None:
+def model_import_ended(*, importing: ModelImport, ending: Ending) -> None:
     """Record why the import failed or that it was cancelled; only what was given stays, for another try."""
-    if state == JobState.CANCELLED:
+    if ending.cancelled:
         moved = importing.advance(ImportState.CANCELLED, since=_BEFORE)
     else:
-        code = failure_code(subject=importing, state=state)
-        moved = importing.advance(ImportState.FAILED, since=_BEFORE, error_code=code, error=message)
+        moved = importing.advance(ImportState.FAILED, since=_BEFORE, error_code=ending.code, error=ending.message)
     if moved:
         _clear(importing)
 
