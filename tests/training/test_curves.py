@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.training.events import Log
 from tests.training.factories import RunFactory
+from training.engine.events import Event
+from training.engine.launch import EVENTS
 from training.models import TrainingRun
 from training.services import run_curves, run_ingest_events
+from training.services.curvelog import LossLogs
+from training.services.eventlog import read_on
 
 pytestmark = pytest.mark.django_db
 
@@ -98,3 +104,80 @@ def test_a_run_that_was_cancelled_within_an_epoch_keeps_the_steps_before(run: Tr
     log.started(resumed_from=1)
     log.steps(2, (5,))
     assert run_curves(run=run).steps.step == [1, 2, 3, 4, 5]
+
+
+# --- reading on -----------------------------------------------------------------------------------------------------
+
+
+def test_a_second_look_reads_only_what_was_written_since(run: TrainingRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Log(run)
+    log.started()
+    log.steps(1, (1, 2, 3))
+    assert run_curves(run=run).steps.step == [1, 2, 3]
+    size = log.path.stat().st_size
+    read: list[int] = []
+
+    def watched(path: Path, offset: int) -> tuple[list[Event], int]:
+        read.append(offset)
+        return read_on(path, offset)
+
+    monkeypatch.setattr("training.services.curvelog.read_on", watched)
+    log.epoch(1, validation=6.0)
+    log.steps(2, (4, 5))
+    curves = run_curves(run=run)
+    assert (curves.steps.step, curves.epochs.epoch) == ([1, 2, 3, 4, 5], [1])
+    assert read
+    assert min(read) == size
+
+
+def test_a_line_that_is_still_being_written_is_waited_for(run: TrainingRun) -> None:
+    log = Log(run)
+    log.started()
+    log.steps(1, (1, 2))
+    whole = log.path.read_bytes()
+    log.path.write_bytes(whole[:-5])
+    assert run_curves(run=run).steps.step == [1]
+    with log.path.open("ab") as handle:
+        handle.write(whole[-5:])
+    assert run_curves(run=run).steps.step == [1, 2]
+
+
+def test_another_log_in_the_same_place_is_read_from_its_start(run: TrainingRun) -> None:
+    log = Log(run)
+    log.started()
+    log.steps(1, (1, 2, 3))
+    assert run_curves(run=run).steps.step == [1, 2, 3]
+    log.path.unlink()
+    assert run_curves(run=run).steps.step == []
+    log = Log(run)
+    log.started()
+    log.steps(1, range(1, 9), loss=2.0)
+    curves = run_curves(run=run)
+    assert (curves.steps.step, curves.steps.loss[0]) == ([*range(1, 9)], pytest.approx(1.99))
+
+
+def test_stretches_after_many_looks_are_those_of_a_single_one(run: TrainingRun) -> None:
+    log = Log(run)
+    log.started(epochs=1)
+    for first in range(1, 400, 7):
+        log.steps(1, range(first, first + 7))
+        run_curves(run=run, points=100)
+    looked = run_curves(run=run, points=100)
+    with LossLogs().reading(log.path) as anew:
+        assert looked.steps == anew.averaged(100)
+    assert len(looked.steps.step) <= 100
+
+
+def test_logs_that_nobody_asked_for_lately_make_room(tmp_path: Path) -> None:
+    logs = LossLogs(most_steps=10)
+    for name in "abc":
+        run = SimpleNamespace(folder=tmp_path / name)
+        Log(run).steps(1, range(1, 6))  # type: ignore[arg-type]
+        with logs.reading(tmp_path / name / EVENTS) as log:
+            assert len(log.losses) == 5
+    assert len(logs) == 2
+    # The one that is asked for is kept however long it is.
+    Log(SimpleNamespace(folder=tmp_path / "long")).steps(1, range(1, 40))  # type: ignore[arg-type]
+    with logs.reading(tmp_path / "long" / EVENTS):
+        pass
+    assert len(logs) == 1

@@ -10,6 +10,7 @@ import threading
 import time
 import wave
 from collections.abc import Callable
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -155,7 +156,9 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(
     run = start(people.tom, epochs=4)
     killer = KillOnce(run.folder, lambda: any(step["epoch"] == 2 for step in steps_told(run)))
     killer.start()
+    began = time.monotonic()
     assert work() == ["failed"]
+    worked = time.monotonic() - began
     killer.join()
     assert killer.pid
     assert process_started(killer.pid) == ""
@@ -166,11 +169,18 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(
     assert 1 in before
     assert len(before) < 4
     told_before = len(steps_told(run))
+    # What was trained before the kill is counted; the hour until somebody tries again is not.
+    assert 0 < run.trained_seconds <= worked
+    trained_before = run.trained_seconds
+    TrainingRun.objects.update(started_at=run.started_at - timedelta(hours=1))
 
     assert run.job is not None
     job_retry(job=run.job, user=people.tom)
+    began = time.monotonic()
     assert work() == ["succeeded"], Job.objects.get().error
+    worked += time.monotonic() - began
     run.refresh_from_db()
+    assert trained_before < run.trained_seconds <= worked
     assert run.state == RunState.SUCCEEDED
     assert run.facts["resumed_from_epoch"] >= 1
     rows = list(run.checkpoints.order_by("epoch"))

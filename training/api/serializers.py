@@ -135,7 +135,7 @@ class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):
     dataset = serializers.CharField(source="version.dataset.name", read_only=True)
     language = serializers.CharField(source="version.dataset.language", read_only=True)
     progress = serializers.FloatField(read_only=True, help_text="Share of the steps done, 0 to 1.")
-    elapsed_seconds = serializers.SerializerMethodField()
+    elapsed_seconds = serializers.SerializerMethodField(help_text="Since it first began, pauses included.")
     remaining_seconds = serializers.SerializerMethodField()
     checkpoint_count = serializers.IntegerField(read_only=True)
     best_validation_loss = serializers.FloatField(read_only=True, allow_null=True)
@@ -172,6 +172,7 @@ class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):
             "learning_rate",
             "clips_per_second",
             "elapsed_seconds",
+            "trained_seconds",
             "remaining_seconds",
             "checkpoint_count",
             "base_validation_loss",

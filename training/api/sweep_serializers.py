@@ -138,6 +138,7 @@ class TrialSerializer(serializers.Serializer[Any]):
     stop_reason = serializers.CharField(source="run.stop_reason")
     error = serializers.CharField(source="run.error")
     epoch = serializers.IntegerField(source="run.epoch")
+    trained_seconds = serializers.FloatField(source="run.trained_seconds")
     validation_loss = serializers.FloatField(source="loss", allow_null=True)
     score = serializers.FloatField(allow_null=True, help_text="The best composite of its checkpoints, 0 to 1.")
     checkpoint = serializers.IntegerField(source="best.pk", allow_null=True, default=None)

@@ -57,6 +57,10 @@ class TrainingRun(OwnedModel):
     timed_from_step = models.PositiveIntegerField(default=0)
     timed_from = models.FloatField(null=True, blank=True)
     seconds_per_step = models.FloatField(null=True, blank=True)
+    trained_seconds = models.FloatField(
+        default=0.0,
+        help_text="Its process at work, over all its starts; waits and pauses are not counted.",
+    )
     base_validation_loss = models.FloatField(null=True, blank=True, help_text="Before the first step.")
     device = models.CharField(max_length=40, blank=True)
     facts = models.JSONField(default=dict, blank=True, help_text="What the run said when it started.")
@@ -115,6 +119,11 @@ class TrainingRun(OwnedModel):
         changes = {"stop_reason": stop_reason} if stop_reason else {"error_code": CANCELLED_BY_HAND}
         return self._move(ACTIVE_STATES, state=RunState.CANCELLED, finished_at=timezone.now(), **changes)
 
+    def add_trained(self, seconds: float) -> None:
+        """Its process has been at work for so much longer. Whatever becomes of it, this stays counted."""
+        TrainingRun.objects.filter(pk=self.pk).update(trained_seconds=models.F("trained_seconds") + seconds)
+        self.trained_seconds += seconds
+
     def _move(self, allowed: tuple[RunState, ...], **changes: Any) -> bool:
         moved = bool(TrainingRun.objects.filter(pk=self.pk, state__in=allowed).update(**changes))
         self.refresh_from_db()
@@ -166,6 +175,11 @@ class TrainingRun(OwnedModel):
         if self.state != RunState.RUNNING or self.seconds_per_step is None or not self.steps_total:
             return None
         return timedelta(seconds=round(max(self.steps_total - self.step, 0) * self.seconds_per_step))
+
+    @property
+    def trained(self) -> timedelta:
+        """The time in which its process was at work, over all its starts."""
+        return timedelta(seconds=self.trained_seconds)
 
     @property
     def elapsed(self) -> timedelta | None:

@@ -41,6 +41,9 @@ class Sweep(OwnedModel):
     stop_unpromising = models.BooleanField(default=True, help_text="By the median rule.")
     grace_epochs = models.PositiveSmallIntegerField(help_text="Before which no trial is stopped.")
     plan = models.JSONField(default=list, blank=True, help_text="The points, in the order in which they are tried.")
+    forgotten_seconds = models.FloatField(
+        default=0.0, help_text="Of training in trials that have been deleted since: spent all the same."
+    )
     begun = models.PositiveSmallIntegerField(default=0, help_text="How many of them have been made into a run.")
     job = models.ForeignKey(Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
 

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
-from training.engine import events as ev
 from training.engine.launch import EVENTS
 from training.models import TrainingRun
-from training.services.eventlog import read_on
+from training.services.curvelog import LOGS, StepCurve
 
 MAX_POINTS = 1000
-
-
-@dataclass(frozen=True)
-class StepCurve:
-    """Equally long lists; ``step`` is the last one of each stretch that was averaged."""
-
-    step: list[int] = field(default_factory=list)
-    loss: list[float] = field(default_factory=list)
-    loss_text: list[float] = field(default_factory=list)
-    loss_mel: list[float] = field(default_factory=list)
-    learning_rate: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -64,26 +48,10 @@ class Curves:
 def run_curves(*, run: TrainingRun, points: int = MAX_POINTS) -> Curves:
     """Training loss per step (averaged down to ``points``), losses per epoch, learning rate.
 
-    After a resume the log tells some steps again: from the first step that the new process did, what an earlier one
-    did is history that never happened.
+    Read on from where this process looked last (see :mod:`training.services.curvelog`).
     """
-    steps: dict[int, dict[str, Any]] = {}
-    epochs: dict[int, dict[str, Any]] = {}
-    scores: dict[int, float] = {}
-    fresh_start = False
-    for event in _events(run.folder / EVENTS):
-        if event.kind == ev.STARTED:
-            fresh_start = True
-        elif event.kind == ev.STEP:
-            if fresh_start:
-                fresh_start = False
-                _forget_from(steps, event.data["step"])
-                _forget_from(epochs, event.data["epoch"])
-            steps[event.data["step"]] = event.data
-        elif event.kind == ev.EPOCH:
-            epochs[event.data["epoch"]] = event.data
-        elif event.kind == ev.SCORE:
-            scores[event.data["epoch"]] = event.data["score"]
+    with LOGS.reading(run.folder / EVENTS) as log:
+        steps, epochs, scores = log.averaged(points), dict(log.losses.epochs), dict(log.losses.scores)
     rows = [epochs[epoch] for epoch in sorted(epochs)]
     base = run.facts.get("base_validation") or {}
     return Curves(
@@ -91,7 +59,7 @@ def run_curves(*, run: TrainingRun, points: int = MAX_POINTS) -> Curves:
         base_validation_loss=run.base_validation_loss,
         base_validation_loss_text=base.get("text"),
         base_validation_loss_mel=base.get("mel"),
-        steps=_averaged([steps[step] for step in sorted(steps)], points),
+        steps=steps,
         epochs=EpochCurve(
             epoch=[row["epoch"] for row in rows],
             step=[row["step"] for row in rows],
@@ -101,35 +69,4 @@ def run_curves(*, run: TrainingRun, points: int = MAX_POINTS) -> Curves:
             validation_loss_mel=[row.get("validation_loss_mel") for row in rows],
         ),
         scores=ScoreCurve(epoch=sorted(scores), score=[scores[epoch] for epoch in sorted(scores)]),
-    )
-
-
-def _events(path: Path) -> Any:
-    offset = 0
-    while True:
-        events, end = read_on(path, offset)
-        if end == offset:
-            return
-        yield from events
-        offset = end
-
-
-def _forget_from(rows: dict[int, dict[str, Any]], first: int) -> None:
-    for number in [number for number in rows if number >= first]:
-        del rows[number]
-
-
-def _averaged(rows: Sequence[dict[str, Any]], points: int) -> StepCurve:
-    stretch = max(1, math.ceil(len(rows) / points))
-    groups = [rows[start : start + stretch] for start in range(0, len(rows), stretch)]
-
-    def means(name: str) -> list[float]:
-        return [math.fsum(row[name] for row in group) / len(group) for group in groups]
-
-    return StepCurve(
-        step=[group[-1]["step"] for group in groups],
-        loss=means("loss"),
-        loss_text=means("loss_text"),
-        loss_mel=means("loss_mel"),
-        learning_rate=[group[-1]["learning_rate"] for group in groups],
     )

@@ -32,6 +32,8 @@ INGEST_SECONDS = 1.0
 # The process ends itself 3.3 s after a request at the latest; one that does not is killed, within five in all.
 KILL_SECONDS = 3.8
 FEATURES_SHARE = 0.02
+COUNT_SECONDS = 5.0
+"""So much of its training at most a run's row does not count when its worker is killed."""
 
 
 class TrialStopped(Cancelled):
@@ -77,11 +79,13 @@ def run_execute(*, run: TrainingRun, progress: Progress) -> None:
 def _train(run: TrainingRun, progress: Progress) -> None:
     began = time.time()
     process = launch.start(spec_of(run=run))
+    clock = Clock(run)
     try:
         _remember(run.folder, process.pid)
-        final, cancelled, hopeless = _follow(run, process, progress, began)
+        final, cancelled, hopeless = _follow(run, process, progress, began, clock)
     finally:
         _end(process)
+        clock.count()
         (run.folder / PROCESS).unlink(missing_ok=True)
     code = process.returncode
     if code == launch.EXIT_FINISHED:
@@ -104,8 +108,22 @@ def _train(run: TrainingRun, progress: Progress) -> None:
     raise TrainingBroke(f"The training process ended with code {code} and said nothing; its log may tell why.")
 
 
+class Clock:
+    """Counts into a run's row how long its process has been at work."""
+
+    def __init__(self, run: TrainingRun):
+        self._run, self._counted = run, time.monotonic()
+
+    def count(self, after: float = 0.0) -> None:
+        """Add what has passed since the last time, where that is at least ``after`` seconds."""
+        passed = time.monotonic() - self._counted
+        if passed >= after:
+            self._counted += passed
+            self._run.add_trained(passed)
+
+
 def _follow(
-    run: TrainingRun, process: subprocess.Popen[bytes], progress: Progress, began: float
+    run: TrainingRun, process: subprocess.Popen[bytes], progress: Progress, began: float, clock: Clock
 ) -> tuple[ev.Event | None, bool, str]:
     """Until the process ends: events to rows, progress to the job, a cancel to the process.
 
@@ -140,6 +158,7 @@ def _follow(
                     asked = time.monotonic()
                     launch.request_cancel(run.folder)
             progress.report(_fraction(run, began), _message(run))
+            clock.count(after=COUNT_SECONDS)
         if ended:
             return last, cancelled, hopeless
         with contextlib.suppress(subprocess.TimeoutExpired):

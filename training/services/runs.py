@@ -172,6 +172,9 @@ def run_delete(*, run: TrainingRun, user: Any) -> None:
             current.delete()
         except models.ProtectedError as error:
             raise DomainError("in_use", _in_use(run, error, user)) from error
+        if current.sweep_id:
+            spent = models.F("forgotten_seconds") + current.trained_seconds
+            Sweep.objects.filter(pk=current.sweep_id).update(forgotten_seconds=spent)
         transaction.on_commit(lambda: storage.remove_tree(folder))
 
 

@@ -131,8 +131,8 @@ def sweep_curves(*, sweep: Sweep) -> list[TrialCurve]:
 
 
 def sweep_spent(*, sweep: Sweep) -> timedelta:
-    """Time of training of all its trials, added up."""
-    return sum((run.elapsed for run in sweep.trials.all() if run.elapsed), timedelta())
+    """Time in which its trials trained, added up; waits, pauses and the time between two starts are not in it."""
+    return sum((run.trained for run in sweep.trials.all()), timedelta(seconds=sweep.forgotten_seconds))
 
 
 def sweep_remaining(*, sweep: Sweep) -> timedelta | None:
@@ -144,7 +144,7 @@ def sweep_remaining(*, sweep: Sweep) -> timedelta | None:
         return None
     trials = list(sweep.trials.all())
     at_work = [run for run in trials if run.state == RunState.RUNNING]
-    timed = [(run.elapsed.total_seconds(), run.epoch) for run in trials if run.elapsed and run.epoch]
+    timed = [(run.trained_seconds, run.epoch) for run in trials if run.trained_seconds and run.epoch]
     epochs = sum(epoch for _, epoch in timed)
     if not epochs or not at_work:
         return None
@@ -154,7 +154,7 @@ def sweep_remaining(*, sweep: Sweep) -> timedelta | None:
     ahead += sum(max(run.epochs_total - run.epoch, 0) for run in trials if run.is_active)
     seconds = ahead * per_epoch
     if sweep.budget_hours is not None:
-        left = sweep.budget_hours * 3600 - sum((seconds for seconds, _ in timed), 0.0)
+        left = sweep.budget_hours * 3600 - sweep_spent(sweep=sweep).total_seconds()
         # What has begun by then is trained to its end.
         seconds = min(seconds, max(left, 0.0) + sum(run.epochs_total - run.epoch for run in at_work) * per_epoch)
     return timedelta(seconds=round(seconds / len(at_work)))
