@@ -155,18 +155,6 @@ def read_state(run_dir: Path) -> tuple[dict[str, Tensor], Position] | None:
     return tensors, Position(**{**values, "base_validation": Losses(**base) if base else None})
 
 
-def check_identity(found: dict[str, Any], wanted: dict[str, Any]) -> None:
-    """A run goes on only as the run it was: ``resume_mismatch`` names the first setting that is another."""
-    for key in sorted(found.keys() | wanted.keys()):
-        if found.get(key) != wanted.get(key):
-            raise DomainError(
-                "resume_mismatch",
-                f"The run was begun with {key} {found.get(key)!r} and cannot go on with {wanted.get(key)!r}; "
-                "start a new run.",
-                field=key,
-            )
-
-
 def remove_weights(folder: Path) -> None:
     """Take the weights out of a checkpoint's folder and leave its facts: early stopping and the best epoch need them.
 

@@ -80,13 +80,16 @@ class Fit:
         stop_token: int,
         accelerator: Accelerator,
         on_smaller: Callable[[], None] = lambda: None,
+        spare: Callable[[], bool] = lambda: False,
     ):
+        """``on_smaller`` hears that batches became smaller; ``spare`` lets go of what training can do without when
+        memory runs out, and says whether there was anything."""
         self.spec = spec
         self.accelerator = accelerator
         self.device: torch.device = accelerator.device
         self._train, self._validation = train, HeldOut(validation, train)
         self._stop_token = stop_token
-        self._on_smaller = on_smaller
+        self._on_smaller, self._spare = on_smaller, spare
         self.ranks = Ranks(accelerator)
         # Into how many pieces a rank's share of every batch is divided, since memory ran out: 1, 2, 4 …
         self.pieces = 1
@@ -189,11 +192,16 @@ class Fit:
 
     def _halve(self, clips: int) -> None:
         """Batches of half as many clips from now on, twice as many to a step: the step itself stays what it was.
+        As they are where something else could make room first.
 
         ``clips`` is how many the batch had that did not fit. DomainError ``out_of_memory`` where one alone does not.
         """
         self._optimizer.zero_grad(set_to_none=True)
+        spared = self._spare()
         give_back()
+        if spared:
+            logger.warning("Memory ran out: the model that speaks is loaded anew for each epoch from now on.")
+            return
         if math.ceil(clips / self._parts) <= 1:
             raise DomainError(
                 "out_of_memory",

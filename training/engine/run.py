@@ -7,8 +7,6 @@ group is made up for at the next start.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import math
 import time
@@ -27,13 +25,14 @@ from training.engine.dataset import Dataset, read_dataset
 from training.engine.features import ClipFeatures, prepare
 from training.engine.fit import EpochProgress, Fit, StepFacts, build_accelerator, steps_per_epoch
 from training.engine.hearing import Hearing
+from training.engine.identity import check_identity, identity_of
 from training.engine.launch import EVENTS, TENSORBOARD, rank
 from training.engine.model import Base, BundleAnalyser, open_base
 from training.engine.precision import resolve
 from training.engine.ranks import Ranks
-from training.engine.sampling import BASE_EPOCH, SampleFacts, check_prompts, speak_samples
+from training.engine.sampling import BASE_EPOCH, SampleFacts, Sampler, check_prompts
 from training.engine.sizes import checkpoint_bytes, state_bytes
-from training.engine.spec import LORA, TrainSpec
+from training.engine.spec import TrainSpec
 from training.engine.splits import Split
 from training.engine.stopping import patience_ran_out
 from training.engine.trained import Trained
@@ -49,29 +48,6 @@ SAVE_SECONDS = 300.0
 
 FEATURE_EVENT_SECONDS = 0.5
 USAGE_EVENT_SECONDS = 5.0
-
-CONTINUED = (
-    "batch_size",
-    "accumulation",
-    "learning_rate",
-    "schedule",
-    "warmup_fraction",
-    "weight_decay",
-    "max_grad_norm",
-    "seed",
-    "method",
-    "lora",
-    "train_conditioning",
-    "train_heads",
-    "augment_conditioning",
-    "text_loss_weight",
-    "mel_loss_weight",
-    "code_noise",
-)
-"""Fields of the spec that a resumed run shares with the one that was begun. The number of epochs may grow."""
-
-UNTOLD = {"method": LORA, "train_conditioning": False, "train_heads": False, "augment_conditioning": False}
-"""What runs were that were begun before there was a choice."""
 
 CANCEL_BYTES = 500_000_000
 """A cancelled process has seconds: it writes a state of this size, and leaves a larger one as it was saved last."""
@@ -110,12 +86,14 @@ class Run:
         require_free(spec.run_dir, self._epoch_bytes, "The run")
         accelerator = build_accelerator(spec)
         self._device = str(accelerator.device)
+        # Of several processes the others would have to know when the one that speaks makes room.
+        self._sampler = Sampler(spec, self._device, keep=spec.devices == 1)
         self._precision = resolve(spec.precision, accelerator.device)
-        self._identity = _identity(spec, base, dataset)
+        self._identity = identity_of(spec, base, dataset)
         resumed = keep.read_state(spec.run_dir)
         position = resumed[1] if resumed else None
         if position:
-            keep.check_identity({**UNTOLD, **position.identity}, self._identity)
+            check_identity(position.identity, self._identity)
             self._at = EpochProgress(
                 position.epoch + 1, position.step, position.steps_in_epoch, position.loss_sum, position.seconds
             )
@@ -237,7 +215,7 @@ class Run:
         def on_sample(facts: SampleFacts) -> None:
             self._events.write(ev.SAMPLE, **asdict(facts))
 
-        speak_samples(self.spec, epoch, adapter, self._device, self._progress, on_sample, done)
+        self._sampler.speak(epoch, adapter, self._progress, on_sample, done)
         if self._hearing:
             self._hearing.measure(epoch, self._progress)
 
@@ -305,7 +283,16 @@ class Run:
         count = len(dataset.train)
         train, validation = Split(dataset.train, found[:count]), Split(dataset.validation, found[count:])
         stop_token = base.config.gpt.stop_audio_token
-        return Fit(self.spec, self._gpt, train, validation, stop_token, accelerator, self._tell_smaller)
+        return Fit(
+            self.spec,
+            self._gpt,
+            train,
+            validation,
+            stop_token,
+            accelerator,
+            on_smaller=self._tell_smaller,
+            spare=self._sampler.let_go,
+        )
 
     def _open_board(self, purge_step: int | None) -> AbstractContextManager[Any]:
         if not self._writes:
@@ -402,13 +389,6 @@ def _require_validation(spec: TrainSpec, dataset: Dataset) -> None:
             "none that can be used; switch it off, or freeze the dataset with a validation share.",
             field="early_stopping_patience",
         )
-
-
-def _identity(spec: TrainSpec, base: Base, dataset: Dataset) -> dict[str, Any]:
-    values = spec.to_dict()
-    used = [[clip.id, clip.text, clip.language, clip.samples] for clip in (*dataset.train, *dataset.validation)]
-    digest = hashlib.sha256(json.dumps([used, len(dataset.train)]).encode()).hexdigest()
-    return {**{name: values[name] for name in CONTINUED}, "model": base.key, "dataset": digest}
 
 
 def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

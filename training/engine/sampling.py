@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training.engine.checkpoint import SAMPLES
-from training.engine.spec import TrainSpec
+from training.engine.spec import LORA, TrainSpec
 from xttsproject.lib.audio import Audio, read_wav, write_wav
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import atomic_path
@@ -18,6 +18,8 @@ from xttsproject.xtts.languages import validate_language
 from xttsproject.xtts.normaliser import normalise
 
 if TYPE_CHECKING:
+    from xttsproject.xtts.conditioning import Conditioning
+    from xttsproject.xtts.engine import XttsEngine
     from xttsproject.xtts.tokenizer import Tokenizer
 
 BASE_EPOCH = 0
@@ -77,41 +79,77 @@ def read_references(spec: TrainSpec) -> list[Audio]:
     return clips
 
 
-def speak_samples(
-    spec: TrainSpec,
-    epoch: int,
-    adapter: Path | None,
-    device: str,
-    progress: Progress,
-    on_sample: Callable[[SampleFacts], None],
-    skip: frozenset[int] = frozenset(),
-    folder: str = "",
-) -> None:
-    """Let the bundle with this adapter speak every prompt, and write 24 kHz WAVs of all but those in ``skip``.
+class Sampler:
+    """Speaks a run's samples, checkpoint after checkpoint.
 
-    They are spoken as one batch, which takes as many steps as the longest alone. Neighbours in a batch change the last
-    bits of a sound, so those that are skipped are spoken along: what is made up for later is the same to the bit.
+    With ``keep`` the base model and what it heard of the reference clips stay loaded in between, as far as memory
+    allows: what a checkpoint then costs is its adapter and its sentences. An adapter speaks beside the base model's
+    weights, as in the portal's own speech; what holds more than an adapter (whole modules, the whole GPT) is loaded for
+    itself each time. Either way a sample does not depend on what was spoken before it.
     """
-    from xttsproject.xtts.engine import Saying, XttsEngine
-    from xttsproject.xtts.types import Sampling
 
-    if all(index in skip for index in range(len(spec.sample_prompts))):
-        return
-    progress.check()
-    engine = XttsEngine.load(spec.bundle, adapter=adapter, device=device)
-    progress.check()
-    conditioning = engine.conditioning(read_references(spec))
-    # Normalised as users' speech and the training texts are.
-    sayings = [
-        Saying(normalise(prompt.text, prompt.language), prompt.language, conditioning, Sampling(seed=prompt.seed))
-        for prompt in spec.sample_prompts
-    ]
-    for index, speech in enumerate(engine.speak_all(sayings, progress)):
-        if index in skip:
-            continue
-        prompt = spec.sample_prompts[index]
-        relative = sample_path(epoch, index, folder)
-        with atomic_path(spec.run_dir / relative) as temporary:
-            write_wav(temporary, speech.audio)
-        seconds = round(speech.audio.seconds, 3)
-        on_sample(SampleFacts(epoch, index, prompt.text, prompt.seed, relative.as_posix(), seconds))
+    def __init__(self, spec: TrainSpec, device: str, *, keep: bool = False):
+        self._spec, self._device = spec, device
+        self._beside = spec.method == LORA and not (spec.train_conditioning or spec.train_heads)
+        self._keep = keep and self._beside
+        self._engine: XttsEngine | None = None
+        self._voice: Conditioning | None = None
+
+    def speak(
+        self,
+        epoch: int,
+        adapter: Path | None,
+        progress: Progress,
+        on_sample: Callable[[SampleFacts], None],
+        skip: frozenset[int] = frozenset(),
+        folder: str = "",
+    ) -> None:
+        """Let the model with this adapter speak every prompt, and write 24 kHz WAVs of all but those in ``skip``.
+
+        They are spoken as one batch, which takes as many steps as the longest alone. Neighbours in a batch change the
+        last bits of a sound, so those that are skipped are spoken along: what is made up for later is the same to the
+        bit.
+        """
+        from training.engine.usage import has_room
+        from xttsproject.xtts.engine import Saying
+        from xttsproject.xtts.types import Sampling
+
+        spec = self._spec
+        if all(index in skip for index in range(len(spec.sample_prompts))):
+            return
+        progress.check()
+        engine, voice = self._ready(adapter, progress)
+        # Normalised as users' speech and the training texts are.
+        sayings = [
+            Saying(normalise(prompt.text, prompt.language), prompt.language, voice, Sampling(seed=prompt.seed))
+            for prompt in spec.sample_prompts
+        ]
+        for index, speech in enumerate(engine.speak_all(sayings, progress)):
+            if index in skip:
+                continue
+            prompt = spec.sample_prompts[index]
+            relative = sample_path(epoch, index, folder)
+            with atomic_path(spec.run_dir / relative) as temporary:
+                write_wav(temporary, speech.audio)
+            seconds = round(speech.audio.seconds, 3)
+            on_sample(SampleFacts(epoch, index, prompt.text, prompt.seed, relative.as_posix(), seconds))
+        if self._engine is not None and not has_room(engine.device):
+            self.let_go()
+
+    def let_go(self) -> bool:
+        """Keep no model any more and give back the memory of the one that is there; False where there is none."""
+        kept, self._engine, self._voice, self._keep = self._engine, None, None, False
+        return kept is not None
+
+    def _ready(self, adapter: Path | None, progress: Progress) -> tuple[XttsEngine, Conditioning]:
+        """What speaks with this adapter, and the voice that it takes from the reference clips."""
+        from xttsproject.xtts.engine import XttsEngine
+
+        merged = None if self._beside else adapter
+        base = self._engine or XttsEngine.load(self._spec.bundle, adapter=merged, device=self._device)
+        progress.check()
+        # What an adapter stands beside hears the clips as it does without.
+        voice = self._voice or base.conditioning(read_references(self._spec))
+        if self._keep:
+            self._engine, self._voice = base, voice
+        return (base.adapted(adapter) if adapter and not merged else base), voice

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import psutil
 import torch
 
-from xttsproject.lib.memory import total_bytes
+from xttsproject.lib.memory import free_bytes, total_bytes
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,20 @@ class Usage:
     used: int
     peak: int
     total: int
+
+
+ROOM = 0.25
+"""Of a device's memory that has to stay free while something is kept in it only to save time."""
+
+
+def has_room(device: torch.device) -> bool:
+    """Whether what is kept on ``device`` only to save time may stay there."""
+    if device.type == "cuda":
+        free, total = torch.cuda.mem_get_info(device)
+        # What the allocator keeps in reserve is there to be used again.
+        free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return free >= ROOM * total
+    return free_bytes() >= ROOM * total_bytes()
 
 
 def measure(device: torch.device) -> Usage:

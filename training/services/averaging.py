@@ -70,7 +70,7 @@ def average_make(*, run: TrainingRun, epochs: Sequence[int], progress: Progress)
 
     The row is pinned: somebody asked for it, so the run's policy does not take it away.
     """
-    from training.engine.sampling import SampleFacts, speak_samples
+    from training.engine.sampling import SampleFacts, Sampler
     from training.engine.soup import average_checkpoints, measure_checkpoint
 
     rows = _members(run, epochs)
@@ -108,7 +108,7 @@ def average_make(*, run: TrainingRun, epochs: Sequence[int], progress: Progress)
     def on_sample(facts: SampleFacts) -> None:
         sample_record(run=run, checkpoint=made, data=asdict(facts))
 
-    speak_samples(spec, made.epoch, folder, settings.DEVICE, Part(progress, 0.6, 1.0), on_sample, folder=folder.name)
+    Sampler(spec, settings.DEVICE).speak(made.epoch, folder, Part(progress, 0.6, 1.0), on_sample, folder=folder.name)
     return made
 
 

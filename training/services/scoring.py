@@ -15,7 +15,7 @@ from datasets.services.freezing import version_manifest
 from datasets.services.transcribers import listening_options, transcriber_bundle, transcriber_load
 from training.choices import Scored
 from training.engine.figures import judge
-from training.engine.sampling import BASE_EPOCH, SampleFacts, speak_samples
+from training.engine.sampling import BASE_EPOCH, SampleFacts, Sampler
 from training.engine.scoring import Scorer, Speaker, Utterance, characters, whisper_language
 from training.models import Checkpoint, EpochSample, Scorecard, TrainingRun
 from training.services.ingest import sample_record
@@ -143,14 +143,14 @@ def _speak(run: TrainingRun, subjects: Sequence[_Subject], progress: Progress) -
     found = EpochSample.objects.filter(run=run).select_related("run")
     rows = {(row.checkpoint_id, row.prompt_index): row for row in found}
     wanted = range(len(run.spec.get("sample_prompts", ())))
-    done = 0
+    done, sampler = 0, None
     for number, subject in enumerate(subjects):
         there = frozenset(
             index for index in wanted if (row := rows.get((subject.key, index))) and row.audio_path.is_file()
         )
         if len(there) == len(wanted) or (subject.checkpoint is not None and not subject.checkpoint.is_kept):
             continue
-        spec = spec_of(run=run)
+        sampler = sampler or Sampler(spec_of(run=run), settings.DEVICE, keep=True)
         adapter = subject.checkpoint.folder if subject.checkpoint else None
         part = Part(progress, number / len(subjects), (number + 1) / len(subjects))
 
@@ -159,7 +159,7 @@ def _speak(run: TrainingRun, subjects: Sequence[_Subject], progress: Progress) -
 
         part.report(0.0, f"{subject.label} speaks")
         folder = subject.checkpoint.folder.name if subject.checkpoint and subject.checkpoint.is_average else ""
-        speak_samples(spec, subject.epoch, adapter, settings.DEVICE, part, write, there, folder)
+        sampler.speak(subject.epoch, adapter, part, write, there, folder)
         done += len(wanted) - len(there)
     return done
 

@@ -254,3 +254,27 @@ def test_early_stopping_without_validation_clips_is_refused_before_the_model_is_
     with pytest.raises(DomainError) as caught:
         execute(spec)
     assert (caught.value.code, caught.value.field) == ("validation_missing", "early_stopping_patience")
+
+
+def test_what_is_kept_to_save_time_makes_room_before_a_batch_is_halved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit, _ = a_fit(tmp_path, a_spec(batch_size=2))
+    smaller: list[int] = []
+    kept = [True]
+    device = Device(clips=1)
+
+    def spare() -> bool:
+        # With the room that this makes, both clips fit.
+        device.clips = 2
+        return kept.pop() if kept else False
+
+    fit._on_smaller, fit._spare = (lambda: smaller.append(fit.pieces)), spare
+    monkeypatch.setattr(fitting, "forward_losses", device)
+    assert [fact.step for fact in train(fit, 1)] == [1, 2, 3]
+    assert (fit.pieces, smaller, kept) == (1, [], [])
+    # The next time there is nothing left to spare.
+    device.clips = 1
+    monkeypatch.setattr(fit, "_spare", lambda: False)
+    train(fit, 1)
+    assert (fit.pieces, smaller) == (2, [2])
