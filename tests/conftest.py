@@ -54,6 +54,12 @@ def data_root(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages wait for what they would ask again about, however busy the machine is."""
+    monkeypatch.setattr("training.services.usable.PATIENCE", 120.0)
+
+
 @pytest.fixture
 def people(db: None, django_user_model: Any) -> SimpleNamespace:
     """anna and ben are ordinary users, cora is a curator, tom a trainer (and curator), root administers."""

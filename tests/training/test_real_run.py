@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db.models import F
 
 from tests.training.factories import frozen_version
 from training.choices import RunState
@@ -172,7 +173,7 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(
     # What was trained before the kill is counted; the hour until somebody tries again is not.
     assert 0 < run.trained_seconds <= worked
     trained_before = run.trained_seconds
-    TrainingRun.objects.update(started_at=run.started_at - timedelta(hours=1))
+    TrainingRun.objects.update(started_at=F("started_at") - timedelta(hours=1))
 
     assert run.job is not None
     job_retry(job=run.job, user=people.tom)

@@ -29,6 +29,8 @@ from training.services import (
     sweep_go_on,
     sweep_preflight,
     sweep_trials,
+    texts_known,
+    texts_require,
     trainer_require,
 )
 
@@ -63,14 +65,19 @@ class SweepViewSet(
             search=given.search(),
             bundle=given.validated_data["bundle"],
             visibility=given.validated_data["visibility"],
+            counted=texts_known(version=given.validated_data["version"], bundle=given.validated_data["bundle"]),
         )
         return Response(self._shown(sweep), status=201)
 
     @extend_schema(request=SweepCreateSerializer, responses=SweepPreflightSerializer)
     @action(detail=False, methods=["post"])
     def preflight(self, request: Request) -> Response:
-        """What such a sweep would come to: trials, epochs, seconds of training, bytes. Nothing is started."""
+        """What such a sweep would come to: trials, epochs, seconds of training, bytes. Nothing is started.
+
+        503 with the code ``check_pending`` as for a run.
+        """
         given = self._given(request)
+        texts_require(version=given.validated_data["version"], bundle=given.validated_data["bundle"])
         found = sweep_preflight(
             owner=request.user,
             version=given.validated_data["version"],

@@ -49,6 +49,8 @@ from training.services import (
     run_scoreboard,
     run_train_longer,
     scoring_start,
+    texts_known,
+    texts_require,
     trainer_require,
 )
 from xttsproject.http import file_response
@@ -92,14 +94,20 @@ class TrainingRunViewSet(
             values=given.values(),
             bundle=given.validated_data["bundle"],
             visibility=given.validated_data["visibility"],
+            counted=texts_known(version=given.validated_data["version"], bundle=given.validated_data["bundle"]),
         )
         return Response(self._shown(run), status=201)
 
     @extend_schema(request=TrainingRunCreateSerializer, responses=RunPreflightSerializer)
     @action(detail=False, methods=["post"])
     def preflight(self, request: Request) -> Response:
-        """What such a run would use, leave out and take. Nothing is started."""
+        """What such a run would use, leave out and take. Nothing is started.
+
+        503 with the code ``check_pending`` where the version's texts are looked at with this model for the first time
+        and that takes longer than a second: ask again.
+        """
         given = self._given(request)
+        texts_require(version=given.validated_data["version"], bundle=given.validated_data["bundle"])
         found = run_preflight(
             owner=request.user,
             version=given.validated_data["version"],
@@ -142,9 +150,10 @@ class TrainingRunViewSet(
         trainer_require(user=request.user)
         given = LongerSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        return Response(
-            self._shown(run_train_longer(run=self.get_object(), owner=request.user, **given.validated_data)), status=201
-        )
+        run = self.get_object()
+        counted = texts_known(version=run.version, bundle=run.bundle)
+        longer = run_train_longer(run=run, owner=request.user, counted=counted, **given.validated_data)
+        return Response(self._shown(longer), status=201)
 
     @extend_schema(request=AverageSerializer, responses={202: JobSerializer})
     @action(detail=True, methods=["post"])

@@ -48,6 +48,7 @@ from training.services.sweeps import (
 )
 from training.services.sweepspace import Search, SweepPreflight, sweep_preflight
 from training.services.trials import Trial, sweep_curves, sweep_remaining, sweep_spent, sweep_trials
+from training.services.usable import texts_known, texts_require
 
 __all__ = [
     "AVERAGE",
@@ -114,6 +115,8 @@ __all__ = [
     "sweep_spent",
     "sweep_trials",
     "sweeps_resume",
+    "texts_known",
+    "texts_require",
     "trainer_require",
     "trial_ended",
     "trial_follow",

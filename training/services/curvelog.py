@@ -78,7 +78,8 @@ class Losses:
     def _forget_from(self, step: int) -> None:
         if self._steps and step <= self._steps[-1]:
             place = bisect_left(self._steps, step)
-            for column in (self._steps, *self._columns.values()):
+            del self._steps[place:]
+            for column in self._columns.values():
                 del column[place:]
 
     def averaged(self, points: int) -> StepCurve:

@@ -22,7 +22,7 @@ from training.engine.spec import FULL, TrainSpec
 from training.models import Sweep, TrainingRun
 from training.services.outlook import Outlook, run_outlook
 from training.services.spec import RunValues, bundle_open, spec_build, spec_values, validation_require
-from training.services.usable import Ground, clips_usable, grounds_of
+from training.services.usable import Ground, clips_frozen, clips_usable, grounds_of
 from xttsproject import storage
 from xttsproject.bundles.manifest import Bundle
 from xttsproject.jobs.models import Job
@@ -70,9 +70,11 @@ class Preflight:
         return grounds_of(self.left_out)
 
 
-def run_preflight(*, owner: Any, version: DatasetVersion, values: RunValues, bundle: str = "") -> Preflight:
+def run_preflight(
+    *, owner: Any, version: DatasetVersion, values: RunValues, bundle: str = "", counted: bool = True
+) -> Preflight:
     """Check everything that :func:`run_create` would, and say what the run would do, without starting it."""
-    return _check(owner, version, values, bundle)[0]
+    return _check(owner, version, values, bundle, counted)[0]
 
 
 def run_create(
@@ -85,8 +87,12 @@ def run_create(
     visibility: str = "private",
     sweep: Sweep | None = None,
     trial: int | None = None,
+    counted: bool = True,
 ) -> TrainingRun:
     """Make a run and queue it. ``bundle`` empty: the portal's XTTS_BUNDLE. ``trial``: its place in its ``sweep``.
+
+    ``counted``: look which clips the model can learn from, which takes seconds where nobody has looked before; else all
+    that were frozen count here, and the run itself refuses what it cannot use (see :func:`texts_known`).
 
     DomainErrors, with the field at fault: ``forbidden`` (not a trainer), ``version_unknown``, ``version_not_ready``,
     ``version_damaged``, ``dataset_empty``, ``name_missing``, ``duplicate``, ``spec_invalid``, ``language_unsupported``,
@@ -98,7 +104,7 @@ def run_create(
         raise DomainError(
             "name_missing", f"A run needs a name of 1 to 120 characters; this one has {len(name)}.", field="name"
         )
-    preflight, spec, bundle = _check(owner, version, values, bundle)
+    preflight, spec, bundle = _check(owner, version, values, bundle, counted)
     run = TrainingRun(
         owner=owner,
         visibility=visibility,
@@ -219,7 +225,7 @@ def _without_folders(text: str) -> str:
 
 
 def _check(
-    owner: Any, version: DatasetVersion, values: RunValues, bundle_name: str
+    owner: Any, version: DatasetVersion, values: RunValues, bundle_name: str, counted: bool
 ) -> tuple[Preflight, dict[str, Any], str]:
     """The preflight, the values that the row keeps, and the bundle's name."""
     trainer_require(user=owner)
@@ -236,7 +242,7 @@ def _check(
     bundle_name = bundle_name or settings.XTTS_BUNDLE
     bundle = bundle_open(name=bundle_name)
     spec = spec_build(version=version, bundle=bundle, values=values)
-    usable = clips_usable(version=version, bundle=bundle)
+    usable = clips_usable(version=version, bundle=bundle) if counted else clips_frozen(version=version)
     validation_require(spec=spec, version=version, clips=usable.clips_validation)
     # As the engine counts: a last batch may be smaller, and a last step may gather fewer batches.
     per_epoch = math.ceil(math.ceil(usable.clips_train / spec.batch_size) / spec.accumulation)

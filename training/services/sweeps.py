@@ -45,8 +45,9 @@ def sweep_create(
     search: Search,
     bundle: str = "",
     visibility: str = Visibility.PRIVATE,
+    counted: bool = True,
 ) -> Sweep:
-    """Make a sweep and have its points drawn.
+    """Make a sweep and have its points drawn; ``counted`` as in :func:`run_create`.
 
     DomainErrors, with the field at fault: those of :func:`run_create`, ``space_invalid``, ``method_unknown``,
     ``budget_missing``, ``budget_invalid``, ``search_invalid``, ``validation_missing``.
@@ -56,7 +57,9 @@ def sweep_create(
         raise DomainError(
             "name_missing", f"A sweep needs a name of 1 to 100 characters; this one has {len(name)}.", field="name"
         )
-    checked = sweep_preflight(owner=owner, version=version, values=values, search=search, bundle=bundle)
+    checked = sweep_preflight(
+        owner=owner, version=version, values=values, search=search, bundle=bundle, counted=counted
+    )
     sweep = Sweep(
         owner=owner,
         visibility=visibility,
@@ -240,9 +243,15 @@ def sweeps_resume() -> int:
 
 
 def run_train_longer(
-    *, run: TrainingRun, owner: Any, name: str, epochs: int, visibility: str = Visibility.PRIVATE
+    *,
+    run: TrainingRun,
+    owner: Any,
+    name: str,
+    epochs: int,
+    visibility: str = Visibility.PRIVATE,
+    counted: bool = True,
 ) -> TrainingRun:
-    """A new run with a run's values and other epochs. DomainErrors as :func:`run_create`."""
+    """A new run with a run's values and other epochs; ``counted`` and DomainErrors as :func:`run_create`."""
     return run_create(
         owner=owner,
         version=run.version,
@@ -250,6 +259,7 @@ def run_train_longer(
         values=replace(values_of(run=run), epochs=epochs),
         bundle=run.bundle,
         visibility=visibility,
+        counted=counted,
     )
 
 

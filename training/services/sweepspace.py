@@ -68,7 +68,13 @@ def values_at(base: RunValues, point: Mapping[str, Value]) -> RunValues:
 
 
 def sweep_preflight(
-    *, owner: Any, version: DatasetVersion, values: RunValues, search: Search, bundle: str = ""
+    *,
+    owner: Any,
+    version: DatasetVersion,
+    values: RunValues,
+    search: Search,
+    bundle: str = "",
+    counted: bool = True,
 ) -> SweepPreflight:
     """Check everything that :func:`training.services.sweeps.sweep_create` would, and say what it would come to.
 
@@ -78,12 +84,13 @@ def sweep_preflight(
     _require_sound(search)
     _require_validation(version, search, version.clips_validation)
     trials, left_out = _count(space, search.method, search.budget_runs, search.budget_hours)
-    preflight = run_preflight(owner=owner, version=version, values=values, bundle=bundle)
+    common: dict[str, Any] = {"owner": owner, "version": version, "bundle": bundle, "counted": counted}
+    preflight = run_preflight(values=values, **common)
     _require_validation(version, search, preflight.clips_validation)
     _require_possible(version, preflight.bundle, values, space)
     # The run that needs most: if there is room for it, there is for all.
     largest = _largest(space, values)
-    needs = [run_preflight(owner=owner, version=version, values=each, bundle=bundle) for each in largest]
+    needs = [run_preflight(values=each, **common) for each in largest]
     epochs = _mean_epochs(space, values)
     # Each kind of training at its own pace, as the page of a run reckons it.
     paces = [

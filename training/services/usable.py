@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Mapping, Sequence
+from concurrent import futures
 from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+
 from datasets.models import DatasetVersion
 from datasets.services.freezing import version_manifest
 from training.engine.dataset import LeftOut
 from training.engine.survey import Survey, survey, text_problems
+from training.services.spec import bundle_open
 from xttsproject import storage
 from xttsproject.bundles.manifest import Bundle
 from xttsproject.lib.errors import DomainError
@@ -23,6 +28,9 @@ from xttsproject.xtts.limits import Problem, limits_of
 
 NAMED = 5
 """So many clips of each ground are named."""
+
+PATIENCE = 1.0
+"""Seconds that whoever asks for a page waits for texts to be looked at; then it goes on without him."""
 
 _FORMAT = 1
 _GROUNDS = {
@@ -54,13 +62,15 @@ class Ground:
 def clips_usable(*, version: DatasetVersion, bundle: Bundle) -> Survey:
     """What a run of the bundle on the version will use, and what it will leave out, by the engine's own limits.
 
-    The texts are tokenised once per version and model, which takes about a second for 10 000 clips besides loading the
-    tokenizer; what that found is kept. Whether the files are there is looked up each time. DomainErrors
-    ``dataset_empty``, ``version_damaged``.
+    The texts are tokenised once per version and model, which takes about a second for 10 000 clips, and some more where
+    a process does so for the first time, because it imports the tokenizer; what that found is kept. Whether the files
+    are there is looked up each time. DomainErrors ``dataset_empty``, ``version_damaged``.
     """
     try:
         rows = version_manifest(version=version)
-        texts = _texts(version, bundle, rows)
+        texts = _found(version, bundle)
+        if texts is None:
+            texts = _looked_at(version, bundle, rows).result()
         return survey(version.folder, rows, texts, limits_of(read_config(bundle.path), None).max_samples)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DomainError(
@@ -68,6 +78,39 @@ def clips_usable(*, version: DatasetVersion, bundle: Bundle) -> Survey:
             f"The files of {version} cannot be read ({type(error).__name__}); freeze the dataset again.",
             field="version",
         ) from error
+
+
+def clips_frozen(*, version: DatasetVersion) -> Survey:
+    """The clips as they were frozen, the model not asked: a run uses these at most."""
+    return Survey(version.clips_train, version.clips_validation, version.seconds_train, version.seconds_validation, ())
+
+
+def texts_known(*, version: DatasetVersion, bundle: str, patience: float | None = None) -> bool:
+    """Whether :func:`clips_usable` can answer at once; where it cannot, its work is begun beside the caller, who waits
+    ``patience`` seconds for it (PATIENCE unless told otherwise).
+
+    What is wrong with version or model is said by that function, at once.
+    """
+    try:
+        opened = bundle_open(name=bundle or settings.XTTS_BUNDLE)
+        if _found(version, opened) is not None:
+            return True
+        work = _looked_at(version, opened, version_manifest(version=version))
+    except (DomainError, OSError, ValueError, KeyError, TypeError):
+        return True
+    futures.wait([work], PATIENCE if patience is None else patience)
+    return work.done()
+
+
+def texts_require(*, version: DatasetVersion, bundle: str) -> None:
+    """DomainError ``check_pending`` where :func:`clips_usable` cannot answer yet."""
+    if not texts_known(version=version, bundle=bundle):
+        raise DomainError(
+            "check_pending",
+            f"The texts of {version} are being looked at for the first time with this model; ask again in a few "
+            "seconds.",
+            permanent=False,
+        )
 
 
 def grounds_of(left_out: Sequence[LeftOut]) -> tuple[Ground, ...]:
@@ -82,20 +125,40 @@ def grounds_of(left_out: Sequence[LeftOut]) -> tuple[Ground, ...]:
     return tuple(sorted(found, key=lambda ground: -ground.count))
 
 
-def _texts(version: DatasetVersion, bundle: Bundle, rows: Sequence[Mapping[str, Any]]) -> dict[str, Problem]:
-    """What is wrong with the texts: as it was found before, else found now and kept."""
-    language = version.dataset.language
-    kept = _kept_at(version, bundle, language)
+Texts = dict[str, Problem]
+
+_pool = futures.ThreadPoolExecutor(1, thread_name_prefix="texts")
+_at_work: dict[Path, futures.Future[Texts]] = {}
+_lock = threading.Lock()
+
+
+def _found(version: DatasetVersion, bundle: Bundle) -> Texts | None:
+    """What is wrong with the texts, where somebody has looked before."""
     try:
-        told = json.loads(kept.read_text(encoding="utf-8"))
+        told = json.loads(_kept_at(version, bundle, version.dataset.language).read_text(encoding="utf-8"))
         return {str(clip): Problem(str(code), str(reason)) for clip, (code, reason) in told.items()}
     except (OSError, ValueError, AttributeError, TypeError):
         # Not found yet, or half a file that a full disk left.
-        pass
+        return None
+
+
+def _looked_at(version: DatasetVersion, bundle: Bundle, rows: Sequence[Mapping[str, Any]]) -> futures.Future[Texts]:
+    """The same, looked at now; by one thread, however many ask at once."""
+    language = version.dataset.language
+    kept = _kept_at(version, bundle, language)
+    with _lock:
+        work = _at_work.get(kept)
+        if work is None:
+            work = _at_work[kept] = _pool.submit(_look, rows, language, bundle.path, kept)
+            work.add_done_callback(lambda _: _at_work.pop(kept, None))
+    return work
+
+
+def _look(rows: Sequence[Mapping[str, Any]], language: str, bundle: Path, kept: Path) -> Texts:
     from xttsproject.xtts.networks import load_tokenizer
 
-    tokenizer = load_tokenizer(bundle.path)
-    limits = limits_of(read_config(bundle.path), tokenizer.unknown)
+    tokenizer = load_tokenizer(bundle)
+    limits = limits_of(read_config(bundle), tokenizer.unknown)
     found = text_problems(rows, language, tokenizer.encode_sentence, limits)
     write_json(kept, {clip: [problem.code, problem.reason] for clip, problem in found.items()})
     return found

@@ -40,6 +40,7 @@ from training.services import (
     run_recommendation,
     run_resume,
     run_scoreboard,
+    texts_known,
 )
 from training.services.scoring import SCORE
 from training.services.spec import references_choose
@@ -81,12 +82,12 @@ def run_add_preflight(request: HttpRequest) -> HttpResponse:
     form = RunForm(given, user=request.user)
     context: dict[str, Any] = {"form": form, "chosen": bool(request.GET.get("version"))}
     if form.is_valid():
+        version, bundle = form.cleaned_data["version"], form.cleaned_data["bundle"]
+        context["checking"] = not texts_known(version=version, bundle=bundle)
+    if form.is_valid() and not context["checking"]:
         try:
             context["preflight"] = run_preflight(
-                owner=request.user,
-                version=form.cleaned_data["version"],
-                values=form.values(),
-                bundle=form.cleaned_data["bundle"],
+                owner=request.user, version=version, values=form.values(), bundle=bundle
             )
         except DomainError as error:
             context["refusal"] = error.message
@@ -297,6 +298,7 @@ def _created(request: HttpRequest, form: RunForm) -> TrainingRun | None:
             values=form.values(),
             bundle=chosen["bundle"],
             visibility=chosen["visibility"],
+            counted=texts_known(version=chosen["version"], bundle=chosen["bundle"]),
         )
     except DomainError as error:
         form.refuse(error)

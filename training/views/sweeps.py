@@ -28,6 +28,7 @@ from training.services import (
     sweep_remaining,
     sweep_spent,
     sweep_trials,
+    texts_known,
     values_of,
 )
 from training.sweepforms import LongerForm, SweepForm
@@ -67,13 +68,12 @@ def sweep_add_preflight(request: HttpRequest) -> HttpResponse:
     form = SweepForm(given, user=request.user)
     context: dict[str, Any] = {"form": form, "chosen": bool(request.GET.get("version"))}
     if form.is_valid():
+        version, bundle = form.cleaned_data["version"], form.cleaned_data["bundle"]
+        context["checking"] = not texts_known(version=version, bundle=bundle)
+    if form.is_valid() and not context["checking"]:
         try:
             context["preflight"] = sweep_preflight(
-                owner=request.user,
-                version=form.cleaned_data["version"],
-                values=form.values(),
-                search=form.search(),
-                bundle=form.cleaned_data["bundle"],
+                owner=request.user, version=version, values=form.values(), search=form.search(), bundle=bundle
             )
         except DomainError as error:
             context["refusal"] = error.message
@@ -154,7 +154,8 @@ def run_longer(request: HttpRequest, pk: UUID) -> HttpResponse:
     form = LongerForm(request.POST if request.method == "POST" else None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
-            longer = run_train_longer(run=run, owner=request.user, **form.cleaned_data)
+            counted = texts_known(version=run.version, bundle=run.bundle)
+            longer = run_train_longer(run=run, owner=request.user, counted=counted, **form.cleaned_data)
         except DomainError as error:
             form.refuse(error)
         else:
@@ -191,6 +192,7 @@ def _created(request: HttpRequest, form: SweepForm) -> Sweep | None:
             search=form.search(),
             bundle=chosen["bundle"],
             visibility=chosen["visibility"],
+            counted=texts_known(version=chosen["version"], bundle=chosen["bundle"]),
         )
     except DomainError as error:
         form.refuse(error)

@@ -41,6 +41,7 @@ _STATUS = {
     "model_missing": status.HTTP_503_SERVICE_UNAVAILABLE,
     "model_damaged": status.HTTP_503_SERVICE_UNAVAILABLE,
     "model_not_finite": status.HTTP_503_SERVICE_UNAVAILABLE,
+    "check_pending": status.HTTP_503_SERVICE_UNAVAILABLE,
     "busy": status.HTTP_429_TOO_MANY_REQUESTS,
     "model_unknown": status.HTTP_404_NOT_FOUND,
     "profile_unknown": status.HTTP_404_NOT_FOUND,
