@@ -28,6 +28,7 @@ from tests.datasets.pipeline.given import SPOKEN, TEXTS, clip, coqui, ljspeech, 
 from xttsproject import storage
 from xttsproject.jobs.choices import JobState
 from xttsproject.jobs.models import Job
+from xttsproject.jobs.registry import Ending
 from xttsproject.jobs.services import job_cancel
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.progress import Callback, Silent
@@ -377,7 +378,7 @@ def test_what_a_killed_try_left_goes_when_the_job_is_given_up(
         with pytest.raises(Killed):
             import_run(importing=importing, progress=Silent())
     assert any(name.startswith("recordings/") for name in files_below(data_root / "media"))
-    service.import_ended(importing=importing, state=JobState.FAILED, message="The worker died.")
+    service.import_ended(importing=importing, ending=Ending(JobState.FAILED, "worker_lost", "The worker died."))
     importing.refresh_from_db()
     assert (importing.state, importing.error) == (ImportState.FAILED, "The worker died.")
     assert files_below(data_root / "media") == [f"imports/{importing.pk}/dataset.zip"]

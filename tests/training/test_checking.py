@@ -99,7 +99,7 @@ def test_a_version_without_its_files_is_refused_at_once(
 ) -> None:
     version = frozen_version(people.tom, clips=4)
     version.manifest_path.unlink()
-    assert "freeze the dataset" in page_for(people.tom).get("/runs/new/preflight/", form_of(version)).content.decode()
+    assert "freeze anew" in page_for(people.tom).get("/runs/new/preflight/", form_of(version)).content.decode()
     answer = api_for(people.tom).post("/api/v1/training-runs/preflight/", {"name": "Run", "version": str(version.pk)})
     assert answer.json()["error"]["code"] == "version_damaged"
     assert slow.loads == 0

@@ -33,6 +33,7 @@ from training.services import (
     texts_require,
     trainer_require,
 )
+from xttsproject.accounts.api.schema import ErrorSerializer
 
 
 class SweepViewSet(
@@ -69,7 +70,7 @@ class SweepViewSet(
         )
         return Response(self._shown(sweep), status=201)
 
-    @extend_schema(request=SweepCreateSerializer, responses=SweepPreflightSerializer)
+    @extend_schema(request=SweepCreateSerializer, responses={200: SweepPreflightSerializer, 503: ErrorSerializer})
     @action(detail=False, methods=["post"])
     def preflight(self, request: Request) -> Response:
         """What such a sweep would come to: trials, epochs, seconds of training, bytes. Nothing is started.

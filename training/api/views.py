@@ -53,6 +53,7 @@ from training.services import (
     texts_require,
     trainer_require,
 )
+from xttsproject.accounts.api.schema import ErrorSerializer
 from xttsproject.http import file_response
 from xttsproject.jobs.api.serializers import JobSerializer
 
@@ -98,7 +99,7 @@ class TrainingRunViewSet(
         )
         return Response(self._shown(run), status=201)
 
-    @extend_schema(request=TrainingRunCreateSerializer, responses=RunPreflightSerializer)
+    @extend_schema(request=TrainingRunCreateSerializer, responses={200: RunPreflightSerializer, 503: ErrorSerializer})
     @action(detail=False, methods=["post"])
     def preflight(self, request: Request) -> Response:
         """What such a run would use, leave out and take. Nothing is started.

@@ -13,6 +13,9 @@ from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import atomic_directory
 from xttsproject.lib.progress import Part, Progress, Silent
 
+STAGED = ".download-"
+"""Begins the name of the folder in which what has come of a download lies."""
+
 _DOWNLOAD_SHARE = 0.85
 _SPARE_BYTES = 200_000_000
 
@@ -41,7 +44,7 @@ def download(
     watcher = progress or Silent()
     snapshot = hub.look(entry.repository, entry.revision, endpoint)
     wanted = _wanted(entry, snapshot)
-    staging = models_dir / f".download-{entry.name}"
+    staging = models_dir / f"{STAGED}{entry.name}"
     staging.mkdir(parents=True, exist_ok=True)
     _require_space(entry, wanted, staging)
     total = sum(file.bytes for file in wanted) or 1

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +14,10 @@ from pathlib import Path
 from typing import Any
 
 CHUNK = 1024 * 1024
+
+_REPLACED = "~replaced-"
+_RANDOM = "[a-z0-9_]{8}"
+_LEFT = re.compile(rf"\.(?P<name>[^~]+)(?:(?P<replaced>{_REPLACED})|-){_RANDOM}")
 
 
 @contextlib.contextmanager
@@ -47,7 +52,7 @@ def atomic_directory(target: Path) -> Iterator[Path]:
         yield temporary
         temporary.chmod(0o755)
         if target.exists():
-            previous = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
+            previous = Path(tempfile.mkdtemp(prefix=f".{target.name}{_REPLACED}", dir=target.parent))
             os.replace(target, previous)
             os.replace(temporary, target)
             shutil.rmtree(previous, ignore_errors=True)
@@ -55,6 +60,21 @@ def atomic_directory(target: Path) -> Iterator[Path]:
             os.replace(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def left_by_the_killed(folder: Path) -> list[tuple[Path, Path | None]]:
+    """What processes that were killed in :func:`atomic_directory` left in ``folder``, or are at work on right now.
+
+    The hidden folder, and with it, where it holds what was about to be replaced and nothing has taken its place, where
+    that belongs.
+    """
+    found: list[tuple[Path, Path | None]] = []
+    for path in folder.iterdir() if folder.is_dir() else ():
+        told = _LEFT.fullmatch(path.name)
+        if told and path.is_dir() and not path.is_symlink():
+            home = folder / told["name"]
+            found.append((path, home if told["replaced"] and not home.exists() and any(path.iterdir()) else None))
+    return found
 
 
 def write_json(target: Path, value: Any) -> None:
