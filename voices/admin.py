@@ -92,6 +92,7 @@ class DecodingSearchAdmin(LookAndDeleteAdmin):
 class SynthesisAdmin(LookAndDeleteAdmin):
     list_display = (
         "beginning",
+        "state",
         "voice_name",
         "language",
         "seconds",
@@ -103,12 +104,12 @@ class SynthesisAdmin(LookAndDeleteAdmin):
         "created_at",
         "listen",
     )
-    list_filter = ("pinned", "channel", "language", "bundle", "profile_name")
+    list_filter = ("state", "pinned", "channel", "language", "bundle", "profile_name")
     actions = ("pin", "unpin")
     search_fields = ("text", "voice_name", "owner__username")
     list_select_related = ("owner",)
     date_hierarchy = "created_at"
-    readonly_fields = ("listen",)
+    readonly_fields = ("listen", "page")
 
     @admin.display(description="text")
     def beginning(self, synthesis: Synthesis) -> str:
@@ -116,6 +117,8 @@ class SynthesisAdmin(LookAndDeleteAdmin):
 
     @admin.display(description="speech")
     def listen(self, synthesis: Synthesis) -> SafeString:
+        if not synthesis.has_whole:
+            return format_html("{}", "not whole yet")
         return _player("voices:synthesis-audio", str(synthesis), synthesis.pk)
 
     @admin.action(description="Pin: keep whatever their age and size", permissions=["delete"])
@@ -131,6 +134,13 @@ class SynthesisAdmin(LookAndDeleteAdmin):
         for row in rows:
             synthesis_pin(synthesis=row, pinned=pinned)
         self.message_user(request, f"{len(rows)} {'pinned' if pinned else 'no longer pinned'}.")
+
+    @admin.display(description="sentences")
+    def page(self, synthesis: Synthesis) -> SafeString:
+        if not synthesis.is_long:
+            return format_html("{}", len(synthesis.sentences))
+        where = reverse("voices:long-detail", args=[synthesis.pk])
+        return format_html('<a href="{}">{} sentences</a>', where, synthesis.parts.count())
 
     def remove(self, row: Synthesis) -> None:
         synthesis_delete(synthesis=row)

@@ -9,10 +9,19 @@ from django.db import models
 
 from voices.choices import VoiceState
 from xttsproject.accounts.querysets import OwnedQuerySet
+from xttsproject.jobs.choices import ACTIVE_STATES
 
 if TYPE_CHECKING:
     # Named in strings below, where the linter does not look.
-    from voices.models import Candidate, DecodingSearch, LexiconEntry, QualityProfile, Synthesis, Voice  # noqa: F401
+    from voices.models import (  # noqa: F401
+        Candidate,
+        DecodingSearch,
+        LexiconEntry,
+        QualityProfile,
+        Synthesis,
+        SynthesisSentence,
+        Voice,
+    )
 
 
 _MOST_WORDS = 10
@@ -58,6 +67,10 @@ class SynthesisQuerySet(models.QuerySet["Synthesis"]):
         """One's own alone, for an administrator too."""
         return self.filter(owner_id=user.pk)
 
+    def active(self) -> SynthesisQuerySet:
+        """Waiting to be spoken, or being spoken."""
+        return self.filter(state__in=ACTIVE_STATES)
+
     def search(self, wanted: str) -> SynthesisQuerySet:
         """Those whose text or voice has each of the words, in small or capital letters."""
         found = self
@@ -69,6 +82,18 @@ class SynthesisQuerySet(models.QuerySet["Synthesis"]):
                 models.Q(**{f"text__{lookup}": sought}) | models.Q(**{f"voice_name__{lookup}": sought})
             )
         return found
+
+
+class SentenceQuerySet(models.QuerySet["SynthesisSentence"]):
+    """Whoever sees the speech sees its sentences."""
+
+    def pending(self) -> SentenceQuerySet:
+        """To be spoken, for the first time or again."""
+        return self.filter(take__lt=models.F("wish"))
+
+    def spoken(self) -> SentenceQuerySet:
+        """That have a sound, be it that of an earlier wish."""
+        return self.filter(take__gt=0)
 
 
 class QualityProfileQuerySet(OwnedQuerySet["QualityProfile"]):

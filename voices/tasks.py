@@ -6,11 +6,14 @@ from typing import Any, cast
 
 from django.db import models
 
-from voices.models import DecodingSearch, Voice
+from voices.models import DecodingSearch, Synthesis, Voice
 from voices.services import voice_prepare
 from voices.services.decoding import KIND as DECODING
 from voices.services.decoding import decoding_ended, decoding_may_retry, decoding_run, decoding_sweep
 from voices.services.idempotency import keys_forget
+from voices.services.longform import KIND as LONGFORM
+from voices.services.longform import longform_ended
+from voices.services.longform_speaking import longform_run
 from voices.services.pruning import speech_prune
 from voices.services.voices import PREPARE
 from xttsproject.jobs.choices import Queue
@@ -34,6 +37,14 @@ def prepare(context: JobContext) -> dict[str, Any] | None:
 def find_settings(context: JobContext) -> dict[str, Any] | None:
     search = cast(DecodingSearch, context.subject())
     return {"voice": str(search.voice_id), "best": decoding_run(search=search, progress=context)}
+
+
+# A book takes hours, in which a machine may be started anew several times; each worker goes on where the last one was.
+@job_kind(LONGFORM, queue=Queue.SPEECH, ended=longform_ended, max_attempts=10)
+def speak_long(context: JobContext) -> dict[str, Any] | None:
+    synthesis = cast(Synthesis, context.subject())
+    longform_run(synthesis=synthesis, progress=context)
+    return {"synthesis": str(synthesis.pk)}
 
 
 @housekeeping("speech")

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from voices.views import decoding, health, lexicon, profiles, speech, voices
+from voices.views import decoding, health, lexicon, longform, longform_sound, profiles, speech, voices
 
 app_name = "voices"
 urlpatterns = [
@@ -26,6 +26,17 @@ urlpatterns = [
     path("speak/stream/", speech.stream, name="speech-stream"),
     path("speak/<uuid:pk>/outcome/", speech.outcome, name="speech-outcome"),
     path("speak/plan/", speech.plan, name="speech-plan"),
+    path("speak/long/", longform.add, name="long-add"),
+    path("speak/long/<uuid:pk>/", longform.detail, name="long-detail"),
+    path("speak/long/<uuid:pk>/status/", longform.status, name="long-status"),
+    path("speak/long/<uuid:pk>/playlist/", longform.playlist, name="long-playlist"),
+    path("speak/long/<uuid:pk>/cancel/", longform.cancel, name="long-cancel"),
+    path("speak/long/<uuid:pk>/resume/", longform.resume, name="long-resume"),
+    path("speak/long/<uuid:pk>/so-far/", longform_sound.so_far, name="long-so-far"),
+    path("speak/long/<uuid:pk>/chapters/", longform_sound.chapters, name="long-chapters"),
+    path("speak/long/<uuid:pk>/chapters/<int:number>/", longform_sound.chapter, name="long-chapter"),
+    path("speak/long/<uuid:pk>/sentences/<int:number>/audio/", longform_sound.sentence, name="long-sentence"),
+    path("speak/long/<uuid:pk>/sentences/<int:number>/again/", longform.regenerate, name="long-regenerate"),
     path("profiles/", profiles.profiles, name="profiles"),
     path("profiles/<uuid:pk>/", profiles.edit, name="profile-edit"),
     path("profiles/<uuid:pk>/copy/", profiles.copy, name="profile-copy"),

@@ -81,6 +81,12 @@ REDIS_URL = env.url(
 )
 CPU_WORKERS = env.integer("CPU_WORKERS", 2, "Processes for fetching, cutting and exporting.", minimum=1)
 GPU_WORKERS = env.integer("GPU_WORKERS", 1, "Processes for transcription and training: one per device.", minimum=1)
+SPEECH_WORKERS = env.integer(
+    "SPEECH_WORKERS",
+    1,
+    "Processes that speak long texts: each has a speech model of its own in memory, beside that of the web process.",
+    minimum=1,
+)
 JOB_TIMEOUT_HOURS = env.integer("JOB_TIMEOUT_HOURS", 72, "The longest a job may run.", minimum=1)
 JOB_LOST_SECONDS = env.integer(
     "JOB_LOST_SECONDS", 90, "A running job without a sign of life for so long is taken from its worker.", minimum=30
@@ -172,6 +178,9 @@ SPEECH_IDLE_UNLOAD = env.integer(
     "SPEECH_IDLE_UNLOAD", 900, "Seconds without a request after which the speech model leaves memory; 0 means never."
 )
 SPEECH_MAX_CHARACTERS = env.integer("SPEECH_MAX_CHARACTERS", 5000, "Longest text of one request.", minimum=1)
+SPEECH_LONG_CHARACTERS = env.integer(
+    "SPEECH_LONG_CHARACTERS", 200_000, "Longest text that is spoken by a job, sentence by sentence.", minimum=1
+)
 SPEECH_TOGETHER = env.integer(
     "SPEECH_TOGETHER",
     8,
@@ -359,7 +368,14 @@ Q_CLUSTER: dict[str, Any] = {
             "timeout": JOB_TIMEOUT_HOURS * _hour,
             "retry": (JOB_TIMEOUT_HOURS + 1) * _hour,
             "recycle": 20,
-        }
+        },
+        "speech": {
+            "workers": SPEECH_WORKERS,
+            "queue_limit": SPEECH_WORKERS,
+            "timeout": JOB_TIMEOUT_HOURS * _hour,
+            "retry": (JOB_TIMEOUT_HOURS + 1) * _hour,
+            "recycle": 20,
+        },
     },
 }
 if REDIS_URL:

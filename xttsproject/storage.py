@@ -14,6 +14,7 @@ Below DATA_ROOT::
     media/exports/<version id>/<form>.zip
     media/voices/<id>/                  reference clips and conditioning.safetensors
     media/speech/<year>/<month>/<id>.wav
+    media/speech/<year>/<month>/<id>/    a long text's sentences: <number>-<take>.wav
     runs/<id>/                          a training run: spec.json, events.jsonl, checkpoints/, samples/, state/,
                                         tensorboard/, exports/
     cache/features/                     audio codes, mels and tokens of training clips, by content
@@ -76,6 +77,10 @@ def voice_dir(voice_id: UUID) -> Path:
 
 def speech_file(synthesis_id: UUID, made: datetime) -> Path:
     return Path(settings.MEDIA_ROOT, "speech", f"{made:%Y}", f"{made:%m}", f"{synthesis_id}.wav")
+
+
+def speech_dir(synthesis_id: UUID, made: datetime) -> Path:
+    return speech_file(synthesis_id, made).with_suffix("")
 
 
 def bundle_dir(name: str) -> Path:

@@ -16,6 +16,7 @@ _TAKING_FILES = {
     "voices:voice-add",
     "voice-list",
     "voices:lexicon-import",
+    "voices:long-add",
     "lexicon-import-table",
     "openai-transcriptions",
 }

@@ -7,12 +7,16 @@ if (form && outcome) {
   const text = form.querySelector("textarea[name=text]");
   const counter = document.querySelector("#text-count");
   const limit = Number(text.dataset.limit);
+  const asLong = document.querySelector("#as-long");
 
   const count = () => {
     // As the server counts: by characters, not by UTF-16 halves.
     const length = [...text.value.trim()].length;
     counter.textContent = `${length} of ${limit} characters`;
     counter.classList.toggle("text-danger", length > limit);
+    // What is too long to be answered at once is what long texts are for.
+    asLong.classList.toggle("btn-primary", length > limit);
+    asLong.classList.toggle("btn-outline-secondary", length <= limit);
   };
   counter.hidden = false;
   text.addEventListener("input", count);
@@ -25,6 +29,13 @@ if (form && outcome) {
     box.textContent = sentence;
     outcome.replaceChildren(box);
   };
+
+  asLong.addEventListener("click", (event) => {
+    // Not through htmx, whose answer would be put beside the form: another page follows.
+    event.preventDefault();
+    form.setAttribute("action", asLong.formAction);
+    form.submit();
+  });
 
   const speaking = document.querySelector("#speaking");
   // The button that shows what will be spoken asks from within the form; its requests are no speech.

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,10 +76,29 @@ def test_the_commands_of_the_page_do_what_it_says(portal, tmp_path):
     assert decode_audio(tmp_path / "played.mp3", 24_000).seconds > 0.3
 
 
-def test_the_programs_of_the_page_do_what_it_says(portal, tmp_path):
-    first, second = (run([sys.executable, "-c", program], portal, tmp_path) for program in blocks("python"))
+def test_the_programs_of_the_page_do_what_it_says(portal, tmp_path, work):
+    *answered, long = blocks("python")
+    first, second = (run([sys.executable, "-c", program], portal, tmp_path) for program in answered)
     assert "1\n00:00:00,000 --> " in first
     # A text, and its words with their times; a voice that is made of a buzz is not understood too well.
     assert re.match(r"\S.* \[\('[^']+', \d", second), second
     for name in ("morning.wav", "evening.wav"):
         assert decode_audio(tmp_path / name, 24_000).seconds > 0.3
+
+    # The last one waits for a worker, which is here.
+    program = subprocess.Popen(
+        [sys.executable, "-c", long],
+        env=portal,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while program.poll() is None and time.monotonic() < deadline:
+        work()
+        time.sleep(0.1)
+    program.kill()
+    told = program.communicate()[0]
+    assert "'title': 'Two'" in told, told
+    assert decode_audio(tmp_path / "book.m4b", 24_000).seconds > 1

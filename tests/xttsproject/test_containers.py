@@ -70,7 +70,7 @@ def test_only_declared_settings_are_set() -> None:
 
 def test_where_there_is_a_gpu_training_and_speech_get_it() -> None:
     services = compose("compose.gpu.yaml")["services"]
-    assert set(services) == {"web", "gpu"} <= set(compose()["services"])
+    assert set(services) == {"web", "gpu", "speech"} <= set(compose()["services"])
     for service in services.values():
         (device,) = service["deploy"]["resources"]["reservations"]["devices"]
         assert (device["driver"], device["capabilities"]) == ("nvidia", ["gpu"])

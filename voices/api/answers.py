@@ -87,19 +87,23 @@ def require_streamable(request: Request, output: Output) -> None:
         )
 
 
+def body_of(request: Request) -> Any:
+    """What was sent, for telling two requests apart."""
+    given = request.data
+    return dict(given.lists()) if hasattr(given, "lists") else given
+
+
 def spoken(request: Request, make: Callable[[Callable[[], bool] | None], Synthesis], output: Output) -> HttpResponse:
     """Run ``make`` and answer with its sound, and what it is in the headers.
 
     A request that is sent again under its key is spoken once. ``make`` is given a function that says whether the client
     has hung up.
     """
-    given = request.data
-    body = dict(given.lists()) if hasattr(given, "lists") else given
     try:
         synthesis, again = speak_once(
             user=request.user,
             key=request.headers.get(HEADER, ""),
-            fingerprint=fingerprint_of(request.path, body),
+            fingerprint=fingerprint_of(request.path, body_of(request)),
             make=make,
             gone=hung_up(request._request),
         )

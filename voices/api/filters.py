@@ -29,4 +29,4 @@ class SynthesisFilter(django_filters.FilterSet):
 
     class Meta:
         model = Synthesis
-        fields = ("voice", "language", "channel", "pinned")
+        fields = ("voice", "language", "channel", "state", "pinned")

@@ -22,7 +22,7 @@ from voices.api.fields import (
 )
 from voices.choices import GuardMode
 from voices.engine.preparing import LONGEST_SECONDS, LOUDNESS_LUFS, SHORTEST_SECONDS, Preparation
-from voices.models import Synthesis, Voice, VoiceClip
+from voices.models import Voice, VoiceClip
 from voices.services.guarding import GUARD_FIELDS
 from voices.services.profiles import profile_sampling
 from voices.services.speech import SAMPLING_FIELDS
@@ -218,45 +218,6 @@ class OutputSerializer(SoundSerializer):
     """How what was spoken is to come."""
 
     format = FormatField(default="wav")
-
-
-class SynthesisSerializer(serializers.ModelSerializer[Synthesis]):
-    """What was spoken: the text, the values it was drawn with, its sentences with their times in seconds."""
-
-    audio = serializers.SerializerMethodField()
-    warnings = serializers.ListField(
-        child=serializers.CharField(), read_only=True, help_text="What the guard had to say of it, in words."
-    )
-
-    class Meta:
-        model = Synthesis
-        fields = (
-            "id",
-            "voice",
-            "voice_name",
-            "bundle",
-            "checkpoint_name",
-            "text",
-            "language",
-            "profile_name",
-            "sampling",
-            "sentences",
-            "warnings",
-            "seconds",
-            "elapsed",
-            "channel",
-            "pinned",
-            "created_at",
-            "audio",
-        )
-        read_only_fields = fields
-
-    def get_audio(self, synthesis: Synthesis) -> str:
-        return reverse("synthesis-audio", args=(synthesis.pk,), request=self.context.get("request"))
-
-
-class SynthesisUpdateSerializer(serializers.Serializer[Synthesis]):
-    pinned = serializers.BooleanField(help_text="Keep it whatever its age and size.")
 
 
 def guard_of(validated: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from voices.api.languages import LanguagesView
 from voices.api.lexicon import LexiconViewSet
 from voices.api.planning import SpeechPlanView
 from voices.api.profiles import QualityProfileViewSet
-from voices.api.views import SpeechView, SynthesisViewSet, VoiceViewSet
+from voices.api.syntheses import SynthesisViewSet
+from voices.api.views import SpeechView, VoiceViewSet
 
 router = SimpleRouter()
 router.register("voices", VoiceViewSet, basename="voice")

@@ -2,27 +2,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import Http404, HttpResponse, HttpResponseBase
+from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
-from rest_framework import mixins, status, viewsets
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status, viewsets
 from rest_framework.decorators import action
 from rest_framework.parsers import JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from datasets.api.access import OwnedViewMixin
-from voices.api.answers import KEY_PARAMETER, SOUNDS, SPOKEN, SpeakingView, output_of, require_streamable, spoken
+from voices.api.answers import KEY_PARAMETER, SPOKEN, SpeakingView, output_of, require_streamable, spoken
 from voices.api.fields import AnyAccept
-from voices.api.filters import SynthesisFilter, VoiceFilter
+from voices.api.filters import VoiceFilter
 from voices.api.serializers import (
-    OutputSerializer,
     PreparationSerializer,
     SpeechSerializer,
     StudioVoiceSerializer,
-    SynthesisSerializer,
-    SynthesisUpdateSerializer,
     VoiceCreateSerializer,
     VoiceDetailSerializer,
     VoiceSerializer,
@@ -33,9 +30,8 @@ from voices.api.serializers import (
 )
 from voices.choices import Channel
 from voices.clients import hung_up
-from voices.engine.encoding import Output
-from voices.models import Synthesis, Voice
-from voices.querysets import SynthesisQuerySet, VoiceQuerySet
+from voices.models import Voice
+from voices.querysets import VoiceQuerySet
 from voices.services import (
     pauses_of,
     profile_asked,
@@ -43,8 +39,6 @@ from voices.services import (
     speech_make,
     speech_stream,
     studio_offered,
-    synthesis_delete,
-    synthesis_pin,
     uploads_of,
     voice_create,
     voice_delete,
@@ -54,9 +48,8 @@ from voices.services import (
     voice_share,
     voice_use_profile,
 )
-from voices.services.output import SUBTITLES, synthesis_file, synthesis_subtitles
 from voices.streamed import streamed
-from xttsproject.http import bytes_response, file_response
+from xttsproject.http import file_response
 
 _WAV = {(200, "audio/wav"): OpenApiTypes.BINARY}
 
@@ -181,70 +174,3 @@ class SpeechView(SpeakingView):
             gone, events = hung_up(request._request), values.get("stream_format") == "sse"
             return streamed(lambda: speech_stream(**wanted, gone=gone), output, events=events)
         return spoken(request, lambda gone: speech_make(**wanted, gone=gone), output)
-
-
-@extend_schema_view(list=extend_schema(description="What you have had spoken, newest first."))
-class SynthesisViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Synthesis]):
-    """What you have had spoken. Nobody else sees it, whoever owns the voice."""
-
-    queryset = Synthesis.objects.none()
-    serializer_class = SynthesisSerializer
-    filterset_class = SynthesisFilter
-    ordering_fields = ("created_at", "seconds")
-
-    def get_queryset(self) -> SynthesisQuerySet:
-        return Synthesis.objects.visible_to(self.request.user)
-
-    @extend_schema(request=SynthesisUpdateSerializer, responses=SynthesisSerializer)
-    def partial_update(self, request: Request, pk: Any = None) -> Response:
-        """Pin it, so that neither age nor size has it pruned, or let go of it."""
-        synthesis = self.get_object()
-        asked = SynthesisUpdateSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        synthesis_pin(synthesis=synthesis, pinned=asked.validated_data["pinned"])
-        return Response(self.get_serializer(synthesis).data)
-
-    def destroy(self, request: Request, pk: Any = None) -> Response:
-        """Delete the synthesis and its sound."""
-        synthesis_delete(synthesis=self.get_object())
-        return Response(status=status.HTTP_204_NO_CONTENT)
-
-    @extend_schema(responses=SOUNDS, parameters=[OutputSerializer])
-    @action(detail=True, methods=["get"], content_negotiation_class=AnyAccept, filterset_class=None)
-    def audio(self, request: Request, pk: Any = None) -> HttpResponseBase:
-        """The sound: mono 16-bit WAV at 24 000 Hz, or as asked for; ranges are served."""
-        synthesis = self.get_object()
-        asked = OutputSerializer(data=request.query_params)
-        asked.is_valid(raise_exception=True)
-        output = output_of(asked.validated_data, asked.validated_data["format"])
-        name = f"{synthesis.pk}.{output.format.name}"
-        if output.as_spoken:
-            return file_response(request._request, synthesis.audio_path, content_type="audio/wav", download_name=name)
-        return bytes_response(
-            request._request,
-            _made(synthesis, output),
-            content_type=output.format.content_type,
-            file_name=name,
-        )
-
-    @extend_schema(
-        responses={(200, "text/vtt"): OpenApiTypes.STR, (200, "application/x-subrip"): OpenApiTypes.STR},
-        parameters=[OpenApiParameter("format", OpenApiTypes.STR, enum=tuple(SUBTITLES), default="vtt")],
-    )
-    @action(detail=True, methods=["get"], content_negotiation_class=AnyAccept, filterset_class=None)
-    def subtitles(self, request: Request, pk: Any = None) -> HttpResponseBase:
-        """Its sentences with their times, as subtitles."""
-        form = request.query_params.get("format", "vtt")
-        content_type, written = synthesis_subtitles(synthesis=self.get_object(), form=form)
-        return HttpResponse(
-            written,
-            content_type=content_type,
-            headers={"Content-Disposition": f'attachment; filename="{pk}.{form}"'},
-        )
-
-
-def _made(synthesis: Synthesis, output: Output) -> bytes:
-    try:
-        return synthesis_file(synthesis=synthesis, output=output)
-    except FileNotFoundError:
-        raise Http404("Its sound is no longer there.") from None

@@ -47,6 +47,15 @@ FORMATS = {
         Format("opus", "audio/ogg", "ogg", "libopus", 48_000, _OPUS_RATES),
         # ADTS has no place for tags of its own; players know ID3 before it.
         Format("aac", "audio/aac", "adts", "aac", 96_000, options=(("write_id3v2", "1"),)),
+        # In fragments, so that it can be sent while it is encoded; players of audiobooks know it by its name and brand.
+        Format(
+            "m4b",
+            "audio/mp4",
+            "mp4",
+            "aac",
+            96_000,
+            options=(("movflags", "empty_moov+default_base_moof"), ("frag_duration", "5000000"), ("brand", "M4B ")),
+        ),
     )
 }
 

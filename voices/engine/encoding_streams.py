@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -22,6 +24,15 @@ _OPTIONS = {
 }
 
 
+@dataclass(frozen=True)
+class Chapter:
+    """A stretch of the sound with a name; ``start`` and ``end`` in seconds."""
+
+    title: str
+    start: float
+    end: float
+
+
 class StreamEncoder(Protocol):
     """Samples go in, bytes of one file come out; :meth:`end` gives the last ones."""
 
@@ -30,17 +41,28 @@ class StreamEncoder(Protocol):
     def end(self) -> bytes: ...
 
 
-def stream_encoder(wanted: Output, sample_rate: int, tags: Mapping[str, str]) -> StreamEncoder:
-    """An encoder of mono sound that comes at ``sample_rate`` hertz. A WAV says that its length is unknown.
+def stream_encoder(
+    wanted: Output,
+    sample_rate: int,
+    tags: Mapping[str, str],
+    *,
+    chapters: Sequence[Chapter] = (),
+    samples: int | None = None,
+) -> StreamEncoder:
+    """An encoder of mono sound that comes at ``sample_rate`` hertz.
 
+    All formats with a container have marks of the ``chapters``. A WAV says how long it is where the number of
+    ``samples`` is known and none is resampled, else that its length is unknown.
     The output's loudness is not looked at: it would have to be known before the first sample.
     """
     rate = wanted.sample_rate or sample_rate
     encoder: StreamEncoder
     if wanted.format.container:
-        encoder = _Encoded(wanted.format, rate, tags)
+        encoder = _Encoded(wanted.format, rate, tags, chapters)
+    elif wanted.format.name == "wav":
+        encoder = _Plain(_wav_header(rate, tags, samples if rate == sample_rate else None))
     else:
-        encoder = _Plain(_wav_header(rate, tags) if wanted.format.name == "wav" else b"")
+        encoder = _Plain(b"")
     return encoder if rate == sample_rate else _Resampled(encoder, sample_rate, rate)
 
 
@@ -77,7 +99,7 @@ class _Resampled:
 class _Encoded:
     """FFmpeg's encoder and container, writing into memory that is taken away as it fills."""
 
-    def __init__(self, wanted: Format, sample_rate: int, tags: Mapping[str, str]):
+    def __init__(self, wanted: Format, sample_rate: int, tags: Mapping[str, str], chapters: Sequence[Chapter] = ()):
         import av
 
         self._out, self._rate, self._samples = _Pipe(), sample_rate, 0
@@ -91,6 +113,22 @@ class _Encoded:
         if wanted.container == "ogg":
             # Ogg's comments belong to the stream.
             self._stream.metadata.update(tags)
+        if wanted.container == "flac":
+            # Its writer knows no chapters; the comments are the same as Ogg's.
+            self._container.metadata.update(_chapter_comments(chapters))
+        elif chapters:
+            self._container.set_chapters(
+                [
+                    {
+                        "id": number,
+                        "start": round(chapter.start * 1000),
+                        "end": round(chapter.end * 1000),
+                        "time_base": Fraction(1, 1000),
+                        "metadata": {"title": chapter.title},
+                    }
+                    for number, chapter in enumerate(chapters)
+                ]
+            )
 
     def push(self, samples: Samples) -> bytes:
         import av
@@ -124,8 +162,22 @@ class _Pipe:
         return b"".join(blocks)
 
 
-def _wav_header(rate: int, tags: Mapping[str, str]) -> bytes:
-    """RIFF with mono 16-bit PCM whose sizes say that nobody knows them yet."""
+def _chapter_comments(chapters: Sequence[Chapter]) -> dict[str, str]:
+    """Vorbis comments as Xiph's chapter extension has them."""
+    comments: dict[str, str] = {}
+    for number, chapter in enumerate(chapters):
+        minutes, milliseconds = divmod(round(chapter.start * 1000), 60_000)
+        seconds = f"{milliseconds // 1000:02d}.{milliseconds % 1000:03d}"
+        comments[f"CHAPTER{number:03d}"] = f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds}"
+        comments[f"CHAPTER{number:03d}NAME"] = chapter.title
+    return comments
+
+
+def _wav_header(rate: int, tags: Mapping[str, str], samples: int | None = None) -> bytes:
+    """RIFF with mono 16-bit PCM; without ``samples`` its sizes say that nobody knows them yet."""
     form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16)
-    size = struct.pack("<I", _UNKNOWN_SIZE)
-    return b"RIFF" + size + b"WAVE" + form + info_chunk(tags) + b"data" + size
+    before = b"WAVE" + form + info_chunk(tags) + b"data"
+    if samples is None or len(before) + 4 + 2 * samples > _UNKNOWN_SIZE:
+        size = struct.pack("<I", _UNKNOWN_SIZE)
+        return b"RIFF" + size + before + size
+    return b"RIFF" + struct.pack("<I", len(before) + 4 + 2 * samples) + before + struct.pack("<I", 2 * samples)

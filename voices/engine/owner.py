@@ -38,13 +38,21 @@ class SpeechOwner:
 
     # --- what callers use -------------------------------------------------------------------------------------
 
-    def submit(self, request: SpeechRequest | ModelChoice, asker: str = "", *, streamed: bool = False) -> Ticket:
+    def submit(
+        self,
+        request: SpeechRequest | ModelChoice,
+        asker: str = "",
+        *,
+        streamed: bool = False,
+        bell: threading.Event | None = None,
+    ) -> Ticket:
         """Queue a speech, or the loading of a model. DomainError ``busy`` when too many wait already.
 
         ``asker`` names the person it is for: whoever has many requests in the line leaves room for others. What
-        nobody asked for (empty) is not counted that way. ``streamed``: the sound comes while it is spoken.
+        nobody asked for (empty) is not counted that way. ``streamed``: the sound comes while it is spoken. ``bell`` is
+        set when the request is done.
         """
-        ticket = Ticket(request, asker, streamed=streamed)
+        ticket = Ticket(request, asker, streamed=streamed, bell=bell)
         with self._lock:
             if self._closed:
                 raise DomainError("speech_stopped", "Speech has been stopped; try again in a moment.", permanent=False)

@@ -7,9 +7,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xttsproject.lib.errors import DomainError
 from xttsproject.xtts import text as planning
-from xttsproject.xtts.config import VOCAB_FILE, read_config
-from xttsproject.xtts.languages import LANGUAGES
+from xttsproject.xtts.config import CONFIG_FILE, VOCAB_FILE, XttsConfig, read_config
+from xttsproject.xtts.languages import LANGUAGES, language_names
 
 if TYPE_CHECKING:
     from xttsproject.xtts.tokenizer import Tokenizer
@@ -35,8 +36,7 @@ def planned_sentences(bundle: Path, text: str, language: str) -> list[PlannedSen
 
     Raises DomainError ``model_missing``, ``model_damaged`` and those of :func:`xttsproject.xtts.text.plan`.
     """
-    config = read_config(bundle)
-    tokenizer = _tokenizer(bundle, (bundle / VOCAB_FILE).stat().st_mtime_ns)
+    config, tokenizer = _config(bundle), _tokenizer_of(bundle)
     most, limit = config.gpt.longest_text, LANGUAGES[language].max_chars
     pieces = planning.plan(text, language, lambda piece: tokenizer.size(piece, language), max_tokens=most)
     sizes = [tokenizer.size(planning.spoken_form(piece), language) for piece in pieces]
@@ -46,9 +46,47 @@ def planned_sentences(bundle: Path, text: str, language: str) -> list[PlannedSen
     ]
 
 
+def require_language(bundle: Path, language: str) -> None:
+    """DomainError ``language_unsupported`` where the bundle's model does not speak it."""
+    known = _config(bundle).languages
+    if language not in known:
+        raise DomainError(
+            "language_unsupported",
+            f"This model does not speak {LANGUAGES[language].name}; it speaks {language_names(known)}.",
+            field="language",
+        )
+
+
+def require_readable(bundle: Path, sentence: str, language: str) -> None:
+    """DomainError ``text_unspeakable`` for a planned sentence in which the model knows no sign."""
+    tokenizer = _tokenizer_of(bundle)
+    tokens = tokenizer.encode_sentence(sentence, language)
+    if all(token == tokenizer.unknown for token in tokens[1:]):
+        raise DomainError("text_unspeakable", f"“{sentence[:60]}” has no sign that this model can read.", field="text")
+
+
 def usual_pace(language: str) -> float:
     """Seconds that a character takes where nothing is known about the voice: those of a slow reader."""
     return LANGUAGES[language].codes_per_char / _SLOW_READING * SECONDS_PER_CODE
+
+
+def _config(bundle: Path) -> XttsConfig:
+    """Read once as long as its files stay the same: a long text asks for every paragraph."""
+    try:
+        stamps = tuple((bundle / name).stat().st_mtime_ns for name in (CONFIG_FILE, VOCAB_FILE))
+    except OSError:
+        # Whoever reads says what is missing.
+        return read_config(bundle)
+    return _read(bundle, stamps)
+
+
+@lru_cache(maxsize=4)
+def _read(bundle: Path, stamps: tuple[int, ...]) -> XttsConfig:
+    return read_config(bundle)
+
+
+def _tokenizer_of(bundle: Path) -> Tokenizer:
+    return _tokenizer(bundle, (bundle / VOCAB_FILE).stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=4)

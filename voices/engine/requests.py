@@ -27,7 +27,8 @@ class Piece:
     """What one voice says in one language without a pause of its own.
 
     ``conditioning`` is the file of the voice's latents, made for the model whose content key is ``model_key``.
-    ``before`` is the silence before it and ``pause`` that between its sentences, in seconds.
+    ``before`` is the silence before it and ``pause`` that between its sentences, in seconds. ``whole``: the text is one
+    planned sentence already, and is not cut again.
     """
 
     model: ModelChoice
@@ -38,6 +39,7 @@ class Piece:
     sampling: Sampling = field(default_factory=Sampling)
     before: float = 0.0
     pause: float = PAUSE_SECONDS
+    whole: bool = False
 
 
 @dataclass(frozen=True)

@@ -117,7 +117,9 @@ class Group:
         sentences: list[Sentence] = []
         for place, piece in pieces.items():
             voice = voices[piece.conditioning]
-            planned = engine.planned(Saying(piece.text, piece.language, voice, piece.sampling, piece.pause))
+            planned = engine.planned(
+                Saying(piece.text, piece.language, voice, piece.sampling, piece.pause, piece.whole)
+            )
             own = [
                 Sentence(self, place, text, utterance, voice)
                 for text, utterance in zip(planned.sentences, planned.utterances, strict=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 # Names as FFmpeg has them, in RIFF's words (Microsoft's RIFF INFO list).
@@ -26,10 +26,13 @@ def speech_tags(*, text: str, voices: tuple[str, ...], bundle: str, checkpoint: 
     }
 
 
-def tag_wav(path: Path, tags: Mapping[str, str]) -> None:
-    """Add the tags to the end of a WAV as a RIFF INFO list; readers that do not know them pass over them."""
+def tag_wav(path: Path, tags: Mapping[str, str], marks: Sequence[tuple[int, str]] = ()) -> None:
+    """Add the tags to the end of a WAV as a RIFF INFO list; readers that do not know them pass over them.
+
+    ``marks`` are places within the sound, as samples and what they are called: cue points with labels.
+    """
     with open(path, "r+b") as handle:
-        added = info_chunk(tags)
+        added = info_chunk(tags) + (_cue_chunks(marks) if marks else b"")
         end = handle.seek(0, 2)
         if end % 2:
             added = b"\0" + added
@@ -44,6 +47,17 @@ def info_chunk(tags: Mapping[str, str]) -> bytes:
     """The tags as a RIFF INFO list."""
     chunks = b"".join(_chunk(_INFO[name], value.encode() + b"\0") for name, value in tags.items() if name in _INFO)
     return _chunk(b"LIST", b"INFO" + chunks)
+
+
+def _cue_chunks(marks: Sequence[tuple[int, str]]) -> bytes:
+    """Points of the data chunk by number, and a list that names them (Microsoft's Multimedia Data Standards, 1994)."""
+    points = b"".join(
+        struct.pack("<II4sIII", number, sample, b"data", 0, 0, sample) for number, (sample, _) in enumerate(marks, 1)
+    )
+    labels = b"".join(
+        _chunk(b"labl", struct.pack("<I", number) + name.encode() + b"\0") for number, (_, name) in enumerate(marks, 1)
+    )
+    return _chunk(b"cue ", struct.pack("<I", len(marks)) + points) + _chunk(b"LIST", b"adtl" + labels)
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:

@@ -29,10 +29,18 @@ class Chunk:
 class Ticket:
     """A place in the owner's line. The caller waits on it or reads from it, the owner's thread works on it.
 
-    With ``streamed`` the sound comes through :meth:`stream` while it is spoken.
+    With ``streamed`` the sound comes through :meth:`stream` while it is spoken. ``bell`` is set when it is done: for a
+    caller that waits for any of several.
     """
 
-    def __init__(self, request: SpeechRequest | ModelChoice, asker: str = "", *, streamed: bool = False):
+    def __init__(
+        self,
+        request: SpeechRequest | ModelChoice,
+        asker: str = "",
+        *,
+        streamed: bool = False,
+        bell: threading.Event | None = None,
+    ):
         self.request = request
         self.asker = asker
         self.streamed = streamed
@@ -46,6 +54,7 @@ class Ticket:
         self._chunks: queue.SimpleQueue[Chunk | None] = queue.SimpleQueue()
         self._abandoned = threading.Event()
         self._done = threading.Event()
+        self._bell = bell
         self._speech: Speech | None = None
         self._error: BaseException | None = None
 
@@ -142,6 +151,8 @@ class Ticket:
     def _end(self) -> None:
         self._done.set()
         self._chunks.put(None)
+        if self._bell is not None:
+            self._bell.set()
 
 
 def _patience(ends: float | None) -> float:

@@ -2,6 +2,7 @@ from voices.models.decoding import Candidate, DecodingSearch
 from voices.models.idempotency import IdempotentRequest
 from voices.models.lexicon import LexiconEntry
 from voices.models.profile import QualityProfile
+from voices.models.sentence import SynthesisSentence
 from voices.models.synthesis import Synthesis
 from voices.models.voice import Voice, VoiceClip
 
@@ -12,6 +13,7 @@ __all__ = [
     "LexiconEntry",
     "QualityProfile",
     "Synthesis",
+    "SynthesisSentence",
     "Voice",
     "VoiceClip",
 ]

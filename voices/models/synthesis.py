@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -13,11 +14,17 @@ from voices.choices import Channel
 from voices.models.voice import Voice
 from voices.querysets import SynthesisQuerySet
 from xttsproject import storage
+from xttsproject.jobs.choices import ACTIVE_STATES, JobState
 from xttsproject.xtts.text import shorten
 
 
 class Synthesis(models.Model):
-    """A text, the voice and the values it was spoken with, and the WAV that came of it."""
+    """A text, the voice and the values it was spoken with, and the WAV that came of it.
+
+    What was spoken at once is born succeeded. A long text is spoken by a job, sentence by sentence
+    (:class:`~voices.models.sentence.SynthesisSentence`), and joined at the end: queued → running → an end, and from
+    each end back to the queue. Only the methods below and ``voices.services.longform`` change ``state``.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="syntheses")
@@ -37,11 +44,23 @@ class Synthesis(models.Model):
         help_text="[{text, start, end, codes, finished, piece, voice, language}], seconds; of those that were judged "
         "also {attempts, faults, warnings, codes_per_character}",
     )
-    seconds = models.FloatField(help_text="Length of the speech.")
-    elapsed = models.FloatField(help_text="Seconds that speaking took.")
+    seconds = models.FloatField(default=0.0, help_text="Length of the speech; 0 until it is whole.")
+    elapsed = models.FloatField(default=0.0, help_text="Seconds that speaking took.")
     channel = models.CharField(max_length=8, choices=Channel.choices)
     pinned = models.BooleanField(default=False, help_text="Kept whatever its age and size, until somebody deletes it.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    state = models.CharField(max_length=10, choices=JobState.choices, default=JobState.SUCCEEDED, db_index=True)
+    error_code = models.CharField(max_length=64, blank=True)
+    error = models.TextField(blank=True)
+    asked = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Of a long text: what was asked for, and once it is planned its voices with all their values. "
+        "Empty: it was spoken at once.",
+    )
+    chapters = models.JSONField(default=list, blank=True, help_text="[{title, start, end}], seconds, once it is whole.")
+    joined_at = models.DateTimeField(null=True, blank=True, help_text="When a long one's sentences were last joined.")
 
     objects = SynthesisQuerySet.as_manager()
 
@@ -58,15 +77,71 @@ class Synthesis(models.Model):
     def __str__(self) -> str:
         return self.text[:60]
 
+    # --- transitions ------------------------------------------------------------------------------------------
+
+    def begin(self) -> bool:
+        """A worker takes it, from any state but succeeded; again after a worker's death or a retry of its job."""
+        return self._move(
+            (*ACTIVE_STATES, JobState.FAILED, JobState.CANCELLED), state=JobState.RUNNING, error="", error_code=""
+        )
+
+    def queue_again(self) -> bool:
+        """From an end back to the queue: something of it is still to be spoken."""
+        ends = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+        return self._move(ends, state=JobState.QUEUED, error="", error_code="")
+
+    def succeed(self) -> bool:
+        return self._move((JobState.RUNNING,), state=JobState.SUCCEEDED)
+
+    def fail(self, *, code: str, message: str) -> bool:
+        return self._move(ACTIVE_STATES, state=JobState.FAILED, error_code=code, error=message)
+
+    def mark_cancelled(self) -> bool:
+        return self._move(ACTIVE_STATES, state=JobState.CANCELLED)
+
+    def _move(self, allowed: tuple[JobState, ...], **changes: Any) -> bool:
+        moved = bool(Synthesis.objects.filter(pk=self.pk, state__in=allowed).update(**changes))
+        if moved:
+            self.refresh_from_db(fields=list(changes))
+        return moved
+
+    # --- what is known of it ----------------------------------------------------------------------------------
+
+    @property
+    def is_long(self) -> bool:
+        return bool(self.asked)
+
+    @property
+    def is_active(self) -> bool:
+        return self.state in ACTIVE_STATES
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether a long one's sentences are settled."""
+        return "cast" in self.asked
+
+    @property
+    def has_whole(self) -> bool:
+        """Whether all of it can be heard in one; of a long one that was joined before, while a sentence is said anew
+        too."""
+        return not self.is_long or self.joined_at is not None
+
     @property
     def warnings(self) -> list[str]:
         """What the guard had to say, in words, in the order of the text."""
-        return [
-            f"“{shorten(sentence['text'])}”: {warning}"
-            for sentence in self.sentences
-            for warning in sentence.get("warnings", ())
-        ]
+        if self.is_long:
+            told = self.parts.exclude(warnings=[]).values_list("text", "warnings")
+        else:
+            told = [(sentence["text"], sentence.get("warnings", ())) for sentence in self.sentences]
+        return [f"“{shorten(text)}”: {warning}" for text, warnings in told for warning in warnings]
+
+    # --- where its files lie ----------------------------------------------------------------------------------
 
     @property
     def audio_path(self) -> Path:
         return storage.speech_file(self.pk, self.created_at)
+
+    @property
+    def folder(self) -> Path:
+        """Of the sounds of a long one's sentences."""
+        return storage.speech_dir(self.pk, self.created_at)

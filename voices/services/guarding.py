@@ -16,7 +16,7 @@ from datasets.services.freezing import version_manifest
 from datasets.services.transcribers import transcriber_bundle, transcriber_load
 from voices.engine.guarding import Guardian, Hear, Report
 from voices.engine.profiles import GUARDING
-from voices.models import QualityProfile, Synthesis, Voice
+from voices.models import QualityProfile, Synthesis, SynthesisSentence, Voice
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.guard.pace import CODE_SECONDS, KEPT, Pace, length_of, pace_of, ratio, remembered
 from xttsproject.xtts.guard.retries import GuardSettings, Mode
@@ -68,7 +68,12 @@ def guardian_for(
         (part.voice.conditioning_path, part.language): voice_pace(voice=part.voice, language=part.language)
         for part in plan.parts
     }
-    return Guardian(wanted, paces, _listener() if wanted.mode == Mode.CAREFUL else None)
+    return Guardian(wanted, paces, guard_listener(wanted=wanted))
+
+
+def guard_listener(*, wanted: GuardSettings) -> Hear | None:
+    """Who listens for these settings; None unless they are ``careful``. DomainError ``guard_deaf``."""
+    return _listener() if wanted.mode == Mode.CAREFUL else None
 
 
 def voice_pace(*, voice: Voice, language: str) -> Pace:
@@ -113,16 +118,27 @@ def _verdict(report: Report | None) -> dict[str, Any]:
 
 def _said(voice: Voice, language: str) -> list[float]:
     """Oldest first. What the guard complained of teaches nothing."""
-    rows = Synthesis.objects.filter(voice=voice).order_by("-created_at").values_list("sentences", flat=True)
-    return [
-        float(sentence["codes_per_character"])
-        for sentences in reversed(list(rows[:_LOOKED_AT]))
+    rows = (
+        Synthesis.objects.filter(voice=voice, asked={})
+        .order_by("-created_at")
+        .values_list("created_at", "sentences")[:_LOOKED_AT]
+    )
+    at_once = [
+        (made, float(sentence["codes_per_character"]))
+        for made, sentences in rows
         for sentence in sentences
         if sentence.get("codes_per_character")
         and not sentence["faults"]
         and sentence.get("voice", voice.name) == voice.name
         and sentence.get("language", language) == language
     ]
+    of_long = (
+        SynthesisSentence.objects.filter(voice=voice, language=language, faults=[], codes_per_character__gt=0)
+        .order_by("-spoken_at")
+        .values_list("spoken_at", "codes_per_character")[:KEPT]
+    )
+    said = sorted([*at_once, *of_long], key=lambda each: each[0])
+    return [per_character for _when, per_character in said[-KEPT:]]
 
 
 @lru_cache(maxsize=64)

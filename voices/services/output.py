@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,12 +13,21 @@ from xttsproject.lib.audio import read_wav
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.subtitles import Cue, srt, vtt
 
-SUBTITLES = {"srt": ("application/x-subrip; charset=utf-8", srt), "vtt": ("text/vtt; charset=utf-8", vtt)}
+SUBTITLES = {
+    "srt": "application/x-subrip; charset=utf-8",
+    "vtt": "text/vtt; charset=utf-8",
+    "json": "application/json",
+    "chapters": "text/vtt; charset=utf-8",
+}
+"""Forms of subtitles and their content types. ``chapters`` are WebVTT's of that kind: a cue a chapter."""
 
 
 def synthesis_tags(*, synthesis: Synthesis) -> Mapping[str, str]:
     """That it is synthetic, which voices and which model spoke, what and when."""
-    spoke = dict.fromkeys(sentence.get("voice", synthesis.voice_name) for sentence in synthesis.sentences)
+    if synthesis.is_long:
+        spoke = dict.fromkeys(facts["name"] for facts in synthesis.asked.get("cast", {}).values())
+    else:
+        spoke = dict.fromkeys(sentence.get("voice", synthesis.voice_name) for sentence in synthesis.sentences)
     return speech_tags(
         text=synthesis.text,
         voices=tuple(spoke) or (synthesis.voice_name,),
@@ -35,14 +45,37 @@ def synthesis_file(*, synthesis: Synthesis, output: Output) -> bytes:
 
 
 def synthesis_subtitles(*, synthesis: Synthesis, form: str) -> tuple[str, str]:
-    """(content type, subtitles), one cue a sentence. DomainError ``format_unsupported``."""
+    """(content type, subtitles), one cue a sentence. DomainErrors ``format_unsupported``, and ``speech_unfinished``
+    for what is not whole yet."""
     if form not in SUBTITLES:
         raise DomainError(
-            "format_unsupported", f"Subtitles are not written as “{form}”; choose srt or vtt.", field="format"
+            "format_unsupported",
+            f"Subtitles are not written as “{form}”; choose one of {', '.join(SUBTITLES)}.",
+            field="format",
         )
-    content_type, write = SUBTITLES[form]
-    return content_type, write(_cues(synthesis.sentences))
+    if not synthesis.has_whole:
+        raise DomainError(
+            "speech_unfinished", "The speech is not whole yet, so its times are not known; come again.", permanent=False
+        )
+    if form == "json":
+        told = {"sentences": _told(synthesis), "chapters": synthesis.chapters, "seconds": synthesis.seconds}
+        return SUBTITLES[form], json.dumps(told, ensure_ascii=False)
+    if form == "chapters":
+        cues = [Cue(each["start"], each["end"], each["title"] or "Beginning") for each in synthesis.chapters]
+        return SUBTITLES[form], vtt(cues)
+    cues = [Cue(each["start"], each["end"], each["text"]) for each in _told(synthesis)]
+    return SUBTITLES[form], (srt if form == "srt" else vtt)(cues)
 
 
-def _cues(sentences: list[dict[str, Any]]) -> list[Cue]:
-    return [Cue(sentence["start"], sentence["end"], sentence["text"]) for sentence in sentences]
+def _told(synthesis: Synthesis) -> list[dict[str, Any]]:
+    """Every sentence with its times, its voice and language."""
+    if not synthesis.is_long:
+        kept = ("text", "start", "end", "voice", "language")
+        return [{name: each[name] for name in kept if name in each} for each in synthesis.sentences]
+    rows = synthesis.parts.filter(start__isnull=False).order_by("number")
+    return [
+        {"text": text, "start": start, "end": start + seconds, "voice": voice, "language": language}
+        for text, start, seconds, voice, language in rows.values_list(
+            "text", "start", "seconds", "voice_name", "language"
+        )
+    ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.conf import settings
 
@@ -25,23 +27,43 @@ _preload: Ticket | None = None
 
 
 def speech_owner() -> SpeechOwner:
-    """The one owner. Whoever calls this decides that this process speaks: the web process, never a worker."""
+    """The one owner. Whoever calls this decides that this process speaks to people who wait: the web process."""
     global _owner
     with _lock:
         if _owner is None:
-            low = settings.SPEECH_LOW_MEMORY
-            _owner = SpeechOwner(
-                OwnerSettings(
-                    device=settings.DEVICE,
-                    precision=settings.SPEECH_PRECISION,
-                    idle_seconds=settings.SPEECH_IDLE_UNLOAD,
-                    batch=min(settings.SPEECH_BATCH, _LOW_BATCH) if low else settings.SPEECH_BATCH,
-                    together=settings.SPEECH_TOGETHER,
-                    queue_limit=settings.SPEECH_QUEUE,
-                    low_memory=low,
-                )
-            )
+            _owner = SpeechOwner(_settings(together=settings.SPEECH_TOGETHER, queue_limit=settings.SPEECH_QUEUE))
         return _owner
+
+
+@contextmanager
+def longform_owner() -> Iterator[SpeechOwner]:
+    """An owner for a worker that speaks one long text, sentence by sentence; its models leave memory at the end.
+
+    What is said is what :func:`speech_owner` would say: device, precision and batch are the same.
+    """
+    # A sentence is a request of its own.
+    owner = SpeechOwner(_settings(together=_batch(), queue_limit=_batch()))
+    try:
+        yield owner
+    finally:
+        owner.close()
+
+
+def _batch() -> int:
+    batch: int = settings.SPEECH_BATCH
+    return min(batch, _LOW_BATCH) if settings.SPEECH_LOW_MEMORY else batch
+
+
+def _settings(*, together: int, queue_limit: int) -> OwnerSettings:
+    return OwnerSettings(
+        device=settings.DEVICE,
+        precision=settings.SPEECH_PRECISION,
+        idle_seconds=settings.SPEECH_IDLE_UNLOAD,
+        batch=_batch(),
+        together=together,
+        queue_limit=queue_limit,
+        low_memory=settings.SPEECH_LOW_MEMORY,
+    )
 
 
 def speech_owner_close() -> None:

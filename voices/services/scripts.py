@@ -10,6 +10,7 @@ from typing import Any
 from voices.models import LexiconEntry, Voice
 from voices.services.lookup import voice_find
 from xttsproject.lib.errors import DomainError
+from xttsproject.lib.progress import Progress, Silent
 from xttsproject.xtts.detection import detect
 from xttsproject.xtts.languages import LANGUAGES, validate_language
 from xttsproject.xtts.lexicon import Stretch, Word, apply, spoken_text
@@ -37,6 +38,7 @@ class Part:
     spoken: str
     pause: float
     paragraph: int
+    chapter: int = 0
 
     @property
     def language_name(self) -> str:
@@ -50,11 +52,12 @@ class Part:
 
 @dataclass(frozen=True)
 class SpeechPlan:
-    """Parts in order, the silence after the last, and the seconds between a part's sentences."""
+    """Parts in order, the silence after the last, the seconds between a part's sentences, and titles of chapters."""
 
     parts: tuple[Part, ...]
     pause_after: float
     pauses: Pauses
+    chapters: tuple[str, ...] = ()
 
     @property
     def voices(self) -> list[Voice]:
@@ -70,6 +73,7 @@ def script_plan(
     language: str = "",
     pauses: Pauses | None = None,
     field: str = "text",
+    progress: Progress | None = None,
 ) -> SpeechPlan:
     """Settle who says what of ``text``, for a person who may use ``voice``.
 
@@ -79,15 +83,17 @@ def script_plan(
     DomainErrors: ``language_unsupported``; and with ``field`` those of :func:`xttsproject.xtts.script.parse`,
     ``voice_unknown``, ``voice_ambiguous`` and ``text_unspeakable``.
     """
-    chosen = pauses or Pauses()
-    language = language if language in ("", AUTO) else validate_language(language)
+    chosen, watcher = pauses or Pauses(), progress or Silent()
+    language = known_language(language)
     script = parse(text, chosen, field=field)
     cast = _cast(user, script.passages, field)
     told = _Told(script.passages, language)
     lexicon = _Lexicon(user)
     parts: list[Part] = []
     held = 0.0
-    for passage in script.passages:
+    for place, passage in enumerate(script.passages):
+        watcher.check()
+        watcher.report(place / len(script.passages), "reading the text")
         speaker = cast[passage.voice] if passage.voice else voice
         wanted = passage.language or language or speaker.language
         code = told.language(passage) or speaker.language if wanted == AUTO else wanted
@@ -99,15 +105,49 @@ def script_plan(
             held += passage.pause or 0.0
             continue
         pause = chosen.sentence if passage.pause is None and parts else passage.pause or 0.0
-        parts.append(Part(speaker, code, wanted == AUTO, tuple(stretches), spoken, pause + held, passage.paragraph))
+        parts.append(
+            Part(
+                speaker,
+                code,
+                wanted == AUTO,
+                tuple(stretches),
+                spoken,
+                pause + held,
+                passage.paragraph,
+                passage.chapter,
+            )
+        )
         held = 0.0
     if not parts:
-        raise DomainError(
-            "text_unspeakable",
-            "The text has no letters, only signs for which nothing is said; write words.",
-            field=field,
-        )
-    return SpeechPlan(tuple(parts), script.pause_after + held, chosen)
+        raise _unspeakable(field)
+    return SpeechPlan(tuple(parts), script.pause_after + held, chosen, script.chapters)
+
+
+def script_voices(*, user: Any, voice: Voice, text: str, language: str = "", field: str = "text") -> list[Voice]:
+    """Who would speak a script, each once: what can be told of it at once, without settling what is said.
+
+    Raises what :func:`script_plan` raises.
+    """
+    known_language(language)
+    script = parse(text, field=field)
+    cast = _cast(user, script.passages, field)
+    if not any(is_speakable(passage.text) for passage in script.passages):
+        raise _unspeakable(field)
+    heard = [cast[passage.voice] if passage.voice else voice for passage in script.passages]
+    return list({speaker.pk: speaker for speaker in heard}.values())
+
+
+def known_language(language: str) -> str:
+    """The code, "auto" or nothing, as a request may have it; DomainError ``language_unsupported``."""
+    return language if language in ("", AUTO) else validate_language(language)
+
+
+def _unspeakable(field: str) -> DomainError:
+    return DomainError(
+        "text_unspeakable",
+        "The text has no letters, only signs for which nothing is said; write words.",
+        field=field,
+    )
 
 
 def pauses_of(values: Mapping[str, Any]) -> Pauses:

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import transaction
 
+from datasets.services.following import stop_jobs
 from voices.choices import Channel, VoiceState
 from voices.engine.guarding import Guardian
 from voices.engine.requests import ModelChoice, Piece, SpeechRequest
@@ -23,6 +24,7 @@ from voices.services.output import synthesis_tags
 from voices.services.pace import speech_turn_note
 from voices.services.runtime import speech_owner
 from voices.services.scripts import SpeechPlan, script_plan
+from xttsproject import storage
 from xttsproject.lib.audio import write_wav
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import atomic_path
@@ -114,7 +116,7 @@ def speech_ask(
     """Check what :func:`speech_make` is given, and put it into the line of this process's engine."""
     text = checked_text(text, text_field)
     plan = script_plan(user=user, voice=voice, text=text, language=language, pauses=pauses, field=text_field)
-    wanted = _sampling(voice, sampling or {})
+    wanted = voice_sampling(voice=voice, given=sampling or {})
     guardian = guardian_for(plan=plan, voice=voice, given=guard or {}, profile=profile)
     for speaker in (voice, *plan.voices):
         require_ready(speaker)
@@ -137,7 +139,7 @@ def request_of(plan: SpeechPlan, voice: Voice, wanted: Sampling, given: Mapping[
     assert wanted.seed is not None
     pieces = []
     for place, part in enumerate(plan.parts):
-        sampling = wanted if part.voice.pk == voice.pk else _sampling(part.voice, given)
+        sampling = wanted if part.voice.pk == voice.pk else voice_sampling(voice=part.voice, given=given)
         pieces.append(
             Piece(
                 model=ModelChoice(part.voice.bundle_path, part.voice.adapter_path),
@@ -154,11 +156,17 @@ def request_of(plan: SpeechPlan, voice: Voice, wanted: Sampling, given: Mapping[
 
 
 def synthesis_delete(*, synthesis: Synthesis) -> None:
-    """Delete a synthesis and its sound."""
-    path = synthesis.audio_path
+    """Delete a synthesis and its sound; one that is still being spoken is stopped."""
+    stop_jobs(subject=synthesis)
+    path, folder = synthesis.audio_path, synthesis.folder
+
+    def remove() -> None:
+        path.unlink(missing_ok=True)
+        storage.remove_tree(folder)
+
     with transaction.atomic():
         synthesis.delete()
-        transaction.on_commit(lambda: path.unlink(missing_ok=True))
+        transaction.on_commit(remove)
 
 
 def synthesis_pin(*, synthesis: Synthesis, pinned: bool) -> None:
@@ -191,12 +199,13 @@ def require_ready(voice: Voice) -> None:
         )
 
 
-def checked_text(text: str, field: str) -> str:
-    """The text without white space around it; DomainError ``text_empty`` or ``text_too_long``."""
+def checked_text(text: str, field: str, *, limit: int | None = None) -> str:
+    """The text without white space around it; DomainError ``text_empty``, or ``text_too_long`` for one that is longer
+    than ``limit`` characters (None: those of a text that is spoken at once)."""
     text = text.strip()
     if not text:
         raise DomainError("text_empty", "There is no text to speak; write some.", field=field)
-    limit = settings.SPEECH_MAX_CHARACTERS
+    limit = limit or settings.SPEECH_MAX_CHARACTERS
     if len(text) > limit:
         raise DomainError(
             "text_too_long",
@@ -206,8 +215,8 @@ def checked_text(text: str, field: str) -> str:
     return text
 
 
-def _sampling(voice: Voice, given: Mapping[str, Any]) -> Sampling:
-    """The values of the voice, its profile's below its own, overridden by what was given."""
+def voice_sampling(*, voice: Voice, given: Mapping[str, Any]) -> Sampling:
+    """How a voice speaks: the values of the voice, its profile's below its own, overridden by what was given."""
     values = {name: value for name, value in voice.values.items() if name in SAMPLING_FIELDS}
     values.update({name: value for name, value in given.items() if name in SAMPLING_FIELDS and value is not None})
     # Drawn here rather than by the engine: nine digits can be read out, typed, and pass through JavaScript unharmed.

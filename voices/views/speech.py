@@ -12,8 +12,6 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.http import content_disposition_header
-from django.utils.text import slugify
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from voices.choices import Channel
@@ -29,15 +27,18 @@ from voices.services import (
     synthesis_delete,
     synthesis_pin,
 )
+from voices.services.longform_output import longform_whole
 from voices.services.output import synthesis_file
 from voices.services.output import synthesis_subtitles as subtitles_of
 from voices.services.speech import checked_text
 from voices.streamed import streamed
+from voices.views.sending import file_name, saved_headers, sent
 from xttsproject.http import file_response
 from xttsproject.lib.errors import Cancelled, DomainError
 from xttsproject.xtts.types import SAMPLE_RATE
 
 _HISTORY = 10
+_SUFFIXES = {"chapters": "chapters.vtt"}
 
 
 @login_required
@@ -129,6 +130,8 @@ def synthesis_audio(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     synthesis = get_object_or_404(Synthesis.objects.visible_to(request.user), pk=pk)
     try:
         output = Output(require_format(request.GET.get("format", "wav")))
+        if synthesis.is_long and not output.as_spoken:
+            return sent(synthesis, longform_whole(synthesis=synthesis), output)
         made = None if output.as_spoken else synthesis_file(synthesis=synthesis, output=output)
     except (DomainError, FileNotFoundError) as error:
         raise Http404(str(error)) from error
@@ -136,13 +139,13 @@ def synthesis_audio(request: HttpRequest, pk: UUID) -> HttpResponseBase:
         return HttpResponse(
             made,
             content_type=output.format.content_type,
-            headers=_saved(synthesis, output.format.name),
+            headers=saved_headers(synthesis, output.format.name),
         )
     return file_response(
         request,
         synthesis.audio_path,
         content_type="audio/wav",
-        download_name=f"{_file_name(synthesis)}.wav" if "download" in request.GET else None,
+        download_name=f"{file_name(synthesis)}.wav" if "download" in request.GET else None,
     )
 
 
@@ -156,7 +159,7 @@ def synthesis_subtitles(request: HttpRequest, pk: UUID) -> HttpResponse:
         content_type, written = subtitles_of(synthesis=synthesis, form=form)
     except DomainError as error:
         raise Http404(error.message) from error
-    return HttpResponse(written, content_type=content_type, headers=_saved(synthesis, form))
+    return HttpResponse(written, content_type=content_type, headers=saved_headers(synthesis, _SUFFIXES.get(form, form)))
 
 
 @login_required
@@ -236,17 +239,6 @@ def _problems(form: SpeakForm) -> list[str]:
 
 def _initial(request: HttpRequest) -> dict[str, Any]:
     return {"voice": request.GET.get("voice"), "text": request.GET.get("text", "")}
-
-
-def _file_name(synthesis: Synthesis) -> str:
-    return slugify(f"{synthesis.voice_name} {synthesis.text[:40]}") or str(synthesis.pk)
-
-
-def _saved(synthesis: Synthesis, suffix: str) -> dict[str, str]:
-    return {
-        "Content-Disposition": content_disposition_header(True, f"{_file_name(synthesis)}.{suffix}") or "attachment",
-        "Cache-Control": "private, no-store",
-    }
 
 
 def _history(request: HttpRequest) -> Any:

@@ -20,3 +20,4 @@ class Queue(models.TextChoices):
 
     CPU = "cpu", "CPU"
     GPU = "gpu", "GPU"
+    SPEECH = "speech", "speech"

@@ -51,13 +51,17 @@ _DECODING_SHARE = 0.8
 
 @dataclass(frozen=True)
 class Saying:
-    """A text to be spoken, in which language, with which voice and luck; ``pause`` is the silence between sentences."""
+    """A text to be spoken, in which language, with which voice and luck; ``pause`` is the silence between sentences.
+
+    ``whole``: the text is one sentence of :meth:`XttsEngine.plan` already, and is not cut again.
+    """
 
     text: str
     language: str
     conditioning: Conditioning
     sampling: Sampling | None = None
     pause: float = PAUSE_SECONDS
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -260,7 +264,7 @@ class XttsEngine:
         chosen = saying.sampling or Sampling()
         code = self._language(saying.language)
         self._require_fitting(saying.conditioning)
-        sentences = self.plan(saying.text, code)
+        sentences = [saying.text] if saying.whole else self.plan(saying.text, code)
         seed = chosen.seed if chosen.seed is not None else secrets.randbelow(LONGEST_SEED)
         utterances = [
             self._utterance(sentence, code, saying.conditioning, chosen, seed, place)

@@ -52,6 +52,12 @@ _STATUS = {
     "voice_not_ready": status.HTTP_409_CONFLICT,
     "voice_failed": status.HTTP_409_CONFLICT,
     "voice_outdated": status.HTTP_409_CONFLICT,
+    "chapter_unknown": status.HTTP_404_NOT_FOUND,
+    "speech_ended": status.HTTP_409_CONFLICT,
+    "speech_finishing": status.HTTP_409_CONFLICT,
+    "speech_not_resumable": status.HTTP_409_CONFLICT,
+    "speech_unfinished": status.HTTP_409_CONFLICT,
+    "voice_gone": status.HTTP_409_CONFLICT,
     "speech_stopped": status.HTTP_503_SERVICE_UNAVAILABLE,
     "speech_timeout": status.HTTP_504_GATEWAY_TIMEOUT,
 }

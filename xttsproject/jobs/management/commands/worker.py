@@ -1,4 +1,4 @@
-"""``manage.py worker cpu|gpu``: rescue what the last cluster left behind, then work."""
+"""``manage.py worker cpu|gpu|speech``: rescue what the last cluster left behind, then work."""
 
 from __future__ import annotations
 

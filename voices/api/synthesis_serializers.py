@@ -1,0 +1,195 @@
+"""How what was spoken, or is being spoken, is described."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.reverse import reverse
+
+from datasets.services.following import latest_job
+from voices.api.fields import GuardSerializer, SamplingSerializer
+from voices.api.serializers import ScriptSerializer
+from voices.models import Synthesis, SynthesisSentence
+from voices.services.longform import longform_progress
+from xttsproject.jobs.api.serializers import JobSerializer
+from xttsproject.xtts.types import LONGEST_SEED
+
+LISTED_CHARACTERS = 5000
+"""Of a long text, so many are in a list; all of it at its own address."""
+
+
+class LongSpeechSerializer(ScriptSerializer, SamplingSerializer, GuardSerializer):
+    """A text that a job is to speak."""
+
+
+class ChapterSerializer(serializers.Serializer[Any]):
+    title = serializers.CharField(allow_blank=True, help_text="Empty for what is said before the first mark.")
+    start = serializers.FloatField(help_text="Seconds.")
+    end = serializers.FloatField(help_text="Seconds.")
+
+
+class SynthesisSerializer(serializers.ModelSerializer[Synthesis]):
+    """What was spoken: the text, the values it was drawn with, its sentences with their times in seconds.
+
+    A long text (`is_long`) is spoken by a job: its `sentences` are at an address of their own, and `audio` is null
+    until they are joined.
+    """
+
+    audio = serializers.SerializerMethodField(help_text="Null until it is whole.")
+    text = serializers.SerializerMethodField(
+        help_text=f"In lists the first {LISTED_CHARACTERS} characters.",
+    )
+    warnings = serializers.SerializerMethodField(help_text="What the guard had to say of it, in words.")
+    chapters = ChapterSerializer(many=True, read_only=True, help_text="Once it is whole.")
+    is_long = serializers.BooleanField(read_only=True)
+
+    class Meta:
+        model = Synthesis
+        fields: tuple[str, ...] = (
+            "id",
+            "state",
+            "error_code",
+            "error",
+            "is_long",
+            "voice",
+            "voice_name",
+            "bundle",
+            "checkpoint_name",
+            "text",
+            "language",
+            "profile_name",
+            "sampling",
+            "sentences",
+            "chapters",
+            "warnings",
+            "seconds",
+            "elapsed",
+            "channel",
+            "pinned",
+            "created_at",
+            "audio",
+        )
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.URLField(allow_null=True))
+    def get_audio(self, synthesis: Synthesis) -> str | None:
+        if not synthesis.has_whole:
+            return None
+        return reverse("synthesis-audio", args=(synthesis.pk,), request=self.context.get("request"))
+
+    def get_text(self, synthesis: Synthesis) -> str:
+        return synthesis.text[:LISTED_CHARACTERS]
+
+    def get_warnings(self, synthesis: Synthesis) -> list[str]:
+        return [] if synthesis.is_long else synthesis.warnings
+
+
+class ProgressSerializer(serializers.Serializer[Any]):
+    """How far a long text is."""
+
+    sentences = serializers.IntegerField(help_text="In all; 0 until they are planned.")
+    spoken = serializers.IntegerField(help_text="That have a sound.")
+    pending = serializers.IntegerField(help_text="That are to be spoken, for the first time or anew.")
+    seconds = serializers.FloatField(help_text="Of sound so far.")
+
+
+class SynthesisDetailSerializer(SynthesisSerializer):
+    """What was spoken or is being spoken, wholly, with its job."""
+
+    progress = serializers.SerializerMethodField(help_text="Of a long text; null for what was spoken at once.")
+    job = serializers.SerializerMethodField(help_text="The last job that speaks it, if you may see it.")
+    so_far = serializers.SerializerMethodField(
+        help_text="A long text's sound up to the first sentence that is not spoken yet."
+    )
+
+    class Meta(SynthesisSerializer.Meta):
+        fields = (*SynthesisSerializer.Meta.fields, "progress", "job", "so_far")
+        read_only_fields = fields
+
+    def get_text(self, synthesis: Synthesis) -> str:
+        return synthesis.text
+
+    def get_warnings(self, synthesis: Synthesis) -> list[str]:
+        return synthesis.warnings
+
+    @extend_schema_field(ProgressSerializer(allow_null=True))
+    def get_progress(self, synthesis: Synthesis) -> dict[str, Any] | None:
+        return longform_progress(synthesis=synthesis) if synthesis.is_long else None
+
+    @extend_schema_field(JobSerializer(allow_null=True))
+    def get_job(self, synthesis: Synthesis) -> Any:
+        if not synthesis.is_long:
+            return None
+        job = latest_job(subject=synthesis, user=self.context["request"].user)
+        return JobSerializer(job).data if job else None
+
+    @extend_schema_field(serializers.URLField(allow_null=True))
+    def get_so_far(self, synthesis: Synthesis) -> str | None:
+        if not synthesis.is_long:
+            return None
+        return reverse("synthesis-so-far", args=(synthesis.pk,), request=self.context.get("request"))
+
+
+class SentenceSerializer(serializers.ModelSerializer[SynthesisSentence]):
+    """A sentence of a long text. `attempts`, `faults` and `warnings` are the guard's."""
+
+    audio = serializers.SerializerMethodField(help_text="Null until it is spoken.")
+    end = serializers.FloatField(read_only=True, allow_null=True, help_text="Second of the whole, once joined.")
+    is_pending = serializers.BooleanField(
+        read_only=True, help_text="It is to be spoken, for the first time or anew; until then it keeps its sound."
+    )
+    faults = serializers.ListField(child=serializers.CharField(), read_only=True)
+    warnings = serializers.ListField(child=serializers.CharField(), read_only=True)
+
+    class Meta:
+        model = SynthesisSentence
+        fields = (
+            "number",
+            "chapter",
+            "voice_name",
+            "language",
+            "text",
+            "pause",
+            "seed",
+            "take",
+            "is_pending",
+            "seconds",
+            "start",
+            "end",
+            "codes",
+            "finished",
+            "attempts",
+            "faults",
+            "warnings",
+            "spoken_at",
+            "audio",
+        )
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.URLField(allow_null=True))
+    def get_audio(self, sentence: SynthesisSentence) -> str | None:
+        if not sentence.is_spoken:
+            return None
+        where = (sentence.synthesis_id, sentence.number)
+        return reverse("synthesis-sentence-audio", args=where, request=self.context.get("request"))
+
+
+class SynthesisUpdateSerializer(serializers.Serializer[Synthesis]):
+    pinned = serializers.BooleanField(help_text="Keep it whatever its age and size.")
+
+
+class RegenerateSerializer(serializers.Serializer[Any]):
+    """How a sentence is to be said anew."""
+
+    seed = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=0,
+        max_value=LONGEST_SEED,
+        help_text="Left out, another one is drawn.",
+    )
+    text = serializers.CharField(
+        required=False, allow_blank=True, help_text="What it is to say instead: one sentence, without commands."
+    )

@@ -1,0 +1,192 @@
+"""Long texts: asked for at once, spoken by a job; cancelled, gone on with, and single sentences said anew."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from django.conf import settings
+from django.db import models, transaction
+
+from voices.choices import Channel
+from voices.engine.planning import planned_sentences, require_readable
+from voices.models import QualityProfile, Synthesis, SynthesisSentence, Voice
+from voices.services.guarding import guard_listener, guard_settings
+from voices.services.scripts import script_plan, script_voices
+from voices.services.speech import checked_text, require_ready, voice_sampling
+from xttsproject.jobs.choices import JobState
+from xttsproject.jobs.models import Job
+from xttsproject.jobs.services import job_cancel, job_start
+from xttsproject.lib.errors import DomainError
+from xttsproject.xtts.text import shorten
+from xttsproject.xtts.types import LONGEST_SEED, Pauses
+
+KIND = "voices.longform"
+
+
+def longform_create(
+    *,
+    user: Any,
+    voice: Voice,
+    text: str,
+    language: str = "",
+    sampling: Mapping[str, Any] | None = None,
+    pauses: Pauses | None = None,
+    guard: Mapping[str, Any] | None = None,
+    profile: QualityProfile | None = None,
+    channel: Channel,
+    text_field: str = "text",
+) -> Synthesis:
+    """Have ``text``, a script of up to SPEECH_LONG_CHARACTERS, spoken by a job. Arguments as of ``speech_make``.
+
+    Checked at once are its length and commands, the voices and the values; what is spoken how is settled by the job.
+    DomainErrors: those of ``speech_make`` that need no model.
+    """
+    text = checked_text(text, text_field, limit=settings.SPEECH_LONG_CHARACTERS)
+    for speaker in (voice, *script_voices(user=user, voice=voice, text=text, language=language, field=text_field)):
+        require_ready(speaker)
+    given = {name: value for name, value in (sampling or {}).items() if value is not None}
+    wanted = voice_sampling(voice=voice, given=given)
+    guarded = guard_settings(voice=voice, given=guard or {}, profile=profile)
+    guard_listener(wanted=guarded)
+    named = profile or voice.profile
+    synthesis = Synthesis(
+        owner=user,
+        voice=voice,
+        voice_name=voice.name,
+        bundle=voice.bundle,
+        checkpoint_name=str(voice.checkpoint or "")[:255],
+        text=text,
+        language=language if language not in ("", "auto") else voice.language,
+        sampling=asdict(wanted),
+        profile_name=named.name if named is not None else "",
+        channel=channel,
+        state=JobState.QUEUED,
+        asked={
+            "language": language,
+            "sampling": given,
+            "pauses": asdict(pauses or Pauses()),
+            "guard": asdict(guarded),
+        },
+    )
+    with transaction.atomic():
+        synthesis.save(force_insert=True)
+        _start(synthesis)
+    return synthesis
+
+
+def longform_cancel(*, synthesis: Synthesis) -> None:
+    """Stop speaking; what is spoken stays. DomainError ``speech_ended`` where nothing is under way."""
+    job = Job.objects.about(synthesis).active().first()
+    if job is None:
+        raise DomainError("speech_ended", f"The speech is {_state(synthesis)}; there is nothing to cancel.")
+    job_cancel(job=job)
+    synthesis.refresh_from_db()
+
+
+def longform_resume(*, synthesis: Synthesis) -> None:
+    """Go on where a failed or cancelled one was. DomainError ``speech_not_resumable`` in any other state."""
+    if synthesis.state not in (JobState.FAILED, JobState.CANCELLED):
+        raise DomainError(
+            "speech_not_resumable",
+            f"The speech is {_state(synthesis)}; only a failed or cancelled one can be gone on with.",
+        )
+    with transaction.atomic():
+        synthesis.queue_again()
+        _start(synthesis)
+
+
+def longform_regenerate(*, sentence: SynthesisSentence, seed: int | None = None, text: str = "") -> int:
+    """Have one sentence said anew, with ``seed`` or another than before, and ``text`` instead of its own where given.
+
+    Its sound stays until the new one is there; then the whole is joined anew. Returns the seed. DomainErrors
+    ``speech_spoken_at_once`` where there are no sentences, ``speech_unplanned``, ``seed_invalid``, ``voice_gone``,
+    ``sentence_invalid`` for a text that is not one sentence, ``text_empty``, ``text_unspeakable``, ``model_missing``,
+    and ``speech_finishing`` in the moment in which the last job ends.
+    """
+    synthesis = sentence.synthesis
+    if seed is None:
+        # Nine digits, as everywhere: to be read out, and through JavaScript unharmed.
+        seed = secrets.randbelow(1_000_000_000)
+    if not 0 <= seed <= LONGEST_SEED:
+        raise DomainError("seed_invalid", f"The seed is {seed}, but must be from 0 to {LONGEST_SEED}.", field="seed")
+    if sentence.voice is None:
+        raise DomainError("voice_gone", f"The voice “{sentence.voice_name}” that says this sentence was deleted.")
+    spoken = _one_sentence(sentence, text) if text.strip() else ""
+    with transaction.atomic():
+        # Whoever ends the speech holds the same row: either it sees this wish, or the end is seen here.
+        locked = Synthesis.objects.select_for_update().get(pk=synthesis.pk)
+        changed = {"next_seed": seed, "wish": models.F("wish") + 1}
+        if spoken:
+            changed["next_text"] = spoken
+        SynthesisSentence.objects.filter(pk=sentence.pk).update(**changed)
+        if not locked.is_active:
+            if Job.objects.about(locked).active().exists():
+                raise DomainError(
+                    "speech_finishing", "The speech is just being finished; try again in a moment.", permanent=False
+                )
+            locked.queue_again()
+            _start(locked)
+    sentence.refresh_from_db()
+    return seed
+
+
+def longform_progress(*, synthesis: Synthesis) -> dict[str, Any]:
+    """Sentences in all, ``spoken`` and ``pending`` (to be spoken, for the first time or anew), ``seconds`` of sound."""
+    counted = synthesis.parts.aggregate(
+        sentences=models.Count("pk"),
+        spoken=models.Count("pk", filter=models.Q(take__gt=0)),
+        pending=models.Count("pk", filter=models.Q(take__lt=models.F("wish"))),
+        seconds=models.Sum("seconds"),
+    )
+    return {**counted, "seconds": counted["seconds"] or 0.0}
+
+
+def longform_finish(*, synthesis: Synthesis) -> bool:
+    """running → succeeded, unless a sentence was asked for anew meanwhile."""
+    with transaction.atomic():
+        locked = Synthesis.objects.select_for_update().get(pk=synthesis.pk)
+        if locked.parts.pending().exists():
+            return False
+        return locked.succeed()
+
+
+def longform_ended(subject: models.Model, state: str, message: str) -> None:
+    """Its job has failed or was cancelled: the speech says so."""
+    synthesis = Synthesis.objects.get(pk=subject.pk)
+    if state == JobState.CANCELLED:
+        synthesis.mark_cancelled()
+        return
+    codes = Job.objects.about(synthesis).filter(state=state).values_list("error_code", flat=True)
+    synthesis.fail(code=codes.first() or state, message=message)
+
+
+def _start(synthesis: Synthesis) -> Job:
+    return job_start(kind=KIND, title=f"Speak “{shorten(synthesis.text)}”", owner=synthesis.owner, subject=synthesis)
+
+
+def _state(synthesis: Synthesis) -> str:
+    return str(synthesis.get_state_display()).lower()
+
+
+def _one_sentence(sentence: SynthesisSentence, text: str) -> str:
+    """A text as the model is to be given it, if it is one sentence without commands."""
+    voice = sentence.voice
+    assert voice is not None
+    text = " ".join(checked_text(text, "text").split())
+    plan = script_plan(user=sentence.synthesis.owner, voice=voice, text=text, language=sentence.language)
+    part = plan.parts[0]
+    if len(plan.parts) > 1 or part.voice.pk != voice.pk or part.language != sentence.language or plan.chapters:
+        raise DomainError("sentence_invalid", "A sentence has no commands; write its words alone.", field="text")
+    planned = planned_sentences(voice.bundle_path, part.spoken, part.language)
+    if len(planned) > 1:
+        raise DomainError(
+            "sentence_invalid",
+            f"The model would say that as {len(planned)} sentences, the first being “{shorten(planned[0].text)}”; "
+            "give one sentence.",
+            field="text",
+        )
+    require_readable(voice.bundle_path, planned[0].text, part.language)
+    return planned[0].text

@@ -1,0 +1,189 @@
+"""Speaking a long text in a worker: several sentences in flight, each kept as soon as it is spoken."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.db import models
+from django.utils import timezone
+
+from voices.engine.guarding import Guardian, Hear
+from voices.engine.owner import SpeechOwner
+from voices.engine.requests import ModelChoice, Piece, SpeechRequest
+from voices.engine.tickets import Ticket
+from voices.models import Synthesis, SynthesisSentence, Voice
+from voices.services.guarding import guard_listener
+from voices.services.longform import longform_finish
+from voices.services.longform_planning import longform_plan, voice_gone
+from voices.services.longform_sound import longform_join
+from voices.services.runtime import longform_owner
+from xttsproject.lib.audio import write_wav
+from xttsproject.lib.errors import DomainError
+from xttsproject.lib.files import atomic_path
+from xttsproject.lib.progress import Part, Progress
+from xttsproject.xtts.guard.pace import Pace
+from xttsproject.xtts.guard.retries import GuardSettings, Mode
+from xttsproject.xtts.types import Sampling, Speech
+
+_PLANNING_SHARE, _SPEAKING_SHARE = 0.03, 0.97
+_LOOK_SECONDS = 0.5
+"""How often it looks whether it is to stop, while nothing is finished."""
+
+
+def longform_run(*, synthesis: Synthesis, progress: Progress) -> None:
+    """Plan what is not planned, speak what is not spoken, join all; what was done before is not done again.
+
+    May be killed at any instruction: the next call repeats at most the sentences that were in flight. Raises
+    Cancelled, what planning raises, DomainErrors ``voice_gone``, ``voice_outdated``, and the engine's own.
+    """
+    if not synthesis.begin():
+        return
+    began = time.monotonic()
+    try:
+        if not synthesis.is_planned:
+            progress.report(0.0, "reading the text")
+            longform_plan(synthesis=synthesis, progress=Part(progress, 0.0, _PLANNING_SHARE))
+        while True:
+            if synthesis.parts.pending().exists():
+                _speak(synthesis, Part(progress, _PLANNING_SHARE, _SPEAKING_SHARE))
+            longform_join(synthesis=synthesis, progress=Part(progress, _SPEAKING_SHARE, 1.0))
+            if longform_finish(synthesis=synthesis):
+                return
+    finally:
+        spent = time.monotonic() - began
+        Synthesis.objects.filter(pk=synthesis.pk).update(elapsed=models.F("elapsed") + spent)
+
+
+def _speak(synthesis: Synthesis, progress: Progress) -> None:
+    """Until no sentence is pending; those that are asked for anew meanwhile are among them."""
+    booth = _Booth(synthesis)
+    total = sum(synthesis.parts.values_list(models.functions.Length("text"), flat=True))
+    done = total - sum(synthesis.parts.pending().values_list(models.functions.Length("text"), flat=True))
+    spoken, count = synthesis.parts.spoken().count(), synthesis.parts.count()
+    with longform_owner() as owner:
+        bell = threading.Event()
+        flying: list[_Flying] = []
+        try:
+            while True:
+                progress.check()
+                progress.report(min(done / total, 1.0), f"{spoken} of {count} sentences")
+                flying += booth.send(owner, bell, flying)
+                if not flying:
+                    return
+                bell.wait(_LOOK_SECONDS)
+                bell.clear()
+                for each in [each for each in flying if each.ticket.done]:
+                    flying.remove(each)
+                    speech = each.ticket.wait()
+                    assert speech is not None
+                    spoken += not each.row.is_spoken
+                    done += len(each.row.text)
+                    booth.keep(each, speech)
+        finally:
+            for each in flying:
+                each.ticket.abandon()
+
+
+@dataclass(frozen=True)
+class _Flying:
+    """A sentence that is being spoken: the row as it was read, and which wish it is spoken for."""
+
+    row: SynthesisSentence
+    text: str
+    seed: int
+    ticket: Ticket
+    guardian: Guardian | None
+
+
+class _Booth:
+    """Who speaks, with which values: as they were settled when the text was planned."""
+
+    def __init__(self, synthesis: Synthesis):
+        self._synthesis = synthesis
+        self._cast: dict[str, Any] = synthesis.asked["cast"]
+        self._guard = GuardSettings(**synthesis.asked["guard"])
+        visible = Voice.objects.visible_to(synthesis.owner).select_related("checkpoint__run")
+        self._voices = {voice.pk: voice for voice in visible.filter(pk__in=[UUID(key) for key in self._cast])}
+        self._hear: Hear | None = guard_listener(wanted=self._guard)
+
+    def send(self, owner: SpeechOwner, bell: threading.Event, flying: list[_Flying]) -> list[_Flying]:
+        """As many more sentences as the owner speaks together."""
+        room = owner.settings.together - len(flying)
+        if room <= 0:
+            return []
+        pending = self._synthesis.parts.pending().exclude(pk__in=[each.row.pk for each in flying])
+        return [self._begin(owner, bell, row) for row in pending.order_by("number")[:room]]
+
+    def keep(self, spoken: _Flying, speech: Speech) -> None:
+        """First the file, then the row that names it, then the file of the take before goes."""
+        row, told = spoken.row, speech.sentences[0]
+        report = spoken.guardian.report(spoken.seed) if spoken.guardian else None
+        path = self._path(row, row.wish)
+        with atomic_path(path) as temporary:
+            write_wav(temporary, speech.audio)
+        kept = SynthesisSentence.objects.filter(pk=row.pk, take__lt=row.wish).update(
+            take=row.wish,
+            text=spoken.text,
+            seed=spoken.seed,
+            seconds=speech.audio.seconds,
+            codes=report.codes if report else told.codes,
+            finished=report.finished if report else told.finished,
+            attempts=report.attempts if report else 1,
+            faults=list(report.faults) if report else [],
+            warnings=list(report.warnings) if report else [],
+            codes_per_character=report.ratio if report else None,
+            spoken_at=timezone.now(),
+        )
+        if not kept:
+            # The speech has been deleted, or another worker was faster.
+            if not SynthesisSentence.objects.filter(pk=row.pk, take=row.wish).exists():
+                path.unlink(missing_ok=True)
+        elif row.take:
+            self._path(row, row.take).unlink(missing_ok=True)
+
+    def _begin(self, owner: SpeechOwner, bell: threading.Event, row: SynthesisSentence) -> _Flying:
+        text = row.next_text or row.text
+        seed = row.seed if row.next_seed is None else row.next_seed
+        piece, guardian = self._piece(row, text, seed), self._guardian(row)
+        rivals = guardian.rivals if guardian is not None and guardian.chooses else None
+        ticket = owner.submit(SpeechRequest((piece,), judge=guardian, rivals=rivals), bell=bell)
+        return _Flying(row, text, seed, ticket, guardian)
+
+    def _piece(self, row: SynthesisSentence, text: str, seed: int) -> Piece:
+        voice = self._voices.get(row.voice_id) if row.voice_id else None
+        if voice is None:
+            raise voice_gone(row.voice_name)
+        facts = self._cast[str(voice.pk)]
+        conditioning = voice.folder / facts["conditioning"]
+        if not conditioning.is_file():
+            raise DomainError(
+                "voice_outdated",
+                f"What the voice “{voice.name}” had learnt from its clips when this text was begun is gone; "
+                "have the text spoken anew.",
+            )
+        return Piece(
+            model=ModelChoice(voice.bundle_path, voice.adapter_path),
+            model_key=facts["model_key"],
+            conditioning=conditioning,
+            text=text,
+            language=row.language,
+            sampling=Sampling(**facts["sampling"], seed=seed),
+            whole=True,
+        )
+
+    def _guardian(self, row: SynthesisSentence) -> Guardian | None:
+        if self._guard.mode == Mode.OFF:
+            return None
+        facts = self._cast[str(row.voice_id)]
+        voice = self._voices[row.voice_id]  # type: ignore[index]
+        paces = {(voice.folder / facts["conditioning"], row.language): Pace(**facts["paces"][row.language])}
+        return Guardian(self._guard, paces, self._hear)
+
+    def _path(self, row: SynthesisSentence, take: int) -> Path:
+        row.synthesis = self._synthesis
+        return row.path_of(take)

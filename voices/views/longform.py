@@ -1,0 +1,196 @@
+"""Long texts on pages: asking for one, following it, changing sentences of it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from datasets.services.following import latest_job
+from voices.choices import Channel
+from voices.longforms import AgainForm, LongForm, first_problem
+from voices.models import Synthesis, SynthesisSentence
+from voices.services.longform import (
+    longform_cancel,
+    longform_create,
+    longform_progress,
+    longform_regenerate,
+    longform_resume,
+)
+from voices.services.longform_output import chapter_title
+from xttsproject.lib.errors import DomainError
+
+_PER_PAGE = 50
+_PLAYLIST = 100
+"""Sentences that the player is told of at once."""
+_STOP_POLLING = 286
+"""htmx's own status: what it asks for every few seconds need not be asked for again."""
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def add(request: HttpRequest) -> HttpResponse:
+    """The form, which the page that speaks sends its own to as well."""
+    form = (
+        LongForm(request.POST, request.FILES, user=request.user)
+        if request.method == "POST"
+        else LongForm(user=request.user, initial={"voice": request.GET.get("voice")})
+    )
+    if request.method == "POST" and form.is_valid():
+        values = form.cleaned_data
+        try:
+            synthesis = longform_create(
+                user=request.user,
+                voice=values["voice"],
+                text=values["text"],
+                language=values["language"],
+                sampling=form.sampling,
+                pauses=form.pauses,
+                guard=form.guarding,
+                profile=values["profile"],
+                channel=Channel.PAGE,
+            )
+        except DomainError as error:
+            form.refuse(error)
+        else:
+            return redirect("voices:long-detail", synthesis.pk)
+    return render(
+        request,
+        "voices/long_add.html",
+        {
+            "form": form,
+            "limit": settings.SPEECH_LONG_CHARACTERS,
+            "any_voice": form.has_voices,
+        },
+        status=400 if form.is_bound else 200,
+    )
+
+
+@login_required
+@require_GET
+def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
+    synthesis = _visible(request, pk)
+    rows = synthesis.parts.select_related("voice").order_by("number")
+    page = Paginator(rows, _PER_PAGE).get_page(request.GET.get("page"))
+    titles = synthesis.asked.get("chapters") or []
+    spoken_by = synthesis.asked.get("cast", {})
+    return render(
+        request,
+        "voices/long_detail.html",
+        {
+            **_facts(request, synthesis),
+            "page": page,
+            "rows": [_row(row, titles) for row in page],
+            "several_voices": len(spoken_by) > 1,
+            "again": AgainForm(auto_id=False),
+            "chapters": [
+                {**chapter, "number": number, "title": chapter_title(chapter["title"], number)}
+                for number, chapter in enumerate(synthesis.chapters, 1)
+            ],
+            "warned": synthesis.parts.exclude(warnings=[]).count(),
+        },
+    )
+
+
+@login_required
+@require_GET
+def status(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """How far it is, for the page that is open; nothing more is asked for when it has ended."""
+    synthesis = _visible(request, pk)
+    response = render(request, "voices/_long_status.html", _facts(request, synthesis))
+    if not synthesis.is_active:
+        response.status_code = _STOP_POLLING
+        response["HX-Trigger"] = "long-ended"
+    return response
+
+
+@login_required
+@require_GET
+def playlist(request: HttpRequest, pk: UUID) -> JsonResponse:
+    """Sentences from number ``from`` on, as far as they are spoken without a gap, for the page's player."""
+    synthesis = _visible(request, pk)
+    try:
+        first = int(request.GET.get("from", "1"))
+    except ValueError:
+        first = 1
+    found: list[dict[str, Any]] = []
+    for row in synthesis.parts.filter(number__gte=first).order_by("number")[:_PLAYLIST]:
+        if not row.is_spoken:
+            break
+        where = reverse("voices:long-sentence", args=(synthesis.pk, row.number))
+        # The take belongs to the address: a sentence that was said anew is another sound.
+        found.append({"number": row.number, "text": row.text, "pause": row.pause, "audio": f"{where}?take={row.take}"})
+    last = found[-1]["number"] if found else first - 1
+    left = synthesis.parts.filter(number__gt=last).exists() or not synthesis.is_planned
+    return JsonResponse({"sentences": found, "more": left and (synthesis.is_active or len(found) == _PLAYLIST)})
+
+
+@login_required
+@require_POST
+def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
+    synthesis = _editable(request, pk)
+    try:
+        longform_cancel(synthesis=synthesis)
+    except DomainError as error:
+        messages.error(request, error.message)
+    else:
+        messages.info(request, "It is being stopped. What is spoken stays; you can go on with it later.")
+    return redirect("voices:long-detail", pk)
+
+
+@login_required
+@require_POST
+def resume(request: HttpRequest, pk: UUID) -> HttpResponse:
+    synthesis = _editable(request, pk)
+    try:
+        longform_resume(synthesis=synthesis)
+    except DomainError as error:
+        messages.error(request, error.message)
+    return redirect("voices:long-detail", pk)
+
+
+@login_required
+@require_POST
+def regenerate(request: HttpRequest, pk: UUID, number: int) -> HttpResponse:
+    parts = _editable(request, pk).parts.select_related("voice", "synthesis__owner")
+    row = get_object_or_404(parts, number=number)
+    form = AgainForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, first_problem(form))
+    else:
+        try:
+            seed = longform_regenerate(sentence=row, **form.cleaned_data)
+        except DomainError as error:
+            messages.error(request, error.message)
+        else:
+            messages.info(request, f"Sentence {number} is said anew with the seed {seed}.")
+    page = (SynthesisSentence.objects.filter(synthesis=row.synthesis, number__lte=number).count() - 1) // _PER_PAGE + 1
+    return redirect(f"{reverse('voices:long-detail', args=(pk,))}?page={page}#sentence-{number}")
+
+
+def _facts(request: HttpRequest, synthesis: Synthesis) -> dict[str, Any]:
+    return {
+        "synthesis": synthesis,
+        "progress": longform_progress(synthesis=synthesis),
+        "job": latest_job(subject=synthesis, user=request.user),
+    }
+
+
+def _row(row: SynthesisSentence, titles: list[str]) -> dict[str, Any]:
+    return {"sentence": row, "chapter": titles[row.chapter] if row.chapter < len(titles) else ""}
+
+
+def _visible(request: HttpRequest, pk: UUID) -> Synthesis:
+    return get_object_or_404(Synthesis.objects.visible_to(request.user).exclude(asked={}), pk=pk)
+
+
+def _editable(request: HttpRequest, pk: UUID) -> Synthesis:
+    return get_object_or_404(Synthesis.objects.editable_by(request.user).exclude(asked={}), pk=pk)
