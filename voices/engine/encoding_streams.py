@@ -111,9 +111,9 @@ class _Encoded:
             self._stream.bit_rate = wanted.bit_rate
         self._container.metadata.update(tags)
         if wanted.container == "ogg":
-            # Ogg's comments belong to the stream.
-            self._stream.metadata.update(tags)
-        if wanted.container == "flac":
+            # Ogg's comments belong to the stream. FFmpeg's own comments for chapters are up to a second off.
+            self._stream.metadata.update({**tags, **_chapter_comments(chapters)})
+        elif wanted.container == "flac":
             # Its writer knows no chapters; the comments are the same as Ogg's.
             self._container.metadata.update(_chapter_comments(chapters))
         elif chapters:

@@ -130,7 +130,7 @@ class Synthesis(models.Model):
     def warnings(self) -> list[str]:
         """What the guard had to say, in words, in the order of the text."""
         if self.is_long:
-            told = self.parts.exclude(warnings=[]).values_list("text", "warnings")
+            told = list(self.parts.exclude(warnings=[]).values_list("text", "warnings"))
         else:
             told = [(sentence["text"], sentence.get("warnings", ())) for sentence in self.sentences]
         return [f"“{shorten(text)}”: {warning}" for text, warnings in told for warning in warnings]

@@ -46,8 +46,10 @@ def longform_whole(*, synthesis: Synthesis) -> Recording:
 
 
 def longform_so_far(*, synthesis: Synthesis) -> Recording:
-    """From the beginning to the first sentence that is not spoken yet. DomainError ``speech_unfinished`` where that is
-    the first one."""
+    """From the beginning to the first sentence that is not spoken yet. DomainErrors ``speech_unfinished`` where that is
+    the first one, and ``speech_not_long`` for what was spoken at once."""
+    if not synthesis.is_long:
+        raise DomainError("speech_not_long", "The speech was spoken at once and is whole; ask for its audio.")
     missing = synthesis.parts.filter(take=0).order_by("number").values_list("number", flat=True).first()
     rows = synthesis.parts.spoken()
     return _recording(synthesis, rows.filter(number__lt=missing) if missing else rows)

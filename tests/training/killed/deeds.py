@@ -32,6 +32,19 @@ from xttsproject.jobs.models import Job
 from xttsproject.jobs.services import jobs_rescue
 from xttsproject.lib.files import sha256_of
 
+LOADED = (
+    "accelerate",
+    "peft",
+    "torch.utils.tensorboard",
+    "datasets.pipeline.transcribe",
+    "training.engine.run",
+    "training.engine.soup",
+    "training.tasks",
+    "xttsproject.bundles.export",
+    "xttsproject.xtts.engine",
+    "xttsproject.xtts.likeness",
+)
+
 EPOCHS = 3
 
 

@@ -1,4 +1,6 @@
-"""``python -m tests.training.killed.nursery``: loads everything once, and forks processes that may be killed.
+"""``python -m tests.training.killed.nursery [deeds]``: loads everything once, and forks processes that may be killed.
+
+``deeds`` is a module with what they can do, and with ``LOADED``, what is loaded before; training's unless given.
 
 A line on standard input names what to do and where to answer; the new process's id is the line on standard output.
 Each process has its own connections and files, and dies alone: to the portal it is a worker like any other.
@@ -16,19 +18,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-LOADED = (
-    "accelerate",
-    "peft",
-    "torch.utils.tensorboard",
-    "datasets.pipeline.transcribe",
-    "training.engine.run",
-    "training.engine.soup",
-    "training.tasks",
-    "xttsproject.bundles.export",
-    "xttsproject.xtts.engine",
-    "xttsproject.xtts.likeness",
-)
-
 
 def main() -> None:
     import django
@@ -36,9 +25,8 @@ def main() -> None:
     django.setup()
     import torch
 
-    from tests.training.killed import deeds
-
-    for name in LOADED:
+    deeds = importlib.import_module(sys.argv[1] if len(sys.argv) > 1 else "tests.training.killed.deeds")
+    for name in deeds.LOADED:
         importlib.import_module(name)
     torch.set_num_threads(1)
     # A process that nobody waits for is gone when it is dead, as a worker's is.

@@ -68,7 +68,8 @@ def test_it_is_taken_along_with_its_chapters(asked, work):
     starts = [chapter["start"] for chapter in told["chapters"]]
     for name in ("mp3", "m4b", "flac", "opus", "aac"):
         sent = anna.get(f"{address}audio/", {"format": name})
-        with av.open(io.BytesIO(body(sent))) as sound:
+        opened: Any = av.open(io.BytesIO(body(sent)))
+        with opened as sound:
             marks = [(mark["metadata"]["title"], float(mark["start"] * mark["time_base"])) for mark in sound.chapters()]
             seconds = sum(frame.samples / frame.sample_rate for frame in sound.decode(audio=0))
             tags = {**sound.metadata, **sound.streams.audio[0].metadata}

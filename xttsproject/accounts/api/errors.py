@@ -55,6 +55,7 @@ _STATUS = {
     "chapter_unknown": status.HTTP_404_NOT_FOUND,
     "speech_ended": status.HTTP_409_CONFLICT,
     "speech_finishing": status.HTTP_409_CONFLICT,
+    "speech_not_long": status.HTTP_409_CONFLICT,
     "speech_not_resumable": status.HTTP_409_CONFLICT,
     "speech_unfinished": status.HTTP_409_CONFLICT,
     "voice_gone": status.HTTP_409_CONFLICT,
