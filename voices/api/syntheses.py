@@ -201,7 +201,8 @@ class SynthesisViewSet(
     @action(detail=True, methods=["get"], filterset_class=None, ordering_fields=("number",))
     def sentences(self, request: Request, pk: Any = None) -> Response:
         """A long text's sentences in order, page by page; none of what was spoken at once."""
-        page = self.paginate_queryset(self.get_object().parts.order_by("number"))
+        rows: Any = self.get_object().parts.order_by("number")
+        page: Any = self.paginate_queryset(rows)
         serializer = SentenceSerializer(page, many=True, context=self.get_serializer_context())
         return self.get_paginated_response(serializer.data)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -123,7 +124,7 @@ def _said(voice: Voice, language: str) -> list[float]:
         .order_by("-created_at")
         .values_list("created_at", "sentences")[:_LOOKED_AT]
     )
-    at_once = [
+    said: list[tuple[datetime, float]] = [
         (made, float(sentence["codes_per_character"]))
         for made, sentences in rows
         for sentence in sentences
@@ -132,12 +133,12 @@ def _said(voice: Voice, language: str) -> list[float]:
         and sentence.get("voice", voice.name) == voice.name
         and sentence.get("language", language) == language
     ]
-    of_long = (
-        SynthesisSentence.objects.filter(voice=voice, language=language, faults=[], codes_per_character__gt=0)
-        .order_by("-spoken_at")
-        .values_list("spoken_at", "codes_per_character")[:KEPT]
-    )
-    said = sorted([*at_once, *of_long], key=lambda each: each[0])
+    of_long = SynthesisSentence.objects.filter(voice=voice, language=language, faults=[], codes_per_character__gt=0)
+    for when, per_character in of_long.order_by("-spoken_at").values_list("spoken_at", "codes_per_character")[:KEPT]:
+        assert when is not None
+        assert per_character is not None
+        said.append((when, per_character))
+    said.sort(key=lambda each: each[0])
     return [per_character for _when, per_character in said[-KEPT:]]
 
 

@@ -74,8 +74,6 @@ def _told(synthesis: Synthesis) -> list[dict[str, Any]]:
         return [{name: each[name] for name in kept if name in each} for each in synthesis.sentences]
     rows = synthesis.parts.filter(start__isnull=False).order_by("number")
     return [
-        {"text": text, "start": start, "end": start + seconds, "voice": voice, "language": language}
-        for text, start, seconds, voice, language in rows.values_list(
-            "text", "start", "seconds", "voice_name", "language"
-        )
+        {"text": row.text, "start": row.start, "end": row.end, "voice": row.voice_name, "language": row.language}
+        for row in rows
     ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.training.killed.conftest import House, wait_for
+from tests.training.killed.conftest import House, Process, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -20,6 +21,10 @@ def spoken(folder: Path) -> int:
     return sum(1 for path in folder.glob("[0-9]*.wav"))
 
 
+def enough(folder: Path, least: int, worker: Process) -> bool:
+    return spoken(folder) >= least or worker.ended
+
+
 @pytest.fixture(scope="module")
 def killed(house: House) -> dict[str, Any]:
     """A long text two of whose workers were killed, and what was there after each."""
@@ -29,7 +34,7 @@ def killed(house: House) -> dict[str, Any]:
     looks = []
     for least in (2, 6):
         worker = house.start("work", job=job)
-        wait_for(lambda least=least, worker=worker: spoken(folder) >= least or worker.ended)
+        wait_for(partial(enough, folder, least, worker))
         assert not worker.ended, house.do("job", key=job)
         worker.kill()
         looks.append(house.do("look", synthesis=synthesis))
