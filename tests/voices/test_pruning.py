@@ -118,7 +118,7 @@ def test_files_are_asked_about_together(people, django_assert_num_queries):
     day_ago = time.time() - 25 * 3600
     for days in range(2, 12):
         os.utime(spoken(people.anna, days).audio_path, (day_ago, day_ago))
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         assert speech_prune().count == 0
 
 

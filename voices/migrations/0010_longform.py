@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('voices', '0008_profile_guard_and_pins'),
+        ('voices', '0009_synthesis_indexes'),
     ]
 
     operations = [
