@@ -18,6 +18,7 @@ from voices.services.scripts import script_plan, script_voices
 from voices.services.speech import checked_text, require_ready, voice_sampling
 from xttsproject.jobs.choices import JobState
 from xttsproject.jobs.models import Job
+from xttsproject.jobs.registry import Ending
 from xttsproject.jobs.services import job_cancel, job_start
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.text import shorten
@@ -153,14 +154,13 @@ def longform_finish(*, synthesis: Synthesis) -> bool:
         return locked.succeed()
 
 
-def longform_ended(subject: models.Model, state: str, message: str) -> None:
+def longform_ended(subject: models.Model, ending: Ending) -> None:
     """Its job has failed or was cancelled: the speech says so."""
     synthesis = Synthesis.objects.get(pk=subject.pk)
-    if state == JobState.CANCELLED:
+    if ending.cancelled:
         synthesis.mark_cancelled()
-        return
-    codes = Job.objects.about(synthesis).filter(state=state).values_list("error_code", flat=True)
-    synthesis.fail(code=codes.first() or state, message=message)
+    else:
+        synthesis.fail(code=ending.code or ending.state, message=ending.message)
 
 
 def _start(synthesis: Synthesis) -> Job:
