@@ -69,8 +69,14 @@ def _speech_arguments(parser: ArgumentParser) -> None:
         "--sizes", choices=("full", "tiny"), default="full", help="the released architecture, or a small one"
     )
     parser.add_argument("--codes", type=int, default=100, help="audio codes of each sentence (default: 100, 4.6 s)")
-    parser.add_argument("--rounds", type=int, default=3, help="of one sentence and of the first chunk (default: 3)")
-    parser.add_argument("--long-rounds", type=int, default=1, help="of the eight sentences (default: 1)")
+    parser.add_argument(
+        "--rounds",
+        "--pairs",
+        type=int,
+        default=3,
+        help="times that both sides take one sentence and a first chunk in turn, and that a load is timed (default: 3)",
+    )
+    parser.add_argument("--long-rounds", type=int, default=1, help="the same of eight sentences (default: 1)")
     parser.add_argument(
         "--precisions",
         nargs="+",

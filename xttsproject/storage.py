@@ -71,6 +71,10 @@ def texts_dir() -> Path:
     return Path(settings.CACHE_DIR, "texts")
 
 
+def packed_dir() -> Path:
+    return Path(settings.CACHE_DIR, "packed")
+
+
 def voice_dir(voice_id: UUID) -> Path:
     return Path(settings.MEDIA_ROOT, "voices", str(voice_id))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 
 from voices.engine.requests import ModelChoice
 
@@ -22,7 +23,8 @@ class OwnerSettings:
     ``batch`` bounds how many sentences are decoded together and ``together`` how many requests they are of; further
     ones wait, ``queue_limit`` of them, and of one person's ``asker_limit``. ``adapters`` bounds how many fine-tuned
     models stay loaded beside one base model, the least recently used leaves first. With ``low_memory`` one model at
-    most is in memory, and only while something is spoken.
+    most is in memory, and only while something is spoken. In the folder ``packed_dir`` shrunk weights are kept for the
+    next load.
     """
 
     device: str = "auto"
@@ -34,6 +36,7 @@ class OwnerSettings:
     queue_limit: int = 8
     asker_limit: int = 4
     low_memory: bool = False
+    packed_dir: Path | None = None
 
 
 @dataclass(frozen=True)

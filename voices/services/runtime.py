@@ -63,6 +63,7 @@ def _settings(*, together: int, queue_limit: int) -> OwnerSettings:
         together=together,
         queue_limit=queue_limit,
         low_memory=settings.SPEECH_LOW_MEMORY,
+        packed_dir=storage.packed_dir(),
     )
 
 

@@ -6,6 +6,7 @@ GELU). Nothing here needs transformers, whose import takes longer than loading t
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
@@ -15,11 +16,18 @@ from torch.nn import functional as fn
 from xttsproject.xtts.adapters import Shares
 from xttsproject.xtts.cache import Attention, Cache
 from xttsproject.xtts.config import GptShape
-from xttsproject.xtts.projections import Precision, Projection, activation_dtype, projection
+from xttsproject.xtts.packing import Shrunk
+from xttsproject.xtts.projections import Precision, Projection, activation_dtype, packed, projection
 from xttsproject.xtts.weights import State
 
 _EPSILON = 1e-5
 _NOBODY = Shares()
+
+
+def matrices(shape: GptShape) -> list[str]:
+    """The names of the weights that are multiplied with."""
+    leaves = ("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")
+    return [f"gpt.h.{layer}.{leaf}.weight" for layer in range(shape.layers) for leaf in leaves]
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,10 @@ class _Block:
 class GptBlocks:
     """The stack of blocks with its last norm."""
 
-    def __init__(self, state: State, shape: GptShape, device: torch.device, precision: Precision):
+    def __init__(
+        self, state: State, shape: GptShape, device: torch.device, precision: Precision, ready: Shrunk | None = None
+    ):
+        """``ready`` are the matrices of :func:`matrices`, where they have been shrunk already."""
         self._heads, self._width = shape.heads, shape.width
         self._device, self.dtype = device, activation_dtype(precision, device)
 
@@ -52,19 +63,26 @@ class GptBlocks:
             return state[name].to(device, self.dtype, copy=precision != "fp32")
 
         def affine(name: str) -> Projection:
-            return projection(state[f"{name}.weight"], state[f"{name}.bias"], precision, device)
+            weight, bias = f"{name}.weight", state[f"{name}.bias"]
+            if ready is not None:
+                return packed(ready.of(weight), bias, precision)
+            return projection(state[weight], bias, precision, device)
 
         def norm(name: str) -> _Norm:
             return _Norm(tensor(f"{name}.weight"), tensor(f"{name}.bias"))
 
+        # Packing one matrix keeps one core busy, and Python waits for it without holding up the others.
+        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+            names = [name.removesuffix(".weight") for name in matrices(shape)]
+            projections = dict(zip(names, pool.map(affine, names), strict=True))
         self._blocks = [
             _Block(
                 attention_norm=norm(f"gpt.h.{layer}.ln_1"),
-                query_key_value=affine(f"gpt.h.{layer}.attn.c_attn"),
-                attention_out=affine(f"gpt.h.{layer}.attn.c_proj"),
+                query_key_value=projections[f"gpt.h.{layer}.attn.c_attn"],
+                attention_out=projections[f"gpt.h.{layer}.attn.c_proj"],
                 feed_norm=norm(f"gpt.h.{layer}.ln_2"),
-                feed_in=affine(f"gpt.h.{layer}.mlp.c_fc"),
-                feed_out=affine(f"gpt.h.{layer}.mlp.c_proj"),
+                feed_in=projections[f"gpt.h.{layer}.mlp.c_fc"],
+                feed_out=projections[f"gpt.h.{layer}.mlp.c_proj"],
             )
             for layer in range(shape.layers)
         ]

@@ -23,6 +23,7 @@ from xttsproject.xtts.blocks import GptBlocks
 from xttsproject.xtts.cache import Cache, Opening, Openings
 from xttsproject.xtts.config import GptShape
 from xttsproject.xtts.loop import Decoded, SpeechLoop, Utterance
+from xttsproject.xtts.packing import Shrunk
 from xttsproject.xtts.projections import Precision
 from xttsproject.xtts.weights import State
 
@@ -37,11 +38,17 @@ class GptDecoder:
     what it said: several loops may share it, one at a time."""
 
     def __init__(
-        self, state: State, shape: GptShape, device: torch.device, precision: Precision = "fp32", name: str = "unnamed"
+        self,
+        state: State,
+        shape: GptShape,
+        device: torch.device,
+        precision: Precision = "fp32",
+        name: str = "unnamed",
+        ready: Shrunk | None = None,
     ):
-        """``name`` is what people call the model."""
+        """``name`` is what people call the model; ``ready`` are its matrices, where they have been shrunk already."""
         self.shape, self.device, self.name = shape, device, name
-        self._blocks = GptBlocks(state, shape, device, precision)
+        self._blocks = GptBlocks(state, shape, device, precision, ready)
         self.openings = Openings(_VOICES_KEPT)
 
         def exact(name: str) -> Tensor:

@@ -19,14 +19,16 @@ from xttsproject.lib.progress import Part, Progress, Silent
 from xttsproject.xtts import conditioning as voices
 from xttsproject.xtts import text as planning
 from xttsproject.xtts.adapters import Adapter
+from xttsproject.xtts.blocks import matrices
 from xttsproject.xtts.conditioning import Conditioning
 from xttsproject.xtts.config import XttsConfig, read_config
 from xttsproject.xtts.decode import Decoded, GptDecoder, Utterance
 from xttsproject.xtts.joining import joined
 from xttsproject.xtts.languages import LANGUAGES, language_names, validate_language
-from xttsproject.xtts.networks import load_decoder, load_into, load_tokenizer
+from xttsproject.xtts.networks import Undrawn, load_decoder, load_into, load_tokenizer
 from xttsproject.xtts.packed_hifigan import PackedGenerator, can_pack
-from xttsproject.xtts.projections import Precision, require_precision
+from xttsproject.xtts.packing import shrunk_weights
+from xttsproject.xtts.projections import Precision, is_packed, require_precision
 from xttsproject.xtts.reference import StyleEncoder
 from xttsproject.xtts.sampling import Draw
 from xttsproject.xtts.studio import studio_names, studio_voice
@@ -39,7 +41,7 @@ from xttsproject.xtts.types import (
     Speech,
     SpokenSentence,
 )
-from xttsproject.xtts.weights import apply_adapter, model_key, read_state
+from xttsproject.xtts.weights import apply_adapter, model_key, read_state, weights_stamp
 
 BATCH = 8
 """Sentences decoded together: on two cores eight take little more than twice the time of one."""
@@ -95,20 +97,28 @@ class XttsEngine:
         precision: Precision,
         key: str,
         adapter: Adapter | None = None,
+        packed_dir: Path | None = None,
     ):
         self.bundle_path, self.config, self.tokenizer, self.gpt = bundle_path, config, tokenizer, gpt
         self.style_encoder, self.vocoder, self.mel_stats = style_encoder, vocoder, mel_stats
         self.device, self.precision, self.model_key = device, precision, key
-        self.adapter = adapter
+        self.adapter, self._packed_dir = adapter, packed_dir
 
     @classmethod
     def load(
-        cls, bundle_path: Path, *, adapter: Path | None = None, device: str = "cpu", precision: Precision = "fp32"
+        cls,
+        bundle_path: Path,
+        *,
+        adapter: Path | None = None,
+        device: str = "cpu",
+        precision: Precision = "fp32",
+        packed_dir: Path | None = None,
     ) -> XttsEngine:
         """Load a bundle, with a LoRA adapter's folder merged into it where one is given.
 
         ``device`` is a torch device or ``auto``; what ``precision`` means on it says
-        :mod:`xttsproject.xtts.projections`. All but ``fp32`` let the decoder compute in bfloat16. Raises
+        :mod:`xttsproject.xtts.projections`. All but ``fp32`` let the decoder compute in bfloat16. In the folder
+        ``packed_dir`` shrunk weights are kept for the next load (:mod:`xttsproject.xtts.packing`). Raises
         :class:`DomainError` ``model_missing``, ``model_damaged``, ``adapter_…``,
         ``device_unavailable``, ``precision_unknown`` or ``precision_unsupported``.
         """
@@ -122,9 +132,15 @@ class XttsEngine:
         if precision != "fp32":
             # A view would keep the whole file mapped, whose weights are not looked at again once they are packed.
             own = {name: value.clone() for name, value in own.items()}
-        style = load_into(StyleEncoder(config.gpt), own, bundle_path, "conditioning")
+        with Undrawn():
+            encoder = StyleEncoder(config.gpt)
+        style = load_into(encoder, own, bundle_path, "conditioning")
+        key, ready = model_key(bundle_path, adapter), None
         try:
-            gpt = GptDecoder(state, config.gpt, place, precision, bundle_path.name)
+            if packed_dir is not None and is_packed(precision, place):
+                content = f"{key} {weights_stamp(bundle_path)}"
+                ready = shrunk_weights(packed_dir, content, state, matrices(config.gpt), precision)
+            gpt = GptDecoder(state, config.gpt, place, precision, bundle_path.name, ready)
         except KeyError as error:
             raise DomainError("model_damaged", f"The GPT weights of {bundle_path.name} lack {error}.") from error
         return cls(
@@ -137,7 +153,8 @@ class XttsEngine:
             mel_stats=read_state(bundle_path, "mel_stats")["mel_stats"].to(place),
             device=place,
             precision=precision,
-            key=model_key(bundle_path, adapter),
+            key=key,
+            packed_dir=packed_dir,
         )
 
     def adapted(self, adapter_path: Path) -> XttsEngine:
@@ -148,7 +165,13 @@ class XttsEngine:
         """
         adapter = self.gpt.read_adapter(adapter_path)
         if adapter is None:
-            return self.load(self.bundle_path, adapter=adapter_path, device=str(self.device), precision=self.precision)
+            return self.load(
+                self.bundle_path,
+                adapter=adapter_path,
+                device=str(self.device),
+                precision=self.precision,
+                packed_dir=self._packed_dir,
+            )
         return XttsEngine(
             bundle_path=self.bundle_path,
             config=self.config,
@@ -161,6 +184,7 @@ class XttsEngine:
             precision=self.precision,
             key=model_key(self.bundle_path, adapter_path),
             adapter=adapter,
+            packed_dir=self._packed_dir,
         )
 
     @property

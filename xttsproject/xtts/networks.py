@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import torch
 from torch import nn
 from torch.nn.utils import parametrize
+from torch.overrides import TorchFunctionMode
 
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.config import (
@@ -148,9 +150,19 @@ def load_gpt(bundle_path: Path, config: XttsConfig, adapter: Path | None = None)
 
 def load_decoder(bundle_path: Path, config: XttsConfig) -> nn.Module:
     """The decoder with the bundle's weights in evaluation mode, weight norm folded into plain weights."""
-    return fold_weight_norm(
-        load_into(build_decoder(config), read_state(bundle_path, "decoder"), bundle_path, "decoder")
-    )
+    with Undrawn():
+        decoder = build_decoder(config)
+    return fold_weight_norm(load_into(decoder, read_state(bundle_path, "decoder"), bundle_path, "decoder"))
+
+
+class Undrawn(TorchFunctionMode):
+    """Networks built within have whatever lay in memory where they would draw random weights: those of a file take
+    their place, each and every one, and drawing takes longer than reading."""
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+        if func in (torch.Tensor.uniform_, torch.Tensor.normal_):
+            return args[0]
+        return func(*args, **(kwargs or {}))
 
 
 def load_dvae(bundle_path: Path, config: XttsConfig) -> DiscreteVAE:

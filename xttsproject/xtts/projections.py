@@ -19,7 +19,7 @@ A position's scale is its own, not the batch's as in torch's dynamic quantisatio
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal, get_args
 
 import torch
@@ -35,6 +35,7 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 Projection = Callable[[Tensor], Tensor]
 """``(…, inputs)`` to ``(…, outputs)``, in the dtype that it was given."""
 
+_LARGEST_HALF = 65504.0
 _GPU_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -66,12 +67,36 @@ def projection(weight: Tensor, bias: Tensor, precision: Precision, device: torch
 
     Of a precision that :func:`require_precision` lets pass.
     """
-    if device.type != "cpu" or precision == "fp32":
-        dtype = _GPU_DTYPES[precision]
-        # Turned round, but not copied: float32 is multiplied as fast either way.
-        return _plain(weight.to(device, dtype).t(), bias.to(device, dtype))
+    if is_packed(precision, device):
+        return packed(shrunk(weight, precision), bias, precision)
+    dtype = _GPU_DTYPES[precision]
+    # Turned round, but not copied: float32 is multiplied as fast either way.
+    return _plain(weight.to(device, dtype).t(), bias.to(device, dtype))
+
+
+def is_packed(precision: Precision, device: torch.device) -> bool:
+    """Whether weights are shrunk and packed, as on a processor in all precisions but ``fp32``."""
+    return device.type == "cpu" and precision != "fp32"
+
+
+def shrunk(weight: Tensor, precision: Precision) -> dict[str, Tensor]:
+    """A weight ``(inputs, outputs)`` in the precision's own numbers, as tensors that can be kept in a file; ``weight``
+    is ``(outputs, inputs)`` in it."""
+    turned = weight.t().float().contiguous()
+    if precision == "bf16":
+        return {"weight": turned.bfloat16()}
+    if precision == "fp16":
+        return {"weight": turned.clamp(-_LARGEST_HALF, _LARGEST_HALF).half()}
+    scales = (turned.abs().amax(dim=1) / 127).clamp(min=1e-12)
+    steps = torch.quantize_per_channel(turned, scales.double(), _zeros(scales), 0, torch.qint8).int_repr()
+    return {"weight": steps, "scales": scales}
+
+
+def packed(tensors: Mapping[str, Tensor], bias: Tensor, precision: Precision) -> Projection:
+    """What :func:`shrunk` gave, perhaps by way of a file, packed by the library that multiplies with it. Nothing of
+    the tensors is kept."""
     makers = {"bf16": _bf16, "fp16": _fp16, "int8": _int8}
-    return makers[precision](weight.t().float().contiguous(), bias.float().clone())
+    return makers[precision](tensors, bias.float().clone())
 
 
 def _plain(weight: Tensor, bias: Tensor) -> Projection:
@@ -81,37 +106,37 @@ def _plain(weight: Tensor, bias: Tensor) -> Projection:
     return apply
 
 
-def _bf16(weight: Tensor, bias: Tensor) -> Projection:
-    half = weight.bfloat16()
+def _bf16(tensors: Mapping[str, Tensor], bias: Tensor) -> Projection:
+    half = tensors["weight"]
     if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        plain = _plain(half, bias.bfloat16())
+        plain = _plain(half.clone(), bias.bfloat16())
         return lambda x: plain(x.bfloat16()).to(x.dtype)
-    packed = torch.ops.mkldnn._reorder_linear_weight(half, None)
+    matrix = torch.ops.mkldnn._reorder_linear_weight(half, None)
 
     def apply(x: Tensor) -> Tensor:
         # The bias is added in float32, after the sum.
-        product: Tensor = torch.ops.mkldnn._linear_pointwise(x.bfloat16(), packed, None, "none", [], "")
+        product: Tensor = torch.ops.mkldnn._linear_pointwise(x.bfloat16(), matrix, None, "none", [], "")
         return product.to(x.dtype).add_(bias)
 
     return apply
 
 
-def _fp16(weight: Tensor, bias: Tensor) -> Projection:
+def _fp16(tensors: Mapping[str, Tensor], bias: Tensor) -> Projection:
     _use_fbgemm()
-    packed = torch.ops.quantized.linear_prepack_fp16(weight, bias)
+    matrix = torch.ops.quantized.linear_prepack_fp16(tensors["weight"].float(), bias)
 
     def apply(x: Tensor) -> Tensor:
-        product: Tensor = torch.ops.quantized.linear_dynamic_fp16(x.contiguous(), packed)
+        product: Tensor = torch.ops.quantized.linear_dynamic_fp16(x.contiguous(), matrix)
         return product
 
     return apply
 
 
-def _int8(weight: Tensor, bias: Tensor) -> Projection:
+def _int8(tensors: Mapping[str, Tensor], bias: Tensor) -> Projection:
     _use_fbgemm()
-    scales = (weight.abs().amax(dim=1) / 127).clamp(min=1e-12).double()
-    zeros = torch.zeros(len(scales), dtype=torch.long)
-    packed = torch.ops.quantized.linear_prepack(torch.quantize_per_channel(weight, scales, zeros, 0, torch.qint8), None)
+    scales = tensors["scales"].double()
+    steps = torch._make_per_channel_quantized_tensor(tensors["weight"], scales, _zeros(scales), 0)
+    matrix = torch.ops.quantized.linear_prepack(steps, None)
     multiply = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32
     # Without VNNI, FBGEMM adds pairs of products in 16 bits, which 8 bits times 8 bits may exceed.
     most = 127.0 if torch.cpu._is_vnni_supported() else 63.0
@@ -119,10 +144,14 @@ def _int8(weight: Tensor, bias: Tensor) -> Projection:
     def apply(x: Tensor) -> Tensor:
         scale = x.abs().amax(dim=-1, keepdim=True).div_(most).clamp_(min=1e-12)
         # The operator counts its input's steps from 128 and takes one scale for all: 1, since ours are divided out.
-        product: Tensor = multiply(x / scale, 1.0, 128, packed)
+        product: Tensor = multiply(x / scale, 1.0, 128, matrix)
         return product.mul_(scale).add_(bias)
 
     return apply
+
+
+def _zeros(scales: Tensor) -> Tensor:
+    return torch.zeros(len(scales), dtype=torch.long)
 
 
 def _use_fbgemm() -> None:

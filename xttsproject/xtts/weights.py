@@ -124,6 +124,12 @@ def model_key(bundle_path: Path, adapter: Path | None) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
+def weights_stamp(bundle_path: Path) -> str:
+    """Size and time of change of the weights: where they were replaced and the manifest still has the old hash."""
+    facts = (bundle_path / MODEL_FILE).stat()
+    return f"{facts.st_size} {facts.st_mtime_ns}"
+
+
 def _recorded_hash(bundle_path: Path, name: str) -> str:
     """The hash in the manifest; hashing two gigabytes at each load would take longer than loading them."""
     try:

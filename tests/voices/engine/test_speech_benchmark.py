@@ -29,7 +29,7 @@ FINE = Quality(agreement=0.99, divergence=0.001, latents_db=40.0, mel_db=0.5, ch
 
 def test_the_small_model_is_measured_beside_coquis_code(tmp_path: Path) -> None:
     out = StringIO()
-    size = ["--sizes", "tiny", "--codes", "21", "--rounds", "1", "--threads", "1"]
+    size = ["--sizes", "tiny", "--codes", "21", "--pairs", "1", "--threads", "1"]
     words = [*size, "--precisions", "int8", "fp32", "--no-quality"]
     call_command("benchmark", "speech", "--work", str(tmp_path / "work"), *words, stdout=out)
     lines = out.getvalue().splitlines()
@@ -41,6 +41,14 @@ def test_the_small_model_is_measured_beside_coquis_code(tmp_path: Path) -> None:
     assert told["precision"] == "fp32"
     assert set(told["precisions"]) == {"fp32", "int8"}
     assert set(told["seconds"]) == {"coqui", "fp32", "int8"}
+    # The same codes and latents: only rounding is between them.
+    assert 10 < told["precisions"]["int8"]["latents_db"] < 80
+    assert 20 < told["precisions"]["int8"]["sound_db"] < 80
+    assert "sound_db" not in told["precisions"]["fp32"]
+    loading = told["loading"]
+    assert all(seconds > 0 for seconds in loading.values())
+    share = (loading["import_s"] + loading["load_s"]) / (loading["import_s"] + loading["read_s"])
+    assert loading["share"] == pytest.approx(share, abs=0.05)
     assert all(seconds > 0 for spent in told["seconds"].values() for seconds in spent.values())
     assert told["eight_sentences"] == pytest.approx(
         told["seconds"]["coqui"]["eight_sentences"] / told["seconds"]["fp32"]["eight_sentences"], rel=0.1

@@ -98,7 +98,7 @@ def measure_quality(
         found[precision] = Quality(
             agreement=float(torch.cat(agreed).mean()),
             divergence=float(torch.cat(divergences).mean()),
-            latents_db=_decibels(latents),
+            latents_db=decibels(latents),
             mel_db=statistics.mean(waves),
             character_errors=_character_errors(engine, voice, sentences, listener),
         )
@@ -116,7 +116,7 @@ def _divergence(exact: Tensor, own: Tensor) -> Tensor:
     return (expected.exp() * (expected - told)).sum(-1).cpu()
 
 
-def _decibels(pairs: Sequence[tuple[Samples, Samples]]) -> float:
+def decibels(pairs: Sequence[tuple[Samples, Samples]]) -> float:
     """How far the differences lie below the first of each pair; at most 200."""
     signal = sum(float(np.square(first, dtype=np.float64).sum()) for first, _ in pairs)
     noise = sum(float(np.square(first - second, dtype=np.float64).sum()) for first, second in pairs)

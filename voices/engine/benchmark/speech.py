@@ -14,14 +14,17 @@ import torch
 
 from voices.engine.benchmark.contenders import CHUNK, Coqui, Ours, Spent
 from voices.engine.benchmark.limits import Limits, least_seconds, probe
+from voices.engine.benchmark.loading import measure_loading
 from voices.engine.benchmark.model import Size, build_random
-from voices.engine.benchmark.quality import Quality
+from voices.engine.benchmark.quality import Quality, decibels
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.conditioning import Conditioning
 from xttsproject.xtts.config import XttsConfig, read_config
 from xttsproject.xtts.engine import XttsEngine
 from xttsproject.xtts.limits import MODEL_RATE, SAMPLES_PER_CODE
+from xttsproject.xtts.loop import Utterance
 from xttsproject.xtts.projections import Precision
+from xttsproject.xtts.sampling import Draw
 
 TEXTS = (
     "The harbour lay quiet, and only one lamp burned at the end of the pier.",
@@ -93,8 +96,14 @@ def measure(wish: Wish, quality: dict[Precision, Quality], log: Callable[[str], 
             f"memory gives {limits.bandwidth / 1e9:.1f} GB/s; products: "
             + ", ".join(f"{each} {flops / 1e12:.2f} TFLOP/s" for each, flops in limits.flops.items())
         )
+        losses = _losses(ours, _voices(config), wish.codes, log)
         measured = _Bout(wish, config, coqui, ours, limits, log).fight()
-    best = recommended(measured, quality)
+        best = recommended(measured, quality)
+        del coqui, ours
+        loading = {}
+        if device.type == "cpu":
+            threads = torch.get_num_threads()
+            loading = measure_loading(bundle, best, Path(name, "packed"), threads, wish.rounds, log).figures()
     tell(measured, log)
     return {
         **{name: round(value, 2) for name, value in measured.ratios[best].items()},
@@ -108,6 +117,7 @@ def measure(wish: Wish, quality: dict[Precision, Quality], log: Callable[[str], 
                 "rtf_eight_sentences": round(measured.rtf[each], 3),
                 "share_of_limit": round(measured.shares[each], 3),
                 "of_the_processor": {name: round(value, 2) for name, value in measured.cpu_ratios[each].items()},
+                **losses.get(each, {}),
                 **({"quality": quality[each].figures()} if each in quality else {}),
             }
             for each in wish.precisions
@@ -115,6 +125,7 @@ def measure(wish: Wish, quality: dict[Precision, Quality], log: Callable[[str], 
         "seconds": {
             who: {name: round(value, 2) for name, value in spent.items()} for who, spent in measured.seconds.items()
         },
+        "loading": loading,
         "equal_greedy_codes": parity,
         "threads": torch.get_num_threads(),
         "codes": wish.codes,
@@ -145,6 +156,31 @@ def _parity(
         found[precision] = equal.index(False) if False in equal else len(equal)
     log(f"greedy codes equal to Coqui's, of {wish.parity}: {found}")
     return {str(precision): count for precision, count in found.items()}
+
+
+def _losses(
+    ours: dict[Precision, Ours], voices: Sequence[Conditioning], codes: int, log: Callable[[str], None]
+) -> dict[Precision, dict[str, float]]:
+    """How far each precision's latents, and its sound of the same latents, lie below float32's, in decibels; of codes
+    that float32 drew. Nothing where float32 is not among them."""
+    exact = ours.get("fp32")
+    if exact is None:
+        return {}
+    utterance = Utterance(exact.tokens(TEXTS[0]), voices[0].gpt_latents, codes, 0, Draw())
+    [spoken] = exact.engine.gpt.decode([utterance])
+    expected = exact.engine.gpt.follow(utterance, spoken.codes)
+    sound = exact.engine.render(expected, voices[0])
+    found = {}
+    for precision, side in ours.items():
+        if side is exact:
+            continue
+        followed = side.engine.gpt.follow(utterance, spoken.codes)
+        found[precision] = {
+            "latents_db": round(decibels([(expected.cpu().numpy(), followed.cpu().numpy())]), 1),
+            "sound_db": round(decibels([(sound, side.engine.render(expected, voices[0]))]), 1),
+        }
+    log(f"differences from fp32 lie below it by, in decibels: {found}")
+    return found
 
 
 def _voices(config: XttsConfig) -> list[Conditioning]:
