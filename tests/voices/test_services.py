@@ -108,6 +108,7 @@ def test_a_checkpoints_voice_speaks_with_its_adapter(people, make_voice, speakin
     one, other = (read_wav(speak(people.anna, voice).audio_path).samples for voice in (tuned, base))
     assert one.shape != other.shape or not np.allclose(one, other)
     assert speech_owner().status().models == 2
+    assert speech_owner().settings.packed_dir == storage.packed_dir()
 
 
 def test_approved_segments_of_one_speaker_make_a_voice(people, make_voice):

@@ -73,6 +73,17 @@ def test_models_leave_memory_after_the_idle_time_and_come_back(make_owner, ask):
     np.testing.assert_array_equal(first.audio.samples, again.audio.samples)
 
 
+def test_quantised_weights_are_kept_for_the_next_load(make_owner, ask, tmp_path):
+    owner = make_owner(precision="int8", packed_dir=tmp_path, idle_seconds=0.2)
+    first = owner.submit(ask("Hello there.")).wait(60)
+    [file] = tmp_path.iterdir()
+    made = file.stat().st_ino
+    until(lambda: owner.status().state == OwnerState.UNLOADED)
+    again = owner.submit(ask("Hello there.")).wait(60)
+    assert [kept.stat().st_ino for kept in tmp_path.iterdir()] == [made]
+    np.testing.assert_array_equal(first.audio.samples, again.audio.samples)
+
+
 def test_zero_idle_seconds_mean_that_models_stay(make_owner, ask):
     owner = make_owner(idle_seconds=0)
     owner.submit(ask("Hello there.")).wait(60)
