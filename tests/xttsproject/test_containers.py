@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management import get_commands
 
 ROOT = Path(settings.BASE_DIR)
-NOT_DJANGO = {"BIND", "WEB_THREADS", "PYTHONUNBUFFERED", "PATH"}
+NOT_DJANGO = {"BIND", "WEB_THREADS", "WEB_STALL_SECONDS", "PYTHONUNBUFFERED", "PATH"}
 
 
 def compose(name: str = "compose.yaml") -> dict[str, Any]:

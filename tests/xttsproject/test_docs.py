@@ -41,7 +41,13 @@ def test_addresses_that_the_pages_name_answer_without_sign_in(client, path):
 
 
 def test_the_variables_that_the_pages_name_are_declared():
-    declared = {variable.name for variable in settings.ENVIRONMENT.variables} | {"BIND", "WEB_THREADS", "AUDIO", "ONCE"}
+    declared = {variable.name for variable in settings.ENVIRONMENT.variables} | {
+        "BIND",
+        "WEB_THREADS",
+        "WEB_STALL_SECONDS",
+        "AUDIO",
+        "ONCE",
+    }
     named = {name for _page, name in words(r"\b([A-Z][A-Z]+_[A-Z_]+)\b")}
     pages = {page.stem for page in PAGES}
     assert named <= declared | pages

@@ -18,8 +18,8 @@ Settings come from the environment or from a file `.env` beside `manage.py`; the
 wrong type stops the start with a sentence that names it. This page is written by `manage.py configuration` from the
 declarations in `xttsproject/settings.py`, and a test compares the two.
 
-Two more are not read by Django but by gunicorn: `BIND` (host:port, default `127.0.0.1:8000`) and `WEB_THREADS`
-(default 24).
+Three more are not read by Django but by gunicorn: `BIND` (host:port, default `127.0.0.1:8000`), `WEB_THREADS`
+(default 24), and `WEB_STALL_SECONDS` (default 60): a client that takes or sends no byte for so long is let go.
 
 Beyond this machine, put a proxy that buffers requests (nginx, Caddy) in front of the portal: its threads wait for
 bodies, and a slow sender would hold one.
