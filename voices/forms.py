@@ -209,14 +209,14 @@ class SpeakForm(ServiceForm):
         help_text="What babbles, breaks off or repeats itself is said again, cut, or told.",
     )
     sentence_pause = forms.FloatField(
-        label="Pause between sentences",
+        label="Sentence pause",
         required=False,
         min_value=0.0,
         max_value=LONGEST_PAUSE,
-        help_text=f"Seconds; {Pauses().sentence:g} unless given.",
+        help_text=f"Seconds between sentences; {Pauses().sentence:g} unless given.",
     )
     paragraph_pause = forms.FloatField(
-        label="Pause between paragraphs",
+        label="Paragraph pause",
         required=False,
         min_value=0.0,
         max_value=LONGEST_PAUSE,
@@ -224,7 +224,7 @@ class SpeakForm(ServiceForm):
     )
 
     max_retries = forms.IntegerField(
-        label="Most retries",
+        label="Retries",
         required=False,
         min_value=0,
         max_value=MOST_RETRIES,

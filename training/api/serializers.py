@@ -10,6 +10,7 @@ from rest_framework.reverse import reverse
 from datasets.api.serializers import VisiblePrimaryKeyField
 from datasets.models import DatasetVersion
 from training.choices import LoraTarget, Method, Precision, Schedule, StopOn
+from training.engine.spec import MOST_EPOCHS
 from training.models import Checkpoint, CheckpointExport, EpochSample, TrainingRun
 from training.services import RunValues
 from xttsproject.accounts.models import Visibility
@@ -72,7 +73,7 @@ class CheckpointExportSerializer(serializers.ModelSerializer[CheckpointExport]):
 class AverageSerializer(serializers.Serializer[Any]):
     """Of which epochs the average is to be."""
 
-    epochs = serializers.ListField(child=serializers.IntegerField(min_value=1), max_length=100)
+    epochs = serializers.ListField(child=serializers.IntegerField(min_value=1, max_value=MOST_EPOCHS), max_length=100)
 
 
 class PinSerializer(serializers.Serializer[Any]):

@@ -25,6 +25,7 @@ LORA_TARGETS = ("c_attn", "c_proj", "c_fc")
 """The three kinds of projection in a GPT-2 block. ``c_proj`` names two of them: attention's and the MLP's."""
 MOST_RANK = 1024
 """As wide as the model itself."""
+MOST_EPOCHS = 100_000
 
 
 def _refuse(field_name: str, message: str) -> DomainError:
@@ -152,7 +153,7 @@ class TrainSpec:
         if self.features_dir is not None:
             self._check_path("features_dir", self.features_dir)
         _check_text("language", self.language)
-        for name, high in (("epochs", 100_000), ("batch_size", 4096), ("accumulation", 4096)):
+        for name, high in (("epochs", MOST_EPOCHS), ("batch_size", 4096), ("accumulation", 4096)):
             _check_number(name, getattr(self, name), 1, high, whole=True)
         _check_number("learning_rate", self.learning_rate, 0, 1, above=True)
         _check_number("warmup_fraction", self.warmup_fraction, 0, 0.9)

@@ -11,7 +11,7 @@ from django.db import models, transaction
 
 from training.choices import CheckpointKind
 from training.engine.checkpoint import CHECKPOINTS, clear_leftovers_of
-from training.engine.spec import FULL, MOST_RANK
+from training.engine.spec import FULL, MOST_EPOCHS, MOST_RANK
 from training.models import Checkpoint, TrainingRun
 from training.services.ingest import best_mark, sample_record
 from training.services.keeping import checkpoint_gone, checkpoint_require, checkpoint_verify
@@ -139,7 +139,9 @@ def _path(epochs: Sequence[int]) -> str:
 
 
 def _members(run: TrainingRun, epochs: Sequence[int]) -> list[Checkpoint]:
-    found = Checkpoint.objects.filter(run=run, kind=CheckpointKind.EPOCH, epoch__in=epochs).select_related("run")
+    # Beyond what any run has, and perhaps beyond what the database compares with.
+    possible = [epoch for epoch in epochs if epoch <= MOST_EPOCHS]
+    found = Checkpoint.objects.filter(run=run, kind=CheckpointKind.EPOCH, epoch__in=possible).select_related("run")
     rows = list(found.order_by("epoch"))
     missing = sorted(set(epochs) - {row.epoch for row in rows})
     if missing:

@@ -73,6 +73,15 @@ class QualityProfile(models.Model):
         return {name: getattr(self, name) for name in VALUES if getattr(self, name) is not None}
 
     @property
+    def described(self) -> str:
+        """All that it sets, in words."""
+        drawn, guarded = (
+            ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items())
+            for values in (self.values, self.guarding)
+        )
+        return "; ".join([drawn or "drawn as the voice and its model have it", *([guarded] if guarded else [])])
+
+    @property
     def guarding(self) -> dict[str, Any]:
         """What it sets of the guard."""
         return {name: getattr(self, name) for name in GUARDING if getattr(self, name) not in (None, "")}

@@ -254,7 +254,7 @@ def test_a_form_asks_for_pauses_and_the_language_of_the_text(people, page_for, m
     first, second = Synthesis.objects.get().sentences
     assert second["start"] - first["end"] == pytest.approx(3.0, abs=0.001)
     refused = client.post("/speak/", {**fields, "paragraph_pause": "11"}, headers=HTMX)
-    assert "Pause between paragraphs: " in text_of(refused)
+    assert "Paragraph pause: " in text_of(refused)
 
 
 STREAM = "/speak/stream/"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import Field
+from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 
 # Of every address: bad input, no sign-in, not allowed, not there (or a page beyond the last).
@@ -41,6 +44,38 @@ class ErrorSerializer(serializers.Serializer[Any]):
     """Every error of the API, in the shape of OpenAI's."""
 
     error = ErrorBodySerializer()
+
+
+class PortalSchema(AutoSchema):
+    """Describes what answers hold by the model as well: a read-only field of a serializer does not say by itself that
+    its column may be empty or null."""
+
+    def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
+        column = _column(field) if direction == "response" and field.read_only else None
+        if column is not None:
+            field.allow_null = field.allow_null or column.null
+            if column.blank and isinstance(field, serializers.ChoiceField):
+                field.allow_blank = True
+        return super()._map_serializer_field(field, direction, bypass_extensions)
+
+    def _insert_field_validators(self, field: Any, schema: Any) -> None:
+        super()._insert_field_validators(field, schema)
+        column = _column(field) if field.read_only else None
+        if column is not None and column.blank and schema.get("format") in ("uri", "email"):
+            # What is empty is no address.
+            del schema["format"]
+
+
+def _column(field: Any) -> Field[Any, Any] | None:
+    """Where a serializer's field comes from, if that is a column of its model."""
+    model = getattr(getattr(field.parent, "Meta", None), "model", None)
+    if model is None or not isinstance(field.parent, serializers.ModelSerializer):
+        return None
+    try:
+        column = model._meta.get_field(field.source)
+    except FieldDoesNotExist:
+        return None
+    return column if isinstance(column, Field) else None
 
 
 def describe_errors(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
