@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import hypothesis
@@ -18,8 +19,13 @@ from schemathesis.specs.openapi.checks import (
 
 from xttsproject.accounts.services import token_create
 
-Known = Mapping[str, Any]
-"""What there is, by what the API calls it in addresses (``datasets``) and in bodies (``dataset``)."""
+
+@dataclass(frozen=True)
+class Known:
+    """What there is, by what the API calls it in addresses (``datasets``) and in bodies (``dataset``)."""
+
+    places: Mapping[str, str]
+    fields: Mapping[str, Any]
 
 
 def not_broken(ctx: Any, response: Any, case: Any) -> None:
@@ -97,9 +103,9 @@ def point(case: Any, known: Known, *, bodies: bool) -> None:
     """Have a request be about what there is."""
     place = case.operation.path.removeprefix("/api/v1/").split("{")[0].strip("/")
     for name in case.path_parameters or {}:
-        if place in known:
-            case.path_parameters[name] = known[place]
+        if place in known.places and name in ("id", "name"):
+            case.path_parameters[name] = known.places[place]
     if bodies and isinstance(case.body, dict):
         for name in case.body:
-            if name in known:
-                case.body[name] = known[name]
+            if name in known.fields:
+                case.body[name] = known.fields[name]

@@ -48,7 +48,7 @@ def everything(user: Any) -> Known:
     space = {"temperature": {"low": 0.5, "high": 0.9}}
     profile = profile_copy(owner=user, profile=profile_find(user=user, given="stable"), name="Mine")
     shared: dict[str, Any] = {"owner": user, "speaker": speaker, "language": "en"}
-    rows = {
+    rows: dict[str, Any] = {
         "recordings": recording,
         "segments": recording.segments.first(),
         "datasets": dataset,
@@ -87,25 +87,24 @@ def everything(user: Any) -> Known:
         ),
         "models/import": ModelImport.objects.create(owner=user, name="mine", original_name="model.pth", licence="own"),
     }
-    known: dict[str, Any] = {name: str(row.pk) for name, row in rows.items()}
-    segments = [segment.pk for segment in recording.segments.all()]
-    return {
-        **known,
-        "models": "tiny",
-        "speaker": str(speaker.pk),
-        "sources": [str(recording.pk)],
-        "recording": str(recording.pk),
-        "segments": known["segments"] and segments,
-        "dataset": str(dataset.pk),
-        "version": str(version.pk),
-        "run": str(run.pk),
-        "checkpoint": str(checkpoints[0].pk),
-        "voice": str(voice.pk),
-        "profile": "stable",
-        "copy_of": "stable",
-        "language": "en",
-        "bundle": "tiny",
-    }
+    return Known(
+        places={**{name: str(row.pk) for name, row in rows.items()}, "models": "tiny"},
+        fields={
+            "speaker": speaker.pk,
+            "sources": [str(recording.pk)],
+            "recording": str(recording.pk),
+            "segments": [segment.pk for segment in recording.segments.all()],
+            "dataset": dataset.pk,
+            "version": str(version.pk),
+            "run": str(run.pk),
+            "checkpoint": checkpoints[0].pk,
+            "voice": str(voice.pk),
+            "profile": "stable",
+            "copy_of": "stable",
+            "language": "en",
+            "bundle": "tiny",
+        },
+    )
 
 
 @pytest.fixture

@@ -56,10 +56,10 @@ class PortalSchema(AutoSchema):
             field.allow_null = field.allow_null or column.null
             if column.blank and isinstance(field, serializers.ChoiceField):
                 field.allow_blank = True
-        return super()._map_serializer_field(field, direction, bypass_extensions)
+        return super()._map_serializer_field(field, direction, bypass_extensions)  # type: ignore[no-untyped-call]
 
     def _insert_field_validators(self, field: Any, schema: Any) -> None:
-        super()._insert_field_validators(field, schema)
+        super()._insert_field_validators(field, schema)  # type: ignore[no-untyped-call]
         column = _column(field) if field.read_only else None
         if column is not None and column.blank and schema.get("format") in ("uri", "email"):
             # What is empty is no address.
