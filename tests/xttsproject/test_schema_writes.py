@@ -28,7 +28,7 @@ from xttsproject.jobs.choices import JobState
 from xttsproject.jobs.models import Job
 from xttsproject.library.models import ModelImport
 
-EXAMPLES = int(os.environ.get("SCHEMA_EXAMPLES", "4"))
+EXAMPLES = int(os.environ.get("SCHEMA_EXAMPLES", "2"))
 """Of each address; more find more, and take their time."""
 WRITING = ("post", "put", "patch", "delete")
 SLOW = ("/v1/audio/", "/api/v1/speech/")

@@ -48,7 +48,7 @@ class ScoreboardSerializer(serializers.Serializer[Any]):
     counted = serializers.SerializerMethodField(help_text="Names of the figures that the composite is made of.")
     rows = ScoreRowSerializer(many=True)
     best = serializers.IntegerField(
-        source="best.contender.key", default=None, help_text="The checkpoint with the best score."
+        source="best.contender.key", default=None, allow_null=True, help_text="The checkpoint with the best score."
     )
     disagreement = ContenderSerializer(
         source="doubtful",
