@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import hypothesis
@@ -24,8 +25,10 @@ from xttsproject.accounts.services import token_create
 class Known:
     """What there is, by what the API calls it in addresses (``datasets``) and in bodies (``dataset``)."""
 
-    places: Mapping[str, str]
+    places: Mapping[str, Sequence[str]]
+    """Of each sort one or more; requests are about them in turn."""
     fields: Mapping[str, Any]
+    turns: Counter[str] = field(default_factory=Counter)
 
 
 def not_broken(ctx: Any, response: Any, case: Any) -> None:
@@ -104,7 +107,9 @@ def point(case: Any, known: Known, *, bodies: bool) -> None:
     place = case.operation.path.removeprefix("/api/v1/").split("{")[0].strip("/")
     for name in case.path_parameters or {}:
         if place in known.places and name in ("id", "name"):
-            case.path_parameters[name] = known.places[place]
+            there = known.places[place]
+            case.path_parameters[name] = there[known.turns[case.operation.label] % len(there)]
+            known.turns[case.operation.label] += 1
     if bodies and isinstance(case.body, dict):
         for name in case.body:
             if name in known.fields:

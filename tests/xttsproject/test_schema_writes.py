@@ -18,15 +18,19 @@ from datasets.models import DatasetExport, DatasetImport, Playlist
 from tests.datasets.factories import DatasetFactory, SpeakerFactory, reviewed_source
 from tests.training.factories import CheckpointFactory, RunFactory, SampleFactory, frozen_version
 from tests.voices.conftest import speaking as speaking
-from tests.voices.factories import SynthesisFactory, VoiceFactory
+from tests.voices.factories import SynthesisFactory
 from tests.xttsproject.fuzzing import Known, complaints, described, token_of
 from training.choices import RunState
 from training.models import Preference, Sweep
+from voices.choices import Channel
 from voices.models import DecodingSearch
-from voices.services import lexicon_add, profile_copy, profile_find
+from voices.services import lexicon_add, profile_copy, profile_find, voice_find
+from voices.services.longform import longform_create
+from xttsproject import storage
 from xttsproject.jobs.choices import JobState
 from xttsproject.jobs.models import Job
 from xttsproject.library.models import ModelImport
+from xttsproject.xtts.studio import studio_names
 
 EXAMPLES = int(os.environ.get("SCHEMA_EXAMPLES", "2"))
 """Of each address; more find more, and take their time."""
@@ -44,7 +48,8 @@ def everything(user: Any) -> Known:
     run = RunFactory(owner=user, version=version)
     checkpoints = [CheckpointFactory(run=run, epoch=epoch) for epoch in (1, 2)]
     samples = [SampleFactory(checkpoint=each) for each in checkpoints]
-    voice = VoiceFactory(owner=user, speaker=speaker, state="ready")
+    voice = voice_find(user=user, given=studio_names(storage.bundle_dir("tiny"))[0])
+    long = longform_create(user=user, voice=voice, text="One. Two. Three.", channel=Channel.API)
     space = {"temperature": {"low": 0.5, "high": 0.9}}
     profile = profile_copy(owner=user, profile=profile_find(user=user, given="stable"), name="Mine")
     shared: dict[str, Any] = {"owner": user, "speaker": speaker, "language": "en"}
@@ -79,7 +84,6 @@ def everything(user: Any) -> Known:
         "decoding-searches": DecodingSearch.objects.create(
             voice=voice, asked_by=user, space=space, count=2, texts=["Hello."], state=RunState.FAILED
         ),
-        "syntheses": SynthesisFactory(owner=user, voice=voice),
         "lexicon": lexicon_add(owner=user, written="SQL", spoken="sequel"),
         "profiles": profile,
         "jobs": Job.objects.create(
@@ -88,7 +92,11 @@ def everything(user: Any) -> Known:
         "models/import": ModelImport.objects.create(owner=user, name="mine", original_name="model.pth", licence="own"),
     }
     return Known(
-        places={**{name: str(row.pk) for name, row in rows.items()}, "models": "tiny"},
+        places={
+            **{name: [str(row.pk)] for name, row in rows.items()},
+            "syntheses": [str(each.pk) for each in (long, SynthesisFactory(owner=user, voice=voice))],
+            "models": ["tiny"],
+        },
         fields={
             "speaker": speaker.pk,
             "sources": [str(recording.pk)],

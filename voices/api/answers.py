@@ -40,6 +40,9 @@ SPOKEN: dict[Any, Any] = {
 }
 """How a request for speech is answered, for the schema."""
 
+UNFINISHED: dict[Any, Any] = {409: ErrorSerializer}
+"""How a long text is refused that is not whole yet, or a speech that is none, for the schema."""
+
 KEY_PARAMETER = OpenApiParameter(
     HEADER,
     OpenApiTypes.STR,

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from voices.api.answers import KEY_PARAMETER, SOUNDS, SpeakingView, body_of, output_of
+from voices.api.answers import KEY_PARAMETER, SOUNDS, UNFINISHED, SpeakingView, body_of, output_of
 from voices.api.fields import AnyAccept
 from voices.api.filters import SynthesisFilter
 from voices.api.serializers import OutputSerializer, guard_of, sampling_of
@@ -138,7 +138,7 @@ class SynthesisViewSet(
         longform_resume(synthesis=synthesis)
         return Response(self.get_serializer(synthesis).data)
 
-    @extend_schema(responses=SOUNDS, parameters=[OutputSerializer])
+    @extend_schema(responses={**SOUNDS, **UNFINISHED}, parameters=[OutputSerializer])
     @action(detail=True, methods=["get"], content_negotiation_class=AnyAccept, filterset_class=None)
     def audio(self, request: Request, pk: Any = None) -> HttpResponseBase:
         """The sound: mono 16-bit WAV at 24 000 Hz, or as asked for; ranges are served.
@@ -161,7 +161,7 @@ class SynthesisViewSet(
             file_name=name,
         )
 
-    @extend_schema(responses=SOUNDS, parameters=[OutputSerializer])
+    @extend_schema(responses={**SOUNDS, **UNFINISHED}, parameters=[OutputSerializer])
     @action(
         detail=True,
         methods=["get"],
@@ -179,7 +179,8 @@ class SynthesisViewSet(
 
     @extend_schema(
         responses={
-            (200, known): OpenApiTypes.STR for known in ("text/vtt", "application/x-subrip", "application/json")
+            **{(200, known): OpenApiTypes.STR for known in ("text/vtt", "application/x-subrip", "application/json")},
+            **UNFINISHED,
         },
         parameters=[OpenApiParameter("format", OpenApiTypes.STR, enum=tuple(SUBTITLES), default="vtt")],
     )
@@ -247,7 +248,7 @@ class SynthesisViewSet(
         return Response(serializer.data, status=status.HTTP_202_ACCEPTED)
 
     @extend_schema(
-        responses={(200, "application/zip"): OpenApiTypes.BINARY},
+        responses={(200, "application/zip"): OpenApiTypes.BINARY, **UNFINISHED},
         parameters=[OutputSerializer],
         operation_id="chapters",
     )
@@ -258,7 +259,7 @@ class SynthesisViewSet(
         blocks = longform_archive(synthesis=synthesis, output=_output(request))
         return _streaming(blocks, "application/zip", f"{synthesis.pk}-chapters.zip")
 
-    @extend_schema(responses=SOUNDS, parameters=[OutputSerializer, _NUMBER])
+    @extend_schema(responses={**SOUNDS, **UNFINISHED}, parameters=[OutputSerializer, _NUMBER])
     @action(
         detail=True,
         methods=["get"],
