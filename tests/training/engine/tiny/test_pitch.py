@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from training.engine.tiny.gates.cloning import pitch_errors, sentence_pitch_errors
+from training.engine.tiny.gates.material import Asked
+from training.engine.tiny.gates.speaking import Spoken
 from training.engine.tiny.pitch import HOP, RATE, contour, median_pitch, track, voice_pitch
 
 
@@ -73,3 +77,11 @@ def test_the_pitch_of_a_voice_is_the_median_over_its_clips() -> None:
 def test_an_impossible_range_is_refused() -> None:
     with pytest.raises(ValueError, match="400 to 60 Hz"):
         track(torch.zeros(1000), 400.0, 60.0)
+
+
+def test_a_sentence_is_compared_with_its_voice_and_with_its_own_rendering():
+    rendered, voice = pulses(200.0).numpy(), 200.0 / 2 ** (3 / 12)
+    higher = Spoken(Asked("Did it rise?", "v", rendered), pulses(200.0 * 2 ** (1 / 12)).numpy(), True)
+    silent = Spoken(Asked("Did it rise?", "v", rendered), np.zeros(RATE, np.float32), True)
+    assert pitch_errors([higher, silent], {"v": voice}) == [pytest.approx(4.0, abs=0.1), None]
+    assert sentence_pitch_errors([higher, silent]) == [pytest.approx(1.0, abs=0.1), None]

@@ -110,6 +110,15 @@ def pitch_errors(spoken: Sequence[Spoken], wanted: dict[str, float | None]) -> l
     return [semitones(median_pitch(torch.from_numpy(one.samples)), wanted[one.asked.voice]) for one in spoken]
 
 
+def sentence_pitch_errors(spoken: Sequence[Spoken]) -> list[float | None]:
+    """Each sentence's median pitch against that of its own true rendering, in semitones: what a sentence asks for, a
+    question's rise say, is no error here."""
+    return [
+        semitones(median_pitch(torch.from_numpy(one.samples)), median_pitch(torch.from_numpy(one.asked.true)))
+        for one in spoken
+    ]
+
+
 def _pitch_figures(spoken: Sequence[Spoken], wanted: dict[str, float | None]) -> Figures:
     errors = pitch_errors(spoken, wanted)
     found = [abs(error) for error in errors if error is not None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean, median
 
@@ -14,10 +14,10 @@ from training.engine.checkpoint import checkpoint_folder
 from training.engine.events import FAILED, FINISHED, read_events
 from training.engine.spec import LoraSpec, TrainSpec
 from training.engine.tiny.corpus import FINETUNE_TEST_CLIPS, RATE, Corpus
-from training.engine.tiny.gates.cloning import Figures, pitch_errors, pitch_of
+from training.engine.tiny.gates.cloning import Figures, pitch_errors, pitch_of, sentence_pitch_errors
 from training.engine.tiny.gates.material import Asked
 from training.engine.tiny.gates.reading import read_true_codes, weakened
-from training.engine.tiny.gates.speaking import LANGUAGE, Spoken, embedding, error_rate, speak, voice_of
+from training.engine.tiny.gates.speaking import LANGUAGE, embedding, error_rate, speak, voice_of
 from xttsproject.lib.audio import Audio, write_wav
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.engine import XttsEngine
@@ -86,7 +86,8 @@ def measure(
         figures[f"finetune_similarity_{name}"] = fmean(
             float(embedding(before, [one.samples]) @ wanted) for one in spoken
         )
-        figures[f"finetune_pitch_error_{name}"] = _pitch_error(spoken, pitch)
+        figures[f"finetune_pitch_error_{name}"] = _median(pitch_errors(spoken, {"": pitch}))
+        figures[f"finetune_sentence_pitch_error_{name}"] = _median(sentence_pitch_errors(spoken))
         figures[f"finetune_cer_{name}"] = error_rate(transcriber, spoken)
     for figure, source in (("similarity_gain", "similarity"), ("pitch_change", "pitch_error"), ("cer_change", "cer")):
         change = figures[f"finetune_{source}_after"] - figures[f"finetune_{source}_before"]
@@ -94,9 +95,9 @@ def measure(
     return figures
 
 
-def _pitch_error(spoken: list[Spoken], wanted: float | None) -> float:
-    """Median over sentences, in semitones; a sentence without any pitch counts as an octave off."""
-    return median(12.0 if error is None else abs(error) for error in pitch_errors(spoken, {"": wanted}))
+def _median(errors: Sequence[float | None]) -> float:
+    """Over sentences, in semitones; a sentence without any pitch counts as an octave off."""
+    return median(12.0 if error is None else abs(error) for error in errors)
 
 
 def _write_manifest(corpus: Corpus, indices: range, folder: Path) -> Path:
