@@ -28,6 +28,7 @@ from datasets.views.access import editable_or_forbidden, may_edit, owned_or_forb
 from datasets.views.exporting import exports_of
 from xttsproject.http import file_response
 from xttsproject.lib.errors import DomainError
+from xttsproject.refusals import refusals_told
 
 CLIPS_PER_PAGE = 50
 LEFT_OUT_PER_PAGE = 25
@@ -113,25 +114,21 @@ def dataset_edit(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def freeze(request: HttpRequest, pk: int) -> HttpResponse:
     dataset = editable_or_forbidden(Dataset.objects.all(), request.user, pk)
-    try:
+    with refusals_told(request):
         version, _job = version_freeze(dataset=dataset, owner=request.user)
-    except DomainError as error:
-        messages.error(request, error.message)
-        return redirect("datasets:dataset-detail", pk)
-    return redirect("datasets:version-detail", version.pk)
+        return redirect("datasets:version-detail", version.pk)
+    return redirect("datasets:dataset-detail", pk)
 
 
 @login_required
 @require_POST
 def delete_dataset(request: HttpRequest, pk: int) -> HttpResponse:
     dataset = owned_or_forbidden(Dataset.objects.all(), request.user, pk)
-    try:
+    with refusals_told(request):
         dataset_delete(dataset=dataset)
-    except DomainError as error:
-        messages.error(request, error.message)
-        return redirect("datasets:dataset-detail", pk)
-    messages.success(request, f"“{dataset.name}” was deleted.")
-    return redirect("datasets:dataset-list")
+        messages.success(request, f"“{dataset.name}” was deleted.")
+        return redirect("datasets:dataset-list")
+    return redirect("datasets:dataset-detail", pk)
 
 
 @login_required

@@ -17,7 +17,7 @@ from datasets.services.exporting import export_delete, export_name, export_start
 from datasets.services.following import latest_jobs
 from datasets.views.access import editable_or_forbidden, may_edit
 from xttsproject.http import file_response
-from xttsproject.lib.errors import DomainError
+from xttsproject.refusals import refusals_told
 
 
 def exports_of(version: DatasetVersion, user: Any) -> list[dict[str, Any]]:
@@ -44,10 +44,8 @@ def exports_of(version: DatasetVersion, user: Any) -> list[dict[str, Any]]:
 @require_POST
 def add_export(request: HttpRequest, pk: UUID) -> HttpResponse:
     version = editable_or_forbidden(DatasetVersion.objects.select_related("dataset"), request.user, pk)  # type: ignore[arg-type]
-    try:
+    with refusals_told(request):
         export_start(version=version, form=request.POST.get("form", ""), owner=request.user)
-    except DomainError as error:
-        messages.error(request, error.message)
     return redirect("datasets:version-detail", pk)
 
 

@@ -70,7 +70,7 @@ def import_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "page": Paginator(importing.problems, PROBLEMS_PER_PAGE).get_page(request.GET.get("page")),
         "unlisted": importing.problem_count - len(importing.problems),
     }
-    return render(request, "datasets/import_detail.html", context)
+    return render(request, "datasets/import_detail.html", {**context, "name": importing.title})
 
 
 @login_required

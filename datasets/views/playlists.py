@@ -22,7 +22,7 @@ from datasets.services.playlists import (
     playlist_from_source,
 )
 from datasets.views.access import owned_or_forbidden, owns
-from xttsproject.lib.errors import DomainError
+from xttsproject.refusals import refusals_told
 
 PER_PAGE = 20
 
@@ -58,13 +58,13 @@ def playlist_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def _fetch(request: HttpRequest, playlist: Playlist) -> HttpResponse:
     chosen = [int(value) for value in request.POST.getlist("entry") if value.isdecimal()]
-    try:
+    with refusals_told(request):
         outcome = playlist_fetch(playlist=playlist, chosen=chosen)
-    except DomainError as error:
-        messages.error(request, error.message)
-        return redirect("datasets:playlist-detail", playlist.pk)
-    _tell(request, outcome)
-    return redirect("datasets:playlist-detail" if outcome.refused else "datasets:source-list", *_key(playlist, outcome))
+        _tell(request, outcome)
+        return redirect(
+            "datasets:playlist-detail" if outcome.refused else "datasets:source-list", *_key(playlist, outcome)
+        )
+    return redirect("datasets:playlist-detail", playlist.pk)
 
 
 def _key(playlist: Playlist, outcome: PlaylistOutcome) -> tuple[UUID, ...]:
@@ -87,12 +87,10 @@ def _tell(request: HttpRequest, outcome: PlaylistOutcome) -> None:
 def source_to_playlist(request: HttpRequest, pk: UUID) -> HttpResponse:
     """List what is behind the address of a recording that turned out to be several."""
     source = owned_or_forbidden(SourceVideo.objects.all(), request.user, pk)
-    try:
+    with refusals_told(request):
         playlist, _job = playlist_from_source(source=source)
-    except DomainError as error:
-        messages.error(request, error.message)
-        return redirect("datasets:source-detail", pk)
-    return redirect("datasets:playlist-detail", playlist.pk)
+        return redirect("datasets:playlist-detail", playlist.pk)
+    return redirect("datasets:source-detail", pk)
 
 
 @login_required

@@ -24,6 +24,7 @@ from datasets.services.screening import (
 )
 from datasets.views.access import editable_or_forbidden, may_edit
 from xttsproject.lib.errors import DomainError
+from xttsproject.refusals import refusals_told
 
 CHANGES_PER_PAGE = 25
 
@@ -83,8 +84,6 @@ def undo(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _started(request: HttpRequest, pk: int, start: Any) -> HttpResponse:
     dataset = editable_or_forbidden(Dataset.objects.all(), request.user, pk)
-    try:
+    with refusals_told(request):
         start(dataset)
-    except DomainError as error:
-        messages.error(request, error.message)
     return redirect("datasets:dataset-screening", pk)

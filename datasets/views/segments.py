@@ -22,6 +22,7 @@ from datasets.views.access import editable_or_forbidden
 from datasets.views.sources import SEGMENTS_PER_PAGE, counted
 from xttsproject.http import bytes_response
 from xttsproject.lib.errors import DomainError
+from xttsproject.refusals import refusals_told
 
 
 @login_required
@@ -86,11 +87,8 @@ def transcribe(request: HttpRequest) -> HttpResponse:
         back = source and SourceVideo.objects.visible_to(request.user).filter(pk=source).first()
         return redirect("datasets:source-detail", back.pk) if back else redirect("datasets:source-list")
     rows: Any = Segment.objects.editable_by(request.user)
-    try:
+    with refusals_told(request):
         _job, count = selection_retranscribe(segments=rows.filter(pk__in=chosen), owner=request.user)
-    except DomainError as error:
-        messages.error(request, error.message)
-    else:
         kept = len(chosen) - count
         stays = f" {counted(kept)} stay{'s' if kept == 1 else ''} as a person left it." if kept else ""
         messages.info(request, f"{counted(count)} will be transcribed anew.{stays}")

@@ -26,6 +26,7 @@ from datasets.services.transcribers import transcriber_choices
 from datasets.views.access import editable_or_forbidden, may_edit, owned_or_forbidden, owns
 from xttsproject.http import file_response
 from xttsproject.lib.errors import DomainError
+from xttsproject.refusals import refusals_told
 
 PER_PAGE = 20
 SEGMENTS_PER_PAGE = 25
@@ -128,13 +129,10 @@ def delete_source(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def retranscribe(request: HttpRequest, pk: UUID) -> HttpResponse:
     source = editable_or_forbidden(SourceVideo.objects.all(), request.user, pk)
-    try:
+    with refusals_told(request):
         _job, count = segments_retranscribe(
             source=source, owner=request.user, transcriber=request.POST.get("transcriber")
         )
-    except DomainError as error:
-        messages.error(request, error.message)
-    else:
         messages.info(request, f"{counted(count)} will be transcribed anew; what people corrected or reviewed stays.")
     return redirect("datasets:source-detail", pk)
 
@@ -144,13 +142,10 @@ def retranscribe(request: HttpRequest, pk: UUID) -> HttpResponse:
 def set_language(request: HttpRequest, pk: UUID) -> HttpResponse:
     source = editable_or_forbidden(SourceVideo.objects.all(), request.user, pk)
     form = LanguageForm(request.POST)
-    try:
+    with refusals_told(request):
         if not form.is_valid():
             raise DomainError("language_unsupported", str(form.errors["language"][0]))
         job = source_language_set(source=source, owner=request.user, language=form.cleaned_data["language"])
-    except DomainError as error:
-        messages.error(request, error.message)
-    else:
         known = f"The language is {source.get_language_display()}" if source.language_known else "The language is open"
         then = "what people corrected or reviewed stays, all else is transcribed anew" if job else "no text changes"
         messages.info(request, f"{known}; {then}.")
@@ -163,11 +158,8 @@ def review_all(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Approve or reject everything of a recording that is still to be reviewed."""
     source = editable_or_forbidden(SourceVideo.objects.all(), request.user, pk)
     waiting: Any = source.segments.filter(status=ReviewStatus.PENDING)
-    try:
+    with refusals_told(request):
         outcome = segments_review(segments=waiting, status=request.POST.get("status", ""), reviewer=request.user)
-    except DomainError as error:
-        messages.error(request, error.message)
-    else:
         tell_outcome(request, outcome, ReviewStatus(request.POST["status"]))
     return redirect("datasets:source-detail", pk)
 

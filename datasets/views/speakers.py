@@ -18,6 +18,7 @@ from datasets.models import Speaker
 from datasets.services.speakers import speaker_create, speaker_delete, speaker_update
 from datasets.views.access import editable_or_forbidden, owned_or_forbidden, owns
 from xttsproject.lib.errors import DomainError
+from xttsproject.refusals import refusals_told
 
 
 @login_required
@@ -68,10 +69,7 @@ def speaker_edit(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def delete_speaker(request: HttpRequest, pk: int) -> HttpResponse:
     speaker = owned_or_forbidden(Speaker.objects.all(), request.user, pk)
-    try:
+    with refusals_told(request):
         speaker_delete(speaker=speaker)
-    except DomainError as error:
-        messages.error(request, error.message)
-    else:
         messages.success(request, f"“{speaker.name}” was deleted.")
     return redirect("datasets:speaker-list")

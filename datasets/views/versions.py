@@ -6,7 +6,6 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -23,6 +22,7 @@ from datasets.services.health import version_health, version_health_start
 from datasets.views.access import editable_or_forbidden, may_edit
 from xttsproject.http import file_response
 from xttsproject.lib.errors import DomainError
+from xttsproject.refusals import refusals_told
 
 CHANGES_PER_PAGE = 25
 MOST_CHARACTERS = 40
@@ -68,10 +68,8 @@ def _with_bins(measure: dict[str, Any]) -> dict[str, Any]:
 @require_POST
 def version_measure_anew(request: HttpRequest, pk: UUID) -> HttpResponse:
     version = editable_or_forbidden(DatasetVersion.objects.select_related("dataset"), request.user, pk)  # type: ignore[arg-type]
-    try:
+    with refusals_told(request):
         version_health_start(version=version, owner=request.user)
-    except DomainError as error:
-        messages.error(request, error.message)
     return redirect("datasets:version-health", pk)
 
 

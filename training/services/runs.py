@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, models, transaction
+from django.db import models, transaction
 
 from datasets.choices import VersionState
 from datasets.models import DatasetVersion
@@ -20,6 +20,7 @@ from training.engine.dataset import LeftOut
 from training.engine.sizes import checkpoint_bytes, features_bytes, state_bytes, trained_parameters
 from training.engine.spec import FULL, TrainSpec
 from training.models import Sweep, TrainingRun
+from training.services.naming import name_require, name_save
 from training.services.outlook import Outlook, run_outlook
 from training.services.spec import RunValues, bundle_open, spec_build, spec_values, validation_require
 from training.services.usable import Ground, clips_frozen, clips_usable, grounds_of
@@ -99,11 +100,7 @@ def run_create(
     ``model_missing``, ``model_damaged``, ``bundle_unsuitable``, ``device_missing``, ``memory_short``, ``disk_full``.
     """
     values = values or RunValues()
-    name = name.strip()
-    if not name or len(name) > 120:
-        raise DomainError(
-            "name_missing", f"A run needs a name of 1 to 120 characters; this one has {len(name)}.", field="name"
-        )
+    name = name_require(name=name, what="run", longest=120)
     preflight, spec, bundle = _check(owner, version, values, bundle, counted)
     run = TrainingRun(
         owner=owner,
@@ -118,14 +115,7 @@ def run_create(
         trial=trial,
     )
     with transaction.atomic():
-        try:
-            # The database decides, so that a second click at the same moment starts nothing.
-            with transaction.atomic():
-                run.save(force_insert=True)
-        except IntegrityError:
-            raise DomainError(
-                "duplicate", f"You already have a run named “{name}”; choose another name.", field="name"
-            ) from None
+        name_save(row=run, what="run")
         _start_job(run)
     return run
 

@@ -12,12 +12,13 @@ import contextlib
 from dataclasses import asdict, replace
 from typing import Any
 
-from django.db import IntegrityError, models, transaction
+from django.db import models, transaction
 
 from datasets.models import DatasetVersion
 from training.choices import RunState
 from training.engine.search import Point, Space, propose
 from training.models import Sweep, TrainingRun
+from training.services.naming import name_require, name_save
 from training.services.runs import run_cancel, run_create, run_ended, trainer_require
 from training.services.spec import RunValues, values_of
 from training.services.sweepspace import MOST_TRIALS, Search, sweep_preflight, values_at
@@ -52,11 +53,7 @@ def sweep_create(
     DomainErrors, with the field at fault: those of :func:`run_create`, ``space_invalid``, ``method_unknown``,
     ``budget_missing``, ``budget_invalid``, ``search_invalid``, ``validation_missing``.
     """
-    name = name.strip()
-    if not name or len(name) > 100:
-        raise DomainError(
-            "name_missing", f"A sweep needs a name of 1 to 100 characters; this one has {len(name)}.", field="name"
-        )
+    name = name_require(name=name, what="sweep", longest=100)
     checked = sweep_preflight(
         owner=owner, version=version, values=values, search=search, bundle=bundle, counted=counted
     )
@@ -77,13 +74,7 @@ def sweep_create(
         grace_epochs=search.grace_epochs,
     )
     with transaction.atomic():
-        try:
-            with transaction.atomic():
-                sweep.save(force_insert=True)
-        except IntegrityError:
-            raise DomainError(
-                "duplicate", f"You already have a sweep named “{name}”; choose another name.", field="name"
-            ) from None
+        name_save(row=sweep, what="sweep")
         _start_job(sweep)
     return sweep
 

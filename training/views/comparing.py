@@ -25,6 +25,7 @@ from training.services import (
 )
 from xttsproject.http import bytes_response
 from xttsproject.lib.errors import DomainError
+from xttsproject.refusals import refusals_told
 
 
 @login_required
@@ -53,11 +54,9 @@ def vote(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Take the vote and go on with the next pair, wherever it came from: a key, a button, or a page gone back to."""
     among = _among(request.POST)
     preference = get_object_or_404(_comparisons(request), pk=pk)
-    try:
+    with refusals_told(request):
         if not comparison_vote(preference=preference, voter=request.user, vote=request.POST.get("vote", "")):
             messages.info(request, "You had already voted on that pair; your first vote stands.")
-    except DomainError as error:
-        messages.error(request, error.message)
     return redirect(f"{reverse('training:run-compare', args=[preference.run_id])}{_query(among)}")
 
 

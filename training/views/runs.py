@@ -11,7 +11,6 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -44,11 +43,13 @@ from training.services import (
 )
 from training.services.scoring import SCORE
 from training.services.spec import references_choose
+from training.views.access import require_trainer
 from xttsproject import storage
 from xttsproject.bundles.manifest import open_bundle
 from xttsproject.http import file_response
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.tensorboard import run_address
+from xttsproject.refusals import refusals_told
 
 
 @login_required
@@ -62,7 +63,7 @@ def run_list(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "POST"])
 def run_add(request: HttpRequest) -> HttpResponse:
-    _require_trainer(request)
+    require_trainer(request)
     if request.method == "POST":
         form = RunForm(request.POST, user=request.user)
         if form.is_valid() and (run := _created(request, form)):
@@ -75,7 +76,7 @@ def run_add(request: HttpRequest) -> HttpResponse:
 @require_GET
 def run_add_preflight(request: HttpRequest) -> HttpResponse:
     """What the form's values amount to, asked for while it is being filled in."""
-    _require_trainer(request)
+    require_trainer(request)
     # The name may come last.
     given = request.GET.copy()
     given["name"] = given.get("name") or "unnamed"
@@ -154,10 +155,8 @@ def run_log(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def run_cancel_view(request: HttpRequest, pk: UUID) -> HttpResponse:
     run = editable_or_forbidden(TrainingRun.objects.all(), request.user, pk)
-    try:
+    with refusals_told(request):
         run_cancel(run=run)
-    except DomainError as error:
-        messages.error(request, error.message)
     return redirect("training:run-detail", pk)
 
 
@@ -165,11 +164,9 @@ def run_cancel_view(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def run_resume_view(request: HttpRequest, pk: UUID) -> HttpResponse:
     run = editable_or_forbidden(TrainingRun.objects.all(), request.user, pk)
-    _require_trainer(request)
-    try:
+    require_trainer(request)
+    with refusals_told(request):
         run_resume(run=run, user=request.user)
-    except DomainError as error:
-        messages.error(request, error.message)
     return redirect("training:run-detail", pk)
 
 
@@ -177,13 +174,11 @@ def run_resume_view(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def run_delete_view(request: HttpRequest, pk: UUID) -> HttpResponse:
     run = owned_or_forbidden(TrainingRun.objects.all(), request.user, pk)
-    try:
+    with refusals_told(request):
         run_delete(run=run, user=request.user)
-    except DomainError as error:
-        messages.error(request, error.message)
-        return redirect("training:run-detail", pk)
-    messages.success(request, f"“{run.name}” was deleted.")
-    return redirect("training:run-list")
+        messages.success(request, f"“{run.name}” was deleted.")
+        return redirect("training:run-list")
+    return redirect("training:run-detail", pk)
 
 
 @login_required
@@ -198,12 +193,10 @@ def sample_audio(request: HttpRequest, pk: int) -> HttpResponseBase:
 def run_average(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Average the checkpoints of the ``epochs`` that were ticked."""
     run = editable_or_forbidden(TrainingRun.objects.all(), request.user, pk)
-    _require_trainer(request)
-    try:
+    require_trainer(request)
+    with refusals_told(request):
         epochs = [int(epoch) for epoch in request.POST.getlist("epochs") if epoch.isdecimal()]
         average_create(run=run, epochs=epochs, user=request.user)
-    except DomainError as error:
-        messages.error(request, error.message)
     return redirect("training:run-detail", pk)
 
 
@@ -212,10 +205,8 @@ def run_average(request: HttpRequest, pk: UUID) -> HttpResponse:
 def checkpoint_pin_view(request: HttpRequest, pk: int) -> HttpResponse:
     """``pinned`` is 1 to keep it whatever comes, anything else to leave it to the run's policy."""
     checkpoint = _editable_checkpoint(request, pk)
-    try:
+    with refusals_told(request):
         checkpoint_pin(checkpoint=checkpoint, pinned=request.POST.get("pinned") == "1")
-    except DomainError as error:
-        messages.error(request, error.message)
     return redirect("training:run-detail", checkpoint.run_id)
 
 
@@ -225,10 +216,8 @@ def checkpoint_export(request: HttpRequest, pk: int) -> HttpResponse:
     """What an export is, under which licence, where it stands; POST has one made."""
     if request.method == "POST":
         checkpoint = _editable_checkpoint(request, pk)
-        try:
+        with refusals_told(request):
             export_create(checkpoint=checkpoint, user=request.user)
-        except DomainError as error:
-            messages.error(request, error.message)
         return redirect("training:checkpoint-export", pk)
     rows = Checkpoint.objects.visible_to(request.user).select_related("run", "export__made_by")
     checkpoint = get_object_or_404(rows, pk=pk)
@@ -328,8 +317,3 @@ def _rows(run: TrainingRun) -> dict[str, Any]:
 def _visible(request: HttpRequest, pk: UUID) -> TrainingRun:
     runs = TrainingRun.objects.visible_to(request.user).with_relations().with_best()
     return get_object_or_404(runs, pk=pk)
-
-
-def _require_trainer(request: HttpRequest) -> None:
-    if not request.user.is_trainer:  # type: ignore[union-attr]
-        raise PermissionDenied("Only trainers may start a run; ask an administrator to add you to the group “trainer”.")

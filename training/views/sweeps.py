@@ -8,7 +8,6 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -32,7 +31,9 @@ from training.services import (
     values_of,
 )
 from training.sweepforms import LongerForm, SweepForm
+from training.views.access import require_trainer
 from xttsproject.lib.errors import DomainError
+from xttsproject.refusals import refusals_told
 
 
 @login_required
@@ -47,7 +48,7 @@ def sweep_list(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "POST"])
 def sweep_add(request: HttpRequest) -> HttpResponse:
-    _require_trainer(request)
+    require_trainer(request, "a search")
     if request.method == "POST":
         form = SweepForm(request.POST, user=request.user)
         if form.is_valid() and (sweep := _created(request, form)):
@@ -61,7 +62,7 @@ def sweep_add(request: HttpRequest) -> HttpResponse:
 @require_GET
 def sweep_add_preflight(request: HttpRequest) -> HttpResponse:
     """What the form's values amount to, asked for while it is being filled in."""
-    _require_trainer(request)
+    require_trainer(request, "a search")
     given = request.GET.copy()
     # The name may come last.
     given["name"] = given.get("name") or "unnamed"
@@ -111,10 +112,8 @@ def sweep_curve_points(request: HttpRequest, pk: UUID) -> JsonResponse:
 @require_POST
 def sweep_cancel_view(request: HttpRequest, pk: UUID) -> HttpResponse:
     sweep = editable_or_forbidden(Sweep.objects.all(), request.user, pk)
-    try:
+    with refusals_told(request):
         sweep_cancel(sweep=sweep)
-    except DomainError as error:
-        messages.error(request, error.message)
     return redirect("training:sweep-detail", pk)
 
 
@@ -122,11 +121,9 @@ def sweep_cancel_view(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def sweep_go_on_view(request: HttpRequest, pk: UUID) -> HttpResponse:
     sweep = editable_or_forbidden(Sweep.objects.all(), request.user, pk)
-    _require_trainer(request)
-    try:
+    require_trainer(request, "a search")
+    with refusals_told(request):
         sweep_go_on(sweep=sweep, user=request.user)
-    except DomainError as error:
-        messages.error(request, error.message)
     return redirect("training:sweep-detail", pk)
 
 
@@ -134,20 +131,18 @@ def sweep_go_on_view(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def sweep_delete_view(request: HttpRequest, pk: UUID) -> HttpResponse:
     sweep = owned_or_forbidden(Sweep.objects.all(), request.user, pk)
-    try:
+    with refusals_told(request):
         sweep_delete(sweep=sweep)
-    except DomainError as error:
-        messages.error(request, error.message)
-        return redirect("training:sweep-detail", pk)
-    messages.success(request, f"“{sweep.name}” was deleted; its trials stay among the runs.")
-    return redirect("training:sweep-list")
+        messages.success(request, f"“{sweep.name}” was deleted; its trials stay among the runs.")
+        return redirect("training:sweep-list")
+    return redirect("training:sweep-detail", pk)
 
 
 @login_required
 @require_http_methods(["GET", "POST"])
 def run_longer(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The same values once more, with more epochs."""
-    _require_trainer(request)
+    require_trainer(request, "a search")
     run = get_object_or_404(TrainingRun.objects.visible_to(request.user).with_relations(), pk=pk)
     epochs = int(run.spec.get("epochs", 0)) or run.epochs_total
     initial = {"name": f"{run.name}, longer"[:120], "epochs": 2 * epochs, "visibility": run.visibility}
@@ -205,10 +200,3 @@ def _is_key(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _require_trainer(request: HttpRequest) -> None:
-    if not request.user.is_trainer:  # type: ignore[union-attr]
-        raise PermissionDenied(
-            "Only trainers may start a search; ask an administrator to add you to the group “trainer”."
-        )

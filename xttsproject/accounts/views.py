@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from xttsproject.accounts.models import ApiToken, SignedInRequest
 from xttsproject.accounts.services import token_create, token_withdraw
-from xttsproject.lib.errors import DomainError
+from xttsproject.refusals import refusals_told
 
 _NEW = "new_api_token"
 
@@ -34,11 +34,8 @@ def profile(request: SignedInRequest) -> HttpResponse:
 @login_required
 @require_POST
 def create_token(request: SignedInRequest) -> HttpResponse:
-    try:
+    with refusals_told(request):
         _row, token = token_create(user=request.user, name=request.POST.get("name", ""))
-    except DomainError as error:
-        messages.error(request, error.message)
-    else:
         request.session[_NEW] = token
     return redirect("accounts:profile")
 
@@ -46,10 +43,7 @@ def create_token(request: SignedInRequest) -> HttpResponse:
 @login_required
 @require_POST
 def withdraw_token(request: SignedInRequest, key: str) -> HttpResponse:
-    try:
+    with refusals_told(request):
         token_withdraw(user=request.user, key=key)
-    except DomainError as error:
-        messages.error(request, error.message)
-    else:
         messages.success(request, "The token is withdrawn; programs that used it are locked out.")
     return redirect("accounts:profile")

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from xttsproject.jobs.models import Job
 from xttsproject.jobs.services import job_cancel, job_retry
-from xttsproject.lib.errors import DomainError
+from xttsproject.refusals import refusals_told
 
 
 @login_required
@@ -39,11 +39,8 @@ def job_strip(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
     job = get_object_or_404(Job.objects.editable_by(request.user), pk=pk)
-    try:
+    with refusals_told(request):
         job_cancel(job=job)
-    except DomainError as error:
-        messages.error(request, error.message)
-    else:
         messages.info(
             request, f"“{job.title}” is being cancelled." if job.is_active else f"“{job.title}” was cancelled."
         )
@@ -54,11 +51,8 @@ def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def retry(request: HttpRequest, pk: UUID) -> HttpResponse:
     job = get_object_or_404(Job.objects.editable_by(request.user), pk=pk)
-    try:
+    with refusals_told(request):
         job_retry(job=job, user=request.user)
-    except DomainError as error:
-        messages.error(request, error.message)
-    else:
         messages.info(request, f"“{job.title}” is queued again.")
     return _back(request)
 

@@ -24,6 +24,7 @@ from xttsproject.library.forms import ModelImportForm
 from xttsproject.library.models import ModelImport
 from xttsproject.library.services.importing import model_import_delete, model_import_start
 from xttsproject.library.services.usage import bundle_delete, bundles_uses
+from xttsproject.refusals import refusals_told
 
 PER_PAGE = 20
 
@@ -86,7 +87,7 @@ def import_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "extras": sorted(importing.extras.values()),
         "is_there": importing.target.exists(),
     }
-    return render(request, "library/import_detail.html", context)
+    return render(request, "library/import_detail.html", {**context, "name": importing.name})
 
 
 @staff_only
@@ -101,10 +102,7 @@ def import_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
 @staff_only
 @require_POST
 def delete_bundle(request: HttpRequest, name: str) -> HttpResponse:
-    try:
+    with refusals_told(request):
         bundle_delete(name=name, user=request.user)
-    except DomainError as error:
-        messages.error(request, error.message)
-    else:
         messages.success(request, f"The model “{name}” was deleted.")
     return redirect("models")
