@@ -1,68 +1,29 @@
-"""Importing a dataset, by page, API and command: whole or not at all."""
+"""A dataset comes in by page and API: whole or not at all."""
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from datasets.choices import ImportState, Origin, ReviewStatus, SourceState
 from datasets.models import Dataset, DatasetImport, Segment, SourceVideo
-from datasets.pipeline.importing import read_dataset
 from datasets.pipeline.screening.policy import Policy
-from datasets.services import importing as service
 from datasets.services.clip_measures import dataset_measure
 from datasets.services.freezing import version_freeze
-from datasets.services.importing import import_delete, import_run, import_upload
 from datasets.services.retranscribing import segments_retranscribe, selection_retranscribe
 from datasets.services.screening import screening_preview
 from datasets.services.segments import segment_edit
-from datasets.services.speakers import speaker_delete
-from tests.datasets.factories import DatasetFactory, SpeakerFactory
-from tests.datasets.pipeline.given import SPOKEN, TEXTS, clip, coqui, ljspeech, zipped
-from xttsproject import storage
-from xttsproject.jobs.choices import JobState
-from xttsproject.jobs.models import Job
-from xttsproject.jobs.registry import Ending
-from xttsproject.jobs.services import job_cancel
+from tests.datasets.factories import DatasetFactory
+from tests.datasets.importing.given import files_below, given_in, upload
+from tests.datasets.pipeline.given import SPOKEN, TEXTS, clip, ljspeech, zipped
 from xttsproject.lib.errors import DomainError
-from xttsproject.lib.progress import Callback, Silent
+from xttsproject.lib.progress import Silent
 
 V1 = "/api/v1"
-
-
-@pytest.fixture
-def speaker(people: Any) -> Any:
-    return SpeakerFactory(owner=people.anna, name="Linda")
-
-
-@pytest.fixture
-def archive(tmp_path: Path) -> Path:
-    return zipped(ljspeech(tmp_path / "given"), tmp_path / "my_set.zip")
-
-
-@pytest.fixture
-def broken(tmp_path: Path) -> Path:
-    top = ljspeech(tmp_path / "broken")
-    (top / "wavs" / "LJ001-0002.wav").unlink()
-    return zipped(top, tmp_path / "broken.zip")
-
-
-def upload(path: Path) -> SimpleUploadedFile:
-    return SimpleUploadedFile(path.name, path.read_bytes())
-
-
-def given_in(owner: Any, speaker: Any, path: Path, **options: Any) -> tuple[DatasetImport, Job]:
-    return import_upload(owner=owner, speaker=speaker, language="en", file=upload(path), **options)
-
-
-def files_below(root: Path) -> list[str]:
-    return sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
 
 
 def test_a_zip_given_in_on_the_page_becomes_a_dataset_to_review(
@@ -276,174 +237,6 @@ def test_strangers_see_nothing_of_an_import(
     assert api_for(people.ben).post(f"{V1}/dataset-imports/", body, format="multipart").status_code == 400
     admin = reverse("admin:datasets_datasetimport_changelist")
     assert "my set" in page_for(people.root).get(admin).content.decode()
-
-
-def test_deleting_the_record_leaves_what_came_in(
-    people: Any, page_for: Any, speaker: Any, archive: Path, work: Any
-) -> None:
-    importing, _job = given_in(people.anna, speaker, archive)
-    work()
-    answer = page_for(people.anna).post(reverse("datasets:import-delete", args=[importing.pk]))
-    assert answer.headers["Location"] == reverse("datasets:import-add")
-    assert not DatasetImport.objects.exists()
-    source = SourceVideo.objects.get()
-    assert (source.imported, source.master_path.is_file(), source.segments.count()) == (None, True, 3)
-
-
-def test_a_speaker_whose_dataset_is_being_imported_stays(people: Any, speaker: Any, archive: Path) -> None:
-    given_in(people.anna, speaker, archive)
-    with pytest.raises(DomainError) as caught:
-        speaker_delete(speaker=speaker)
-    assert caught.value.code == "in_use"
-
-
-def test_an_import_that_waits_is_cancelled_and_tried_again(
-    people: Any, api_for: Any, speaker: Any, archive: Path, work: Any
-) -> None:
-    importing, job = given_in(people.anna, speaker, archive)
-    job_cancel(job=job)
-    importing.refresh_from_db()
-    assert importing.state == ImportState.CANCELLED
-    assert api_for(people.anna).post(f"{V1}/jobs/{job.pk}/retry/").status_code == 200
-    assert work() == ["succeeded"]
-    importing.refresh_from_db()
-    assert (importing.state, importing.clips) == (ImportState.READY, 3)
-
-
-def test_a_cancel_while_it_reads_leaves_only_the_zip(
-    people: Any, speaker: Any, archive: Path, work: Any, data_root: Path, monkeypatch: Any
-) -> None:
-    importing, job = given_in(people.anna, speaker, archive)
-    monkeypatch.setattr("xttsproject.jobs.context.CHECK_SECONDS", 0.0)
-    monkeypatch.setattr("xttsproject.jobs.context.REPORT_SECONDS", 0.0)
-    original = read_dataset
-
-    def cancelled_meanwhile(*args: Any, **options: Any) -> Any:
-        job_cancel(job=Job.objects.get(pk=job.pk))
-        return original(*args, **options)
-
-    monkeypatch.setattr(service, "read_dataset", cancelled_meanwhile)
-    assert work() == ["cancelled"]
-    importing.refresh_from_db()
-    assert importing.state == ImportState.CANCELLED
-    assert files_below(data_root / "media") == [f"imports/{importing.pk}/dataset.zip"]
-    assert not SourceVideo.objects.exists()
-
-
-class Killed(BaseException):
-    """What no handler of ours catches."""
-
-
-@pytest.mark.parametrize("moment", ["bulk_create", "dataset_create", "advance"])
-def test_a_kill_at_any_moment_leaves_no_row_and_the_next_try_brings_all_of_it_in(
-    people: Any, speaker: Any, archive: Path, data_root: Path, monkeypatch: Any, moment: str
-) -> None:
-    importing, _job = given_in(people.anna, speaker, archive)
-
-    def killed(*_: Any, **__: Any) -> None:
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        # A process that is killed cleans nothing up: neither its folders nor its parts.
-        patch.setattr(storage, "remove_tree", lambda _folder: None)
-        if moment == "bulk_create":
-            patch.setattr("django.db.models.query.QuerySet.bulk_create", killed)
-        elif moment == "dataset_create":
-            patch.setattr(service, "dataset_create", killed)
-        else:
-            importing.advance(ImportState.READING, since=(ImportState.WAITING,))
-            patch.setattr(service, "_take_in", killed)
-        with pytest.raises(Killed):
-            import_run(importing=importing, progress=Silent())
-    assert not SourceVideo.objects.exists()
-    assert not Segment.objects.exists()
-    assert not Dataset.objects.exists()
-    importing = DatasetImport.objects.get(pk=importing.pk)
-    import_run(importing=importing, progress=Silent())
-    source = SourceVideo.objects.get()
-    assert source.segments.count() == 3
-    assert files_below(data_root / "media") == [f"recordings/{source.pk}/master.wav"]
-    # Delivered once more after it was done, it changes nothing.
-    import_run(importing=importing, progress=Silent())
-    assert files_below(data_root / "media") == [f"recordings/{source.pk}/master.wav"]
-
-
-def test_what_a_killed_try_left_goes_when_the_job_is_given_up(
-    people: Any, speaker: Any, archive: Path, data_root: Path, monkeypatch: Any
-) -> None:
-    importing, _job = given_in(people.anna, speaker, archive)
-    with monkeypatch.context() as patch:
-        patch.setattr(storage, "remove_tree", lambda _folder: None)
-        patch.setattr(service, "dataset_create", lambda **_: (_ for _ in ()).throw(Killed()))
-        with pytest.raises(Killed):
-            import_run(importing=importing, progress=Silent())
-    assert any(name.startswith("recordings/") for name in files_below(data_root / "media"))
-    service.import_ended(importing=importing, ending=Ending(JobState.FAILED, "worker_lost", "The worker died."))
-    importing.refresh_from_db()
-    assert (importing.state, importing.error) == (ImportState.FAILED, "The worker died.")
-    assert files_below(data_root / "media") == [f"imports/{importing.pk}/dataset.zip"]
-
-
-def test_an_import_deleted_while_it_reads_leaves_no_file(
-    people: Any, speaker: Any, archive: Path, data_root: Path, django_capture_on_commit_callbacks: Any
-) -> None:
-    importing, _job = given_in(people.anna, speaker, archive)
-    deleted: list[str] = []
-
-    def delete_once(_: float, message: str) -> None:
-        if not deleted:
-            deleted.append(message)
-            with django_capture_on_commit_callbacks(execute=True):
-                import_delete(importing=DatasetImport.objects.get(pk=importing.pk))
-
-    with pytest.raises((DomainError, OSError)):
-        import_run(importing=importing, progress=Callback(delete_once))
-    assert deleted
-    assert not SourceVideo.objects.exists()
-    assert files_below(data_root / "media") == []
-
-
-def test_the_command_takes_a_folder_and_leaves_it_as_it_is(
-    people: Any, speaker: Any, tmp_path: Path, data_root: Path
-) -> None:
-    top = coqui(
-        tmp_path / "Old set",
-        [{"audio_file": f"clips/{n}.wav", "text": f"Number {n}.", "speaker_name": "x"} for n in range(3)],
-    )
-    before = files_below(top)
-    out = io.StringIO()
-    call_command("import_dataset", str(top), "--owner", "anna", "--speaker", "Linda", "--approve", stdout=out)
-    assert "3 clips came in as “Old set” (1 recording, 3 clips approved)." in out.getvalue()
-    assert "clip 1 of 3" in out.getvalue()
-    importing = DatasetImport.objects.get()
-    assert (importing.state, importing.form, importing.owner) == (ImportState.READY, "coqui", people.anna)
-    assert files_below(top) == before
-    job = Job.objects.get()
-    assert (job.state, job.sent_at) == (JobState.SUCCEEDED, None)
-    assert len(files_below(data_root / "media")) == 1
-
-
-def test_the_command_lists_what_is_wrong_and_takes_nothing(people: Any, speaker: Any, broken: Path) -> None:
-    err = io.StringIO()
-    with pytest.raises(CommandError, match="nothing was imported"):
-        call_command("import_dataset", str(broken), "--owner", "anna", "--speaker", "Linda", stderr=err)
-    assert "metadata.csv, row 2: The file wavs/LJ001-0002.wav is not in the dataset." in err.getvalue()
-    assert not SourceVideo.objects.exists()
-    assert broken.is_file()
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (("--owner", "nobody", "--speaker", "Linda"), "no user named “nobody”"),
-        (("--owner", "ben", "--speaker", "Linda"), "ben has no speaker named “Linda”"),
-        (("--owner", "anna", "--speaker", "Linda"), "no file or folder nowhere"),
-    ],
-)
-def test_the_command_says_what_it_cannot_find(people: Any, speaker: Any, options: Any, words: str) -> None:
-    with pytest.raises(CommandError, match=words):
-        call_command("import_dataset", "/nowhere", *options)
-    assert not DatasetImport.objects.exists()
 
 
 def test_two_datasets_of_one_name_are_told_apart_even_when_the_second_came_meanwhile(
