@@ -17,15 +17,20 @@ from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.db import connections
 
-from training.models import Checkpoint, CheckpointExport, TrainingRun
+from training.engine.search import Space
+from training.models import Checkpoint, CheckpointExport, Sweep, TrainingRun
 from training.services import (
     RunValues,
+    Search,
     average_create,
     checkpoints_prune,
     export_create,
     run_create,
     run_curves,
     scoring_start,
+    sweep_create,
+    sweep_spent,
+    values_of,
 )
 from xttsproject.accounts.groups import ensure_groups
 from xttsproject.jobs.models import Job
@@ -119,6 +124,20 @@ def export(run: str, bundle: str, epoch: int) -> str:
     return str(Job.objects.about(made).get(state="queued").pk)
 
 
+def sweep(run: str) -> str:
+    """A sweep of two trials on the run's version, its points drawn and the first one queued; its key."""
+    row = TrainingRun.objects.get(pk=run)
+    made = sweep_create(
+        owner=row.owner,
+        version=row.version,
+        name="Ranks",
+        values=replace(values_of(run=row), epochs=2),
+        search=Search(space=Space.from_dict({"lora_rank": {"values": [2, 4]}}), method="grid"),
+    )
+    work(str(made.job_id))
+    return str(made.pk)
+
+
 # --- looking ------------------------------------------------------------------------------------------------------
 
 
@@ -133,6 +152,7 @@ def the_run(run: str) -> dict[str, Any]:
     curves = run_curves(run=row)
     return {
         "state": row.state,
+        "trained_seconds": row.trained_seconds,
         "job": str(row.job_id),
         "folder": str(row.folder),
         "steps_total": row.steps_total,
@@ -145,6 +165,12 @@ def the_run(run: str) -> dict[str, Any]:
         "validation": curves.epochs.validation_loss,
         "samples": sorted(row.samples.filter(checkpoint__kind="epoch").values_list("epoch", flat=True)),
     }
+
+
+def the_sweep(key: str) -> dict[str, Any]:
+    row = Sweep.objects.get(pk=key)
+    trials = [{"run": str(trial.pk), **the_run(str(trial.pk))} for trial in row.trials.order_by("trial")]
+    return {"state": row.state, "begun": row.begun, "spent": sweep_spent(sweep=row).total_seconds(), "trials": trials}
 
 
 def cards(run: str) -> list[Any]:

@@ -1,6 +1,7 @@
 """Real processes, killed at any instruction: what they began is finished by another, once, and nothing half is left.
 
-The tests of this file go through one run: it is trained, scored, averaged, exported and pruned.
+The tests of this file go through one run: it is trained, scored, averaged, exported and pruned. The last one is of a
+sweep on the same recordings.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +113,36 @@ def test_pruning_may_die_at_every_line(house: House, trained: dict[str, Any]) ->
     assert found["deaths"] > 20
     # Some of them between the row and the file.
     assert found["between"] > 0
+
+
+def test_a_sweep_goes_on_when_the_worker_of_a_trial_is_killed(house: House) -> None:
+    key = house.do("sweep", run=house.run)
+    (first,) = house.do("the_sweep", key=key)["trials"]
+    folder = Path(first["folder"])
+    began = time.monotonic()
+    worker = house.start("work", job=first["job"])
+    wait_for(lambda: bool(steps_told(folder)) or worker.ended)
+    engine = json.loads((folder / "process.json").read_text())["pid"]
+    worker.kill()
+    wait_for(lambda: not is_running(engine), seconds=10)
+    worked = time.monotonic() - began
+
+    # The sweep has no process of its own that could have died: the next trial waits already, and is trained meanwhile.
+    seen = house.do("the_sweep", key=key)
+    assert [trial["state"] for trial in seen["trials"]] == ["running", "queued"]
+    assert house.do("work", job=seen["trials"][1]["job"]) == "succeeded"
+    assert house.do("the_sweep", key=key)["state"] == "running"
+
+    assert house.do("rescue") == 1
+    began = time.monotonic()
+    assert house.do("work", job=first["job"]) == "succeeded", house.do("job", key=first["job"])
+    worked += time.monotonic() - began
+    seen = house.do("the_sweep", key=key)
+    assert (seen["state"], seen["begun"]) == ("succeeded", 2)
+    for trial in seen["trials"]:
+        assert (trial["state"], trial["epochs"]) == ("succeeded", [1, 2])
+        assert trial["steps"] == list(range(1, trial["steps_total"] + 1))
+        assert house.do("leftovers", run=trial["run"]) == []
+    # Both starts of the first trial count, and nothing of the time in between.
+    assert 0 < seen["trials"][0]["trained_seconds"] <= worked
+    assert seen["spent"] == pytest.approx(sum(trial["trained_seconds"] for trial in seen["trials"]), abs=1e-3)
