@@ -49,6 +49,8 @@ class SynthesisSentence(models.Model):
 
     class Meta:
         ordering = ("synthesis", "number")
+        # How fast a voice has lately spoken is asked before each speech.
+        indexes = [models.Index(fields=("voice", "-spoken_at"), name="sentence_by_voice")]
         constraints = [models.UniqueConstraint(fields=("synthesis", "number"), name="sentence_number_per_synthesis")]
 
     def __str__(self) -> str:
