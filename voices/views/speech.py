@@ -44,7 +44,10 @@ _SUFFIXES = {"chapters": "chapters.vtt"}
 @login_required
 @require_http_methods(["GET", "POST"])
 def speak(request: HttpRequest) -> HttpResponse:
-    """``?voice=<id>`` chooses the voice. A post by htmx is answered with the outcome alone, any other with the page."""
+    """``?voice=<id>`` chooses the voice, ``?again=<id>`` fills in what was spoken before.
+
+    A post by htmx is answered with the outcome alone, any other with the page.
+    """
     sent = request.method == "POST"
     form = (
         SpeakForm(request.POST, user=request.user) if sent else SpeakForm(user=request.user, initial=_initial(request))
@@ -101,9 +104,14 @@ def outcome(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "POST"])
 def plan(request: HttpRequest) -> HttpResponse:
-    """What will be spoken of the form's text. Asked by htmx it is answered with that alone, else with the page."""
+    """What will be spoken of the form's text. Asked by htmx it is answered with that alone, else with the page.
+
+    Whoever goes on from there without a script (to the history's next page) comes back to where that is.
+    """
+    if request.method == "GET":
+        return redirect(f"{reverse('voices:speak')}?{request.GET.urlencode()}")
     form = SpeakForm(request.POST, user=request.user)
     outcome = _plan(request, form)
     partial = bool(getattr(request, "htmx", False))
@@ -238,6 +246,18 @@ def _problems(form: SpeakForm) -> list[str]:
 
 
 def _initial(request: HttpRequest) -> dict[str, Any]:
+    try:
+        again = Synthesis.objects.owned_by(request.user).filter(pk=UUID(request.GET.get("again", ""))).first()
+    except ValueError:
+        again = None
+    if again is not None:
+        spoken = {sentence.get("language", again.language) for sentence in again.sentences}
+        return {
+            **again.sampling,
+            "voice": again.voice_id,
+            "text": again.text,
+            "language": again.language if len(spoken) == 1 else "",
+        }
     return {"voice": request.GET.get("voice"), "text": request.GET.get("text", "")}
 
 

@@ -306,3 +306,24 @@ def test_a_model_that_cannot_be_loaded_is_an_error_until_its_files_change(
     shutil.copyfile(speaking / "model.safetensors", weights)
     (broken / "manifest.json").touch()
     assert page_for(people.root).get("/readyz").status_code == 200
+
+
+def test_what_was_spoken_before_can_be_spoken_again_with_all_its_values(people, page_for, make_voice):
+    voice, client = make_voice(people.anna), page_for(people.anna)
+    fields = {"voice": voice.pk, "text": "It costs <5> pounds.", "language": "en", "seed": 7, "speed": 1.5}
+    client.post(SPEAK, fields, headers=HTMX)
+    spoken = Synthesis.objects.get()
+    assert f'href="{SPEAK}?again={spoken.pk}"' in text_of(client.get(SPEAK))
+    form = client.get(SPEAK, {"again": spoken.pk}).context["form"]
+    filled = {name: form[name].value() for name in (*fields, "temperature")}
+    assert filled == {**fields, "temperature": None}
+    page = text_of(client.get(SPEAK, {"again": spoken.pk}))
+    assert "It costs &lt;5&gt; pounds.</textarea>" in page
+    # Nobody else's, and no nonsense.
+    assert page_for(people.root).get(SPEAK, {"again": spoken.pk}).context["form"]["text"].value() == ""
+    assert client.get(SPEAK, {"again": "x"}).status_code == 200
+
+
+def test_the_address_of_a_plan_leads_back_to_the_page(people, page_for):
+    answer = page_for(people.anna).get(reverse("voices:speech-plan"), {"page": 2})
+    assert (answer.status_code, answer["Location"]) == (302, "/speak/?page=2")
