@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import render, resolve_url
 from django.template.defaultfilters import filesizeformat
 from django.urls import Resolver404, resolve
 
@@ -59,3 +59,21 @@ class UploadLimitMiddleware:
         if request.path.startswith(("/api/", "/v1/")):
             return JsonResponse(body(sentence, code="too_large", param="file", http=413), status=413)
         return render(request, "413.html", {"sentence": sentence}, status=413)
+
+
+class SignedOutMiddleware:
+    """Tells a script that the sign-in has ended, instead of leading it to the page for it.
+
+    htmx would put that page into a part of its own. What only looks reloads its page, which then asks for the sign-in;
+    what was typed stays where it is.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]):
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        away = response.status_code == 302 and response.headers["Location"].startswith(resolve_url(settings.LOGIN_URL))
+        if not (away and getattr(request, "htmx", False)):
+            return response
+        return HttpResponse(status=401, headers={"HX-Refresh": "true"} if request.method == "GET" else {})

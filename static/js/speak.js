@@ -56,8 +56,11 @@ if (form && outcome) {
     }
   });
   form.addEventListener("htmx:sendError", () => say("The portal cannot be reached. Try again in a moment."));
+  // With a new sign-in the form's token is no longer good: this page cannot go on as it is.
+  const signedOut = () => say("You are signed out. Copy the text, reload the page and sign in.");
   form.addEventListener("htmx:responseError", (event) => {
-    say(`The portal could not answer (${event.detail.xhr.status}). Reload the page and try again.`);
+    if (event.detail.xhr.status === 401) signedOut();
+    else say(`The portal could not answer (${event.detail.xhr.status}). Reload the page and try again.`);
   });
 
   // Heard while it is spoken, where the browser can; else htmx brings the whole of it.
@@ -77,15 +80,18 @@ if (form && outcome) {
       const { playLive } = await import(form.dataset.live);
       const answer = await playLive(form.dataset.stream, new FormData(form), Number(form.dataset.rate), leaving.signal);
       if (answer.id) await htmx.ajax("GET", `${form.getAttribute("action")}${answer.id}/outcome/`, { target: "#outcome" });
-      else if (answer.signedOut) say("You are signed out. Open the portal in another tab, sign in, and press Speak again.");
+      else if (answer.signedOut) signedOut();
       else if (answer.status === 400) outcome.innerHTML = answer.text;
       else say(`The portal could not answer (${answer.status}). Reload the page and try again.`);
     } catch {
       if (leaving.signal.aborted) say("Stopped. What was not spoken to its end is not kept.");
       else say("The speech broke off. Try again in a moment.");
     } finally {
+      // The focus goes with a button that is hidden or disabled; the keyboard is given the next one.
+      const lost = [document.body, stop].includes(document.activeElement);
       submit.disabled = false;
       speaking.hidden = stop.hidden = true;
+      if (lost) submit.focus();
     }
   };
   form.addEventListener("htmx:confirm", (event) => {

@@ -370,3 +370,16 @@ def test_a_request_that_makes_no_sense_has_a_page(client):
     page = client.get("/", headers={"host": "not-this-portal.example.org"})
     assert page.status_code == 400
     assert "could not make sense" in text_of(page)
+
+
+def test_a_script_is_told_that_the_sign_in_has_ended(client):
+    asked = {"HX-Request": "true"}
+    looked, sent = (
+        client.get(reverse("voices:speak"), headers=asked),
+        client.post(reverse("voices:speak"), headers=asked),
+    )
+    assert [answer.status_code for answer in (looked, sent)] == [401, 401]
+    # What is only looked at comes anew, and asks for the sign-in; what was typed stays on the page.
+    assert (looked.headers.get("HX-Refresh"), sent.headers.get("HX-Refresh")) == ("true", None)
+    page = client.get(reverse("voices:speak"))
+    assert (page.status_code, page["Location"]) == (302, "/accounts/login/?next=/speak/")
