@@ -119,7 +119,11 @@ def _training_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="processor threads (default: all)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     parser.add_argument("--methods", nargs="+", choices=("full", "lora"), default=["full", "lora"])
-    parser.add_argument("--no-samples", action="store_true", help="leave out what the end of an epoch costs")
+    parts = parser.add_mutually_exclusive_group()
+    parts.add_argument("--no-samples", action="store_true", help="leave out what the end of an epoch costs")
+    parts.add_argument(
+        "--only-samples", action="store_true", help="measure nothing but what the end of an epoch costs; in minutes"
+    )
     parser.add_argument(
         "--work",
         type=Path,
@@ -136,7 +140,8 @@ def _training(options: Mapping[str, Any], log: Log) -> Mapping[str, Any]:
     if min(options["steps"], options["batch"], options["threads"]) < 1:
         raise DomainError("options_invalid", "--steps, --batch and --threads must be at least 1.")
     chosen = {name: options[name] for name in ("steps", "batch", "threads", "device", "work", "methods")}
-    return compare(Wish(sizes, **chosen, samples=not options["no_samples"]), log)
+    wish = Wish(sizes, **chosen, samples=not options["no_samples"], steps_too=not options["only_samples"])
+    return compare(wish, log)
 
 
 add_benchmark(Benchmark("training", "training steps beside Coqui's trainer", _training, _training_arguments))

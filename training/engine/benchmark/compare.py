@@ -15,7 +15,7 @@ from typing import Any
 
 from training.engine.benchmark.job import Job
 from training.engine.benchmark.material import LONGEST, SHORTEST, Size, write_clips, write_model
-from training.engine.benchmark.overhead import EPOCH_SECONDS, adapter_mb, measure_epoch_end
+from training.engine.benchmark.overhead import adapter_mb, overhead
 from training.engine.launch import PROJECT_ROOT, process_environment
 from training.engine.spec import AUTO
 from xttsproject.lib.errors import DomainError
@@ -30,7 +30,8 @@ PACKAGE = "training.engine.benchmark"
 
 @dataclass(frozen=True)
 class Wish:
-    """``work`` has room for the largest model twice. ``samples``: measure what the end of an epoch costs."""
+    """``work`` has room for the largest model twice. ``steps_too`` and ``samples``: measure the steps beside Coqui's,
+    and what the end of an epoch costs."""
 
     sizes: Sequence[Size]
     steps: int
@@ -40,6 +41,7 @@ class Wish:
     work: Path
     methods: Sequence[str] = METHODS
     samples: bool = True
+    steps_too: bool = True
 
 
 def compare(wish: Wish, log: Log) -> dict[str, Any]:
@@ -51,6 +53,15 @@ def compare(wish: Wish, log: Log) -> dict[str, Any]:
 
 
 def _one_size(wish: Wish, size: Size, log: Log) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if wish.steps_too:
+        found |= _steps(wish, size, log)
+    if wish.samples:
+        found |= _epoch_end(wish, size, log)
+    return found
+
+
+def _steps(wish: Wish, size: Size, log: Log) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix=f"{size}-", dir=wish.work) as name:
         folder = Path(name)
         log(f"{size}: making a model of random weights and {wish.batch * (wish.steps + 1)} clips")
@@ -64,16 +75,34 @@ def _one_size(wish: Wish, size: Size, log: Log) -> dict[str, Any]:
                 result = run("ours", replace(job, method=method, precision=kind), folder)
                 ours[f"{method} {kind}"] = result
                 log(f"{size}: ours, {method}, {result['precision']}: {_said(result)}")
-        found = figures(theirs, ours)
-        if wish.samples:
-            few = write_clips(folder / "few", max(wish.batch, 2))
-            seconds = measure_epoch_end(job.bundle, few, folder / "run", wish.device, wish.batch, wish.threads)
-            log(f"{size}: a checkpoint with its samples: {seconds:.1f} s")
-            found |= {
-                "epoch_overhead": round(seconds / EPOCH_SECONDS, 4),
-                "checkpoint_and_samples_seconds": round(seconds, 1),
-            }
-        return found
+        return figures(theirs, ours)
+
+
+def _epoch_end(wish: Wish, size: Size, log: Log) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix=f"{size}-", dir=wish.work) as name:
+        folder = Path(name)
+        log(f"{size}: making a model of random weights, for the end of an epoch")
+        job = Job(
+            bundle=write_model(folder / "bundle", size),
+            release=folder,
+            manifest=write_clips(folder / "data", max(wish.batch, 2)),
+            work=folder,
+            tensors=folder / "batch.safetensors",
+            method="lora",
+            precision=AUTO,
+            device=wish.device,
+            batch=max(wish.batch, 2),
+            steps=1,
+            threads=wish.threads,
+        )
+        result = run("epoch_end", job, folder)
+    found = overhead(result["cost"], wish.threads)
+    log(
+        f"{size}: checkpoint {found['checkpoint_seconds']} s, samples {found['samples_seconds']} s for "
+        f"{result['spoken_seconds']} s of speech; of the processor {found['checkpoint_cpu_seconds']} and "
+        f"{found['samples_cpu_seconds']} s"
+    )
+    return {**found, "samples_spoken_seconds": result["spoken_seconds"]}
 
 
 def prepare(size: Size, folder: Path, steps: int, batch: int, threads: int, device: str) -> Job:

@@ -1,17 +1,13 @@
-"""What a checkpoint and its samples cost beside an epoch: measured on a run as the portal starts it."""
+"""What a checkpoint weighs, and what it costs with its samples beside an epoch."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from training.engine import events as ev
 from training.engine.benchmark.material import Size, configuration
-from training.engine.launch import EVENTS, start
 from training.engine.sizes import adapter_bytes
-from training.engine.spec import LoraSpec, Prompt, TrainSpec
-from training.prompts import FIXED_PROMPTS
-from xttsproject.lib.errors import DomainError
+from training.engine.spec import LoraSpec
 from xttsproject.xtts.config import GptShape, parse_config
 
 EPOCH_SECONDS = 300.0
@@ -20,29 +16,21 @@ EPOCH_SECONDS = 300.0
 RELEASED = Size(1024, 30)
 
 
-def measure_epoch_end(bundle: Path, manifest: Path, folder: Path, device: str, batch: int, threads: int) -> float:
-    """Seconds from an epoch's last step to the end of its last sample: writing the checkpoint and the state to go on
-    from, loading the model with the adapter, and speaking the four fixed prompts. DomainError ``benchmark_failed``.
+def overhead(cost: Sequence[float], threads: int) -> Mapping[str, Any]:
+    """``cost`` is what :mod:`training.engine.benchmark.epoch_end` measured of an epoch's end.
+
+    ``epoch_overhead`` is by the clock; ``epoch_overhead_cpu`` by the processor's own seconds, of which an epoch of that
+    length has as many for every thread.
     """
-    spec = TrainSpec(
-        folder,
-        bundle,
-        manifest,
-        "en",
-        epochs=1,
-        batch_size=batch,
-        device=device,
-        threads=threads,
-        sample_prompts=tuple(Prompt(text, "en") for text in FIXED_PROMPTS["en"]),
-        reference_clips=(manifest.parent / "clips" / "0000.wav", manifest.parent / "clips" / "0001.wav"),
-    )
-    ended = start(spec, environment={"OMP_NUM_THREADS": str(threads)}).wait()
-    found = list(ev.read_events(folder / EVENTS))
-    failed = [event.data["message"] for event in found if event.kind == ev.FAILED]
-    if ended or failed:
-        raise DomainError("benchmark_failed", f"The run ended early: {failed[0] if failed else f'exit code {ended}'}")
-    last = max(event.time for event in found if event.kind == ev.STEP)
-    return max(event.time for event in found if event.kind == ev.SAMPLE) - last
+    checkpoint, checkpoint_cpu, samples, samples_cpu = cost
+    return {
+        "epoch_overhead": round((checkpoint + samples) / EPOCH_SECONDS, 4),
+        "epoch_overhead_cpu": round((checkpoint_cpu + samples_cpu) / (EPOCH_SECONDS * threads), 4),
+        "checkpoint_seconds": round(checkpoint, 2),
+        "samples_seconds": round(samples, 2),
+        "checkpoint_cpu_seconds": round(checkpoint_cpu, 2),
+        "samples_cpu_seconds": round(samples_cpu, 2),
+    }
 
 
 def adapter_mb(lora: LoraSpec | None = None) -> float:
