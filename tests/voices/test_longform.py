@@ -152,6 +152,53 @@ def test_it_goes_on_where_it_was(people, make_voice, work, monkeypatch):
     assert caught.value.code == "speech_not_resumable"
 
 
+def test_a_sentence_may_be_asked_for_anew_while_the_rest_is_spoken(people, make_voice, work, monkeypatch):
+    synthesis = ask(make_voice(people.anna))
+    from voices.services import longform_speaking
+
+    keep, asked = longform_speaking._Booth.keep, []
+
+    def and_again(self: Any, spoken: Any, speech: Any) -> None:
+        keep(self, spoken, speech)
+        if not asked:
+            asked.append((spoken.row.number, longform_regenerate(sentence=synthesis.parts.get(pk=spoken.row.pk))))
+
+    monkeypatch.setattr(longform_speaking._Booth, "keep", and_again)
+    assert work() == ["succeeded"]
+    synthesis.refresh_from_db()
+    ((number, seed),) = asked
+    row = synthesis.parts.get(number=number)
+    assert (synthesis.state, row.seed, row.take, row.is_pending) == ("succeeded", seed, 2, False)
+    assert synthesis.parts.exclude(number=number).filter(take=1).count() == synthesis.parts.count() - 1
+
+
+def test_a_wish_in_the_moment_of_the_end_is_not_lost(people, make_voice, work, monkeypatch):
+    """Either the job that ends sees it, or whoever asks is told to come again."""
+    synthesis = ask(make_voice(people.anna))
+    from voices.services import longform_speaking
+
+    finish, told = longform_speaking.longform_finish, []
+
+    def at_the_end(*, synthesis: Synthesis) -> bool:
+        row = synthesis.parts.get(number=1)
+        if not told:
+            longform_regenerate(sentence=row, seed=4)
+            told.append("before")
+            assert not finish(synthesis=synthesis)
+            return False
+        ended = finish(synthesis=synthesis)
+        with pytest.raises(DomainError) as caught:
+            longform_regenerate(sentence=synthesis.parts.get(number=1))
+        told.append(caught.value.code)
+        return ended
+
+    monkeypatch.setattr(longform_speaking, "longform_finish", at_the_end)
+    assert work() == ["succeeded"]
+    assert told == ["before", "speech_finishing"]
+    row = synthesis.parts.get(number=1)
+    assert (row.seed, row.take, row.is_pending) == (4, 2, False)
+
+
 def test_what_waits_can_be_cancelled(people, make_voice, work):
     synthesis = ask(make_voice(people.anna))
     longform_cancel(synthesis=synthesis)

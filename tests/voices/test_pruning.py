@@ -122,6 +122,47 @@ def test_files_are_asked_about_together(people, django_assert_num_queries):
         assert speech_prune().count == 0
 
 
+def long_one(owner: Any, days: float, state: str) -> Synthesis:
+    made = spoken(owner, days)
+    Synthesis.objects.filter(pk=made.pk).update(asked={"language": ""}, state=state)
+    made.refresh_from_db()
+    made.folder.mkdir()
+    (made.folder / "000001-1.wav").write_bytes(b"x" * 1000)
+    return made
+
+
+def test_long_texts_go_with_their_sentences_but_not_while_they_are_spoken(people, settings):
+    settings.SPEECH_KEEP_DAYS = 1
+    running, waiting, ended = (long_one(people.anna, 3, state) for state in ("running", "queued", "cancelled"))
+    assert speech_prune(dry_run=True).bytes == SIZE + 1000
+    assert speech_prune().aged == 1
+    assert {running.pk, waiting.pk} == set(left())
+    assert [each.folder.is_dir() for each in (running, waiting, ended)] == [True, True, False]
+
+
+def test_what_is_being_spoken_has_its_room_before_others(people, settings, monkeypatch):
+    settings.SPEECH_KEEP_GB = 1
+    monkeypatch.setattr("voices.services.pruning._GB", 2 * SIZE)
+    running = long_one(people.anna, 3, "running")
+    new = spoken(people.anna, 1)
+    assert speech_prune().crowded == 1
+    assert left() == [running.pk]
+    assert not new.audio_path.exists()
+
+
+def test_folders_and_half_written_sentences_that_nobody_knows_go_after_a_day(people):
+    known = long_one(people.anna, 3, "running")
+    half = known.folder / ".000002-1-x.wav"
+    unknown = known.folder.parent / f"{'0' * 8}-0000-4000-8000-{'0' * 12}"
+    unknown.mkdir()
+    day_ago = time.time() - 25 * 3600
+    half.write_bytes(b"x")
+    for path in (half, unknown, known.folder / "000001-1.wav", known.folder):
+        os.utime(path, (day_ago, day_ago))
+    assert speech_prune().unknown == 2
+    assert (half.exists(), unknown.exists(), (known.folder / "000001-1.wav").exists()) == (False, False, True)
+
+
 def test_the_command_shows_and_does_it(people, settings):
     settings.SPEECH_KEEP_DAYS = 1
     spoken(people.anna, 2)

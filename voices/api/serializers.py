@@ -40,6 +40,8 @@ class VoiceSerializer(serializers.ModelSerializer[Voice]):
     )
 
     profile_name = serializers.CharField(source="profile.name", read_only=True, allow_null=True, default=None)
+    # Said anew because it may be empty, which what is only read does not say by itself.
+    guard = serializers.ChoiceField(choices=GuardMode.choices, allow_blank=True, read_only=True)
 
     class Meta:
         model = Voice

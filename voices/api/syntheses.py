@@ -144,7 +144,7 @@ class SynthesisViewSet(
         """The sound: mono 16-bit WAV at 24 000 Hz, or as asked for; ranges are served.
 
         Other forms of a long text's sound are encoded while they are sent, with marks of its chapters, and have no
-        ranges and no `loudness`.
+        ranges.
         """
         synthesis = self.get_object()
         output = _output(request)

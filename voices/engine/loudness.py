@@ -69,18 +69,28 @@ def at_loudness(audio: Audio, lufs: float) -> Audio:
     return changed
 
 
-def _limited(audio: Audio) -> Audio:
-    """Peaks below the ceiling, by a gain that begins to fall before each of them and never jumps."""
+def limiting_gains(samples: Samples, rate: int, *, spare_db: float = 0.0) -> Samples | None:
+    """What to multiply with so that true peaks stay ``spare_db`` below CEILING_DB: a gain that begins to fall before
+    each of them and never jumps. None where nothing is too high."""
     from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
-    ceiling = 10 ** (CEILING_DB / 20)
-    peaks = _peaks(audio.samples, audio.sample_rate)
+    ceiling = 10 ** ((CEILING_DB - spare_db) / 20)
+    peaks = _peaks(samples, rate)
     if peaks.max(initial=0.0) <= ceiling:
-        return audio
+        return None
     wanted = np.minimum(1.0, ceiling / np.maximum(peaks, 1e-9))
     # The mean of minima over windows of one width is nowhere above what is wanted.
-    width = 2 * max(1, round(_LOOK_AHEAD_SECONDS * audio.sample_rate)) + 1
-    gains = uniform_filter1d(minimum_filter1d(wanted, width, mode="nearest"), width, mode="nearest")
+    width = 2 * max(1, round(_LOOK_AHEAD_SECONDS * rate)) + 1
+    gains: Samples = uniform_filter1d(minimum_filter1d(wanted, width, mode="nearest"), width, mode="nearest")
+    return gains
+
+
+def _limited(audio: Audio) -> Audio:
+    """Peaks below the ceiling."""
+    gains = limiting_gains(audio.samples, audio.sample_rate)
+    if gains is None:
+        return audio
+    ceiling = 10 ** (CEILING_DB / 20)
     limited = (audio.samples * gains).astype(np.float32)
     # Moving gains bend what lies between the samples a little.
     left = _peaks(limited, audio.sample_rate).max(initial=0.0)

@@ -60,6 +60,9 @@ class Synthesis(models.Model):
         "Empty: it was spoken at once.",
     )
     chapters = models.JSONField(default=list, blank=True, help_text="[{title, start, end}], seconds, once it is whole.")
+    loudness = models.FloatField(
+        null=True, blank=True, help_text="Of a long one that is whole, in LUFS; empty for silence."
+    )
     joined_at = models.DateTimeField(null=True, blank=True, help_text="When a long one's sentences were last joined.")
 
     objects = SynthesisQuerySet.as_manager()

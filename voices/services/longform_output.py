@@ -15,6 +15,7 @@ from django.utils.text import slugify
 
 from voices.engine.encoding import Output
 from voices.engine.encoding_streams import Chapter, stream_encoder
+from voices.engine.loudness_streams import amplified, resampled
 from voices.engine.stitching import Stitch, read_blocks, starts_of, stitched, wav_facts
 from voices.models import Synthesis
 from voices.models.sentence import sentence_path
@@ -69,12 +70,15 @@ def longform_chapter(*, synthesis: Synthesis, number: int) -> Recording:
 
 
 def longform_bytes(*, synthesis: Synthesis, recording: Recording, output: Output) -> Iterator[bytes]:
-    """A file of it, encoded as it is read. DomainError ``loudness_unsupported``."""
-    if output.loudness is not None:
+    """A file of it, encoded as it is read.
+
+    A loudness is that of the whole, so that chapters keep theirs beside each other; DomainError
+    ``loudness_unsupported`` before that is known.
+    """
+    if output.loudness is not None and not synthesis.has_whole:
         raise DomainError(
             "loudness_unsupported",
-            "A loudness is measured over the whole of a speech at once, and this one is too long for that; leave it "
-            "out.",
+            "A loudness is measured over the whole of a speech, and this one is not whole yet; leave it out.",
             field="loudness",
         )
     return _encoded(synthesis, recording, output)
@@ -132,14 +136,20 @@ def _recording(synthesis: Synthesis, rows: Any) -> Recording:
 
 
 def _encoded(synthesis: Synthesis, recording: Recording, output: Output) -> Iterator[bytes]:
+    blocks, rate = recording.blocks(), recording.rate
+    if output.loudness is not None and synthesis.loudness is not None:
+        # Resampling moves the peaks, so it comes before they are limited.
+        wanted = output.sample_rate or rate
+        blocks, rate = resampled(blocks, rate, wanted), wanted
+        blocks = amplified(blocks, rate, output.loudness - synthesis.loudness)
     encoder = stream_encoder(
         output,
-        recording.rate,
+        rate,
         synthesis_tags(synthesis=synthesis),
         chapters=recording.chapters,
-        samples=recording.samples,
+        samples=recording.samples if rate == recording.rate else None,
     )
-    for block in recording.blocks():
+    for block in blocks:
         made = encoder.push(block)
         if made:
             yield made

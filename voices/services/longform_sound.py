@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.utils import timezone
 
+from voices.engine.loudness_streams import LoudnessMeter
 from voices.engine.stitching import Stitch, starts_of, stitched, wav_facts, write_blocks
 from voices.engine.tags import tag_wav
 from voices.models import Synthesis, SynthesisSentence
 from voices.models.sentence import sentence_path
 from voices.services.output import synthesis_tags
+from xttsproject.lib.audio import Samples
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import atomic_path
 from xttsproject.lib.progress import Progress
@@ -49,9 +51,12 @@ def longform_join(*, synthesis: Synthesis, progress: Progress) -> None:
     chapters = chapters_of(synthesis.asked["chapters"], [row.chapter for row in rows], starts, total, rate)
     synthesis.chapters, synthesis.seconds = chapters, total / rate
 
-    def watched() -> Any:
+    meter = LoudnessMeter(rate)
+
+    def watched() -> Iterator[Samples]:
         for place, block in enumerate(stitched(stitches, rate, after=after)):
             progress.check()
+            meter.push(block)
             progress.report(min(place / (2 * len(stitches)), 1.0), "joining")
             yield block
 
@@ -65,8 +70,8 @@ def longform_join(*, synthesis: Synthesis, progress: Progress) -> None:
             for row, start in zip(rows[first : first + _AT_ONCE], starts[first : first + _AT_ONCE], strict=True)
         ]
         SynthesisSentence.objects.bulk_update(times, ["start"])
-    synthesis.joined_at = timezone.now()
-    synthesis.save(update_fields=["seconds", "chapters", "joined_at"])
+    synthesis.joined_at, synthesis.loudness = timezone.now(), meter.loudness()
+    synthesis.save(update_fields=["seconds", "chapters", "joined_at", "loudness"])
     _forget_takes(synthesis, rows)
 
 

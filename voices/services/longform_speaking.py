@@ -10,9 +10,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import models
+from django.db.models.functions import Length
 from django.utils import timezone
 
 from voices.engine.guarding import Guardian, Hear
+from voices.engine.memory import give_back_memory
 from voices.engine.owner import SpeechOwner
 from voices.engine.requests import ModelChoice, Piece, SpeechRequest
 from voices.engine.tickets import Ticket
@@ -33,6 +35,9 @@ from xttsproject.xtts.types import Sampling, Speech
 _PLANNING_SHARE, _SPEAKING_SHARE = 0.03, 0.97
 _LOOK_SECONDS = 0.5
 """How often it looks whether it is to stop, while nothing is finished."""
+
+_TIDIED_AFTER = 100
+"""Sentences after which memory that nobody uses goes back to the system."""
 
 
 def longform_run(*, synthesis: Synthesis, progress: Progress) -> None:
@@ -62,12 +67,13 @@ def longform_run(*, synthesis: Synthesis, progress: Progress) -> None:
 def _speak(synthesis: Synthesis, progress: Progress) -> None:
     """Until no sentence is pending; those that are asked for anew meanwhile are among them."""
     booth = _Booth(synthesis)
-    total = sum(synthesis.parts.values_list(models.functions.Length("text"), flat=True))
-    done = total - sum(synthesis.parts.pending().values_list(models.functions.Length("text"), flat=True))
+    # Of what this run has to do, so that what is left of it can be told from the time it has taken.
+    total, done = sum(synthesis.parts.pending().values_list(Length("text"), flat=True)), 0
     spoken, count = synthesis.parts.spoken().count(), synthesis.parts.count()
     with longform_owner() as owner:
         bell = threading.Event()
         flying: list[_Flying] = []
+        kept = 0
         try:
             while True:
                 progress.check()
@@ -84,6 +90,10 @@ def _speak(synthesis: Synthesis, progress: Progress) -> None:
                     spoken += not each.row.is_spoken
                     done += len(each.row.text)
                     booth.keep(each, speech)
+                    kept += 1
+                    if kept % _TIDIED_AFTER == 0:
+                        # Sentences of all lengths come and go for hours, and glibc keeps the gaps that they leave.
+                        give_back_memory()
         finally:
             for each in flying:
                 each.ticket.abandon()

@@ -77,8 +77,11 @@ def add(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_GET
 def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Its sentences in pages; with ``?warned`` those alone of which the guard has something to say."""
     synthesis = _visible(request, pk)
-    rows = synthesis.parts.select_related("voice").order_by("number")
+    rows = synthesis.parts.order_by("number")
+    if "warned" in request.GET:
+        rows = rows.exclude(warnings=[])
     page = Paginator(rows, _PER_PAGE).get_page(request.GET.get("page"))
     titles = synthesis.asked.get("chapters") or []
     spoken_by = synthesis.asked.get("cast", {})
@@ -90,7 +93,6 @@ def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
             "page": page,
             "rows": [_row(row, titles) for row in page],
             "several_voices": len(spoken_by) > 1,
-            "again": AgainForm(auto_id=False),
             "chapters": [
                 {**chapter, "number": number, "title": chapter_title(chapter["title"], number)}
                 for number, chapter in enumerate(synthesis.chapters, 1)

@@ -7,9 +7,12 @@ import wave
 import zipfile
 from typing import Any
 
+import numpy as np
 import pytest
 
+from voices.engine.loudness import loudness_of
 from voices.models import Synthesis
+from xttsproject.lib.audio import Audio
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -99,8 +102,41 @@ def test_it_is_taken_along_with_its_chapters(asked, work):
     assert written["chapters"] == told["chapters"]
     assert len(written["sentences"]) == 2
     assert "Evening" in body(anna.get(f"{address}subtitles/", {"format": "chapters"})).decode()
-    loud = anna.get(f"{address}audio/", {"format": "mp3", "loudness": -16})
-    assert (loud.status_code, loud.json()["error"]["code"]) == (400, "loudness_unsupported")
+
+
+def test_it_comes_as_loud_as_wanted_and_its_chapters_too(asked, work):
+    anna, answer = asked
+    address = answer["Location"]
+    early = anna.get(f"{address}so-far/", {"loudness": -20})
+    assert early.json()["error"]["code"] == "speech_unfinished"
+    work()
+    loudness = []
+    for path, rate in (
+        ("audio", 24_000),
+        ("audio", 44_100),
+        ("chapters/1/audio", 24_000),
+        ("chapters/2/audio", 24_000),
+    ):
+        sent = body(anna.get(f"{address}{path}/", {"format": "wav", "loudness": -24, "sample_rate": rate}))
+        plain = body(anna.get(f"{address}{path}/", {"format": "flac" if path == "audio" else "wav"}))
+        loudness.append((_loudness(sent), _loudness(plain)))
+    assert [loud for loud, _plain in loudness[:2]] == pytest.approx([-24, -24], abs=0.3)
+    gains = [loud - plain for loud, plain in loudness]
+    assert gains == pytest.approx([gains[0]] * 4, abs=0.3)
+
+
+def _loudness(data: bytes) -> float:
+    path = io.BytesIO(data)
+    import av
+
+    opened: Any = av.open(path)
+    with opened as sound:
+        rate = sound.streams.audio[0].rate
+        frames = [frame.to_ndarray().reshape(-1) for frame in sound.decode(audio=0)]
+    samples = np.concatenate(frames).astype(np.float32) / 32768
+    measured = loudness_of(Audio(samples, rate))
+    assert measured is not None
+    return measured
 
 
 def test_a_sentence_is_said_anew_and_what_was_there_stays_till_then(asked, work):

@@ -123,3 +123,71 @@ def test_every_word_is_in_one_passage_in_order(pieces: list[str]) -> None:
     assert "".join("".join(p.text for p in script.passages).split()) == "".join(written.split())
     assert all(p.text == p.text.strip() != "" for p in script.passages)
     assert [p.paragraph for p in script.passages] == sorted(p.paragraph for p in script.passages)
+
+
+def chapters(text):
+    script = parse(text)
+    return script.chapters, [(passage.text, passage.chapter) for passage in script.passages]
+
+
+def test_headings_begin_chapters_and_are_spoken():
+    text = "Before it all.\n# One\nThe sea. [pause]\nStill one.\n\n## Two ##\n\nRain.\n### Deeper\nMore rain."
+    assert chapters(text) == (
+        ("", "One", "Two"),
+        [
+            ("Before it all.", 0),
+            ("One", 1),
+            ("The sea.", 1),
+            ("Still one.", 1),
+            ("Two", 2),
+            ("Rain.", 2),
+            ("Deeper", 2),
+            ("More rain.", 2),
+        ],
+    )
+    script = parse("# One\nThe sea.")
+    assert [(passage.pause, passage.paragraph) for passage in script.passages] == [(None, 0), (0.7, 1)]
+
+
+def test_a_mark_begins_a_chapter_in_silence():
+    assert chapters("[chapter: One]Sea.\n[Chapter:  Two  words ] Rain.") == (
+        ("One", "Two words"),
+        [("Sea.", 0), ("Rain.", 1)],
+    )
+    # In which nothing is said are none.
+    assert chapters("[chapter: A][chapter: B] Sea. [chapter: C]") == (("B",), [("Sea.", 0)])
+    assert chapters("Sea.")[0] == ()
+
+
+def test_what_is_no_heading_is_text():
+    assert chapters("#1 of 3, and # of these.\n\\# Not one.\n[chapter 3] it was, \\[chapter: X].") == (
+        (),
+        [("#1 of 3, and # of these.\n# Not one.\n[chapter 3] it was, [chapter: X].", 0)],
+    )
+
+
+def test_commands_in_a_heading_are_followed_and_not_named():
+    script = parse("# The [pause 1s] end [lang: de]\nAus.")
+    assert script.chapters == ("The end",)
+    assert [(passage.text, passage.language) for passage in script.passages] == [
+        ("The", None),
+        ("end", None),
+        ("Aus.", "de"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["[chapter: ] Yes.", f"[chapter: {'x' * 201}] Yes.", "".join(f"[chapter: {n}] Yes. " for n in range(501))]
+)
+def test_chapters_that_cannot_be_are_refused(text):
+    with pytest.raises(DomainError) as caught:
+        parse(text)
+    assert caught.value.code == "script_invalid"
+
+
+def test_longer_scripts_may_be_silent_for_longer():
+    words = "The sea was quiet. " * 600
+    assert len(words) > 10_000
+    assert parse("[pause 10s] Yes. " * 60 + words).passages
+    with pytest.raises(DomainError):
+        parse("[pause 10s] Yes. " * 100 + words)
