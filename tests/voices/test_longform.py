@@ -156,7 +156,8 @@ def test_a_sentence_may_be_asked_for_anew_while_the_rest_is_spoken(people, make_
     synthesis = ask(make_voice(people.anna))
     from voices.services import longform_speaking
 
-    keep, asked = longform_speaking._Booth.keep, []
+    keep = longform_speaking._Booth.keep
+    asked: list[tuple[int, int]] = []
 
     def and_again(self: Any, spoken: Any, speech: Any) -> None:
         keep(self, spoken, speech)
@@ -176,8 +177,9 @@ def test_a_wish_in_the_moment_of_the_end_is_not_lost(people, make_voice, work, m
     """Either the job that ends sees it, or whoever asks is told to come again."""
     synthesis = ask(make_voice(people.anna))
     from voices.services import longform_speaking
+    from voices.services.longform import longform_finish as finish
 
-    finish, told = longform_speaking.longform_finish, []
+    told: list[str] = []
 
     def at_the_end(*, synthesis: Synthesis) -> bool:
         row = synthesis.parts.get(number=1)

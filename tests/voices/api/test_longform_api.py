@@ -133,7 +133,7 @@ def _loudness(data: bytes) -> float:
     with opened as sound:
         rate = sound.streams.audio[0].rate
         frames = [frame.to_ndarray().reshape(-1) for frame in sound.decode(audio=0)]
-    samples = np.concatenate(frames).astype(np.float32) / 32768
+    samples: Any = np.concatenate(frames).astype(np.float32) / np.float32(32768)
     measured = loudness_of(Audio(samples, rate))
     assert measured is not None
     return measured
