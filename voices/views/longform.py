@@ -27,6 +27,7 @@ from voices.services.longform import (
 )
 from voices.services.longform_output import chapter_title
 from xttsproject.lib.errors import DomainError
+from xttsproject.refusals import refusals_told
 
 _PER_PAGE = 50
 _PLAYLIST = 100
@@ -139,11 +140,8 @@ def playlist(request: HttpRequest, pk: UUID) -> JsonResponse:
 @require_POST
 def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
     synthesis = _editable(request, pk)
-    try:
+    with refusals_told(request):
         longform_cancel(synthesis=synthesis)
-    except DomainError as error:
-        messages.error(request, error.message)
-    else:
         messages.info(request, "It is being stopped. What is spoken stays; you can go on with it later.")
     return redirect("voices:long-detail", pk)
 
@@ -152,10 +150,8 @@ def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def resume(request: HttpRequest, pk: UUID) -> HttpResponse:
     synthesis = _editable(request, pk)
-    try:
+    with refusals_told(request):
         longform_resume(synthesis=synthesis)
-    except DomainError as error:
-        messages.error(request, error.message)
     return redirect("voices:long-detail", pk)
 
 
@@ -168,11 +164,8 @@ def regenerate(request: HttpRequest, pk: UUID, number: int) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, first_problem(form))
     else:
-        try:
+        with refusals_told(request):
             seed = longform_regenerate(sentence=row, **form.cleaned_data)
-        except DomainError as error:
-            messages.error(request, error.message)
-        else:
             messages.info(request, f"Sentence {number} is said anew with the seed {seed}.")
     page = (SynthesisSentence.objects.filter(synthesis=row.synthesis, number__lte=number).count() - 1) // _PER_PAGE + 1
     return redirect(f"{reverse('voices:long-detail', args=(pk,))}?page={page}#sentence-{number}")
