@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('voices', '0010_longform'),
+        ('voices', '0011_sentence_index'),
     ]
 
     operations = [
