@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -26,6 +27,7 @@ from voices.services.runtime import speech_owner
 from voices.services.scripts import SpeechPlan, script_plan
 from xttsproject import storage
 from xttsproject.lib.audio import write_wav
+from xttsproject.lib.disk import require_free, room_for
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import atomic_path
 from xttsproject.xtts.joining import piece_seed
@@ -33,6 +35,8 @@ from xttsproject.xtts.types import Pauses, Sampling, Speech
 
 # The full-size model speaks two to three times slower than real time on a small CPU, and others may be ahead.
 TIMEOUT_SECONDS = 1800.0
+
+_WHAT = "What is spoken"
 
 SAMPLING_FIELDS = tuple(field.name for field in fields(Sampling))
 
@@ -121,6 +125,8 @@ def speech_ask(
     for speaker in (voice, *plan.voices):
         require_ready(speaker)
     rivals = guardian.rivals if guardian is not None and guardian.chooses else None
+    # Before anything is spoken that could not be kept.
+    require_free(Path(settings.MEDIA_ROOT), 0, _WHAT)
     request = replace(request_of(plan, voice, wanted, sampling or {}), judge=guardian, rivals=rivals)
     started, status = time.monotonic(), speech_owner().status()
     ticket = speech_owner().submit(request, asker=str(user.pk), streamed=streamed)
@@ -225,7 +231,7 @@ def voice_sampling(*, voice: Voice, given: Mapping[str, Any]) -> Sampling:
 
 
 def speech_keep(*, asked: Asked, speech: Speech) -> Synthesis:
-    """Store what has been spoken: its row and its sound, or neither."""
+    """Store what has been spoken: its row and its sound, or neither. DomainError ``disk_full``."""
     plan, elapsed = asked.plan, time.monotonic() - asked.started
     speech_turn_note(elapsed=elapsed, ahead=asked.ahead)
     synthesis = Synthesis(
@@ -255,7 +261,7 @@ def speech_keep(*, asked: Asked, speech: Speech) -> Synthesis:
     )
     path = synthesis.audio_path
     try:
-        with atomic_path(path) as temporary:
+        with room_for(path, 2 * len(speech.audio.samples), _WHAT), atomic_path(path) as temporary:
             write_wav(temporary, speech.audio)
             tag_wav(temporary, synthesis_tags(synthesis=synthesis))
         synthesis.save(force_insert=True)

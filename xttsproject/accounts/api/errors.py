@@ -40,6 +40,7 @@ _STATUS = {
     "too_large": status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,
     "model_missing": status.HTTP_503_SERVICE_UNAVAILABLE,
     "model_damaged": status.HTTP_503_SERVICE_UNAVAILABLE,
+    "disk_full": status.HTTP_503_SERVICE_UNAVAILABLE,
     "model_not_finite": status.HTTP_503_SERVICE_UNAVAILABLE,
     "check_pending": status.HTTP_503_SERVICE_UNAVAILABLE,
     "busy": status.HTTP_429_TOO_MANY_REQUESTS,

@@ -24,7 +24,7 @@ _MEANING = {
     "415": "Not a content type that this address takes.",
     "422": "The idempotency key was used for another request.",
     "429": "Too many wait already; come again after `Retry-After` seconds.",
-    "503": "The model is missing, damaged, or being stopped; or what is asked for is still being looked at.",
+    "503": "The model is missing, damaged or being stopped, the disk is full, or what is asked for is still looked at.",
     "504": "It took too long.",
 }
 
