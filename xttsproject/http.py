@@ -30,6 +30,7 @@ def file_response(
     response: HttpResponseBase
     if asked is None:
         response = FileResponse(open(path, "rb"), content_type=content_type)  # noqa: SIM115 (the response closes it)
+        response.block_size = _BLOCK
     elif first > last or first >= size:
         response = HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
     else:

@@ -28,6 +28,14 @@ def test_a_file_comes_whole_and_says_that_stretches_can_be_asked_for(sound):
     assert "private" in response["Cache-Control"]
 
 
+def test_a_file_is_read_in_large_blocks(tmp_path):
+    path = tmp_path / "long.wav"
+    path.write_bytes(bytes(200_000))
+    for stretch in (None, "bytes=0-"):
+        blocks = [len(block) for block in ask(path, stretch).streaming_content]
+        assert (sum(blocks), len(blocks)) == (200_000, 4)
+
+
 @pytest.mark.parametrize(
     ("asked", "stretch", "first", "last"),
     [("bytes=10-19", "bytes 10-19/200", 10, 19), ("bytes=190-", "bytes 190-199/200", 190, 199),
