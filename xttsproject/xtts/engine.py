@@ -6,6 +6,7 @@ import contextlib
 import math
 import secrets
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,28 +129,38 @@ class XttsEngine:
         state = read_state(bundle_path, "gpt")
         if adapter is not None:
             state = apply_adapter(state, adapter)
+        key = model_key(bundle_path, adapter)
+
+        def decoder() -> GptDecoder:
+            ready = None
+            if packed_dir is not None and is_packed(precision, place):
+                content = f"{key} {weights_stamp(bundle_path)}"
+                ready = shrunk_weights(packed_dir, content, state, matrices(config.gpt), precision)
+            return GptDecoder(state, config.gpt, place, precision, bundle_path.name, ready)
+
         own = StyleEncoder.pick(state)
         if precision != "fp32":
             # A view would keep the whole file mapped, whose weights are not looked at again once they are packed.
             own = {name: value.clone() for name, value in own.items()}
-        with Undrawn():
-            encoder = StyleEncoder(config.gpt)
-        style = load_into(encoder, own, bundle_path, "conditioning")
-        key, ready = model_key(bundle_path, adapter), None
-        try:
-            if packed_dir is not None and is_packed(precision, place):
-                content = f"{key} {weights_stamp(bundle_path)}"
-                ready = shrunk_weights(packed_dir, content, state, matrices(config.gpt), precision)
-            gpt = GptDecoder(state, config.gpt, place, precision, bundle_path.name, ready)
-        except KeyError as error:
-            raise DomainError("model_damaged", f"The GPT weights of {bundle_path.name} lack {error}.") from error
+        with ThreadPoolExecutor(1) as beside:
+            # Packing needs no Python; the rest is Python mostly, and much of it imports. Neither waits for the other.
+            packing = beside.submit(decoder)
+            with Undrawn():
+                encoder = StyleEncoder(config.gpt)
+            style = load_into(encoder, own, bundle_path, "conditioning")
+            vocoder = _vocoder(bundle_path, config, place, precision)
+            tokenizer = load_tokenizer(bundle_path)
+            try:
+                gpt = packing.result()
+            except KeyError as error:
+                raise DomainError("model_damaged", f"The GPT weights of {bundle_path.name} lack {error}.") from error
         return cls(
             bundle_path=bundle_path,
             config=config,
-            tokenizer=load_tokenizer(bundle_path),
+            tokenizer=tokenizer,
             gpt=gpt,
             style_encoder=style.to(place),
-            vocoder=_vocoder(bundle_path, config, place, precision),
+            vocoder=vocoder,
             mel_stats=read_state(bundle_path, "mel_stats")["mel_stats"].to(place),
             device=place,
             precision=precision,

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
+from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import sha256_of
 from xttsproject.xtts import packing
 from xttsproject.xtts.conditioning import Conditioning
@@ -136,3 +138,17 @@ def test_files_that_were_not_read_for_longest_leave(random_bundle: Path, tmp_pat
     after = {file.name for file in files(folder)}
     assert len(after) == 6
     assert set(before) - after == {oldest}
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_weights_that_lack_a_matrix_are_refused_by_its_name(
+    random_bundle: Path, tmp_path: Path, precision: Precision
+) -> None:
+    bundle = tmp_path / "bundle"
+    shutil.copytree(random_bundle, bundle)
+    tensors = load_file(bundle / "model.safetensors")
+    del tensors["gpt.gpt.h.1.mlp.c_fc.weight"]
+    save_file(tensors, bundle / "model.safetensors")
+    with pytest.raises(DomainError, match=r"The GPT weights of bundle lack 'gpt\.h\.1\.mlp\.c_fc\.weight'"):
+        XttsEngine.load(bundle, precision=precision, packed_dir=tmp_path / "packed")
+    assert not list(tmp_path.glob("packed/*"))

@@ -23,29 +23,30 @@ from pathlib import Path
 begun = time.perf_counter()
 import torch
 import xttsproject.xtts.engine
-import TTS.tts.layers.xtts.hifigan_decoder, TTS.tts.layers.xtts.perceiver_encoder
-import xttsproject.xtts.tokenizer
-imported = time.perf_counter()
 if sys.argv[4] != "0":
     torch.set_num_threads(int(sys.argv[4]))
-bundle, precision, packed = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
-xttsproject.xtts.engine.XttsEngine.load(bundle, precision=precision, packed_dir=packed)
-print(json.dumps([imported - begun, time.perf_counter() - imported]))
+if sys.argv[5] == "imports":
+    # Those that the load makes itself.
+    import TTS.tts.layers.xtts.hifigan_decoder, TTS.tts.layers.xtts.perceiver_encoder
+    import xttsproject.xtts.tokenizer
+else:
+    bundle, precision, packed = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
+    xttsproject.xtts.engine.XttsEngine.load(bundle, precision=precision, packed_dir=packed)
+print(json.dumps(time.perf_counter() - begun))
 """
-"""The imports are those that the load would make itself."""
 
 
 @dataclass(frozen=True)
 class Loading:
-    """Seconds: of reading the bundle's weights from the file system's cache; of the imports; of loading, the first
-    time, which may make and keep shrunk weights, and later. ``share`` is imports and later load beside imports and
-    reading.
+    """Seconds: of reading the bundle's weights from the file system's cache; of the imports; of both and all else until
+    a new process can speak, the first time, when shrunk weights are made and kept, and later. ``share`` is the last
+    beside reading and imports.
     """
 
     read_s: float
     import_s: float
-    first_load_s: float
-    load_s: float
+    first_ready_s: float
+    ready_s: float
     share: float
 
     def figures(self) -> dict[str, float]:
@@ -55,16 +56,15 @@ class Loading:
 def measure_loading(
     bundle: Path, precision: Precision, packed_dir: Path, threads: int, rounds: int, log: Callable[[str], None]
 ) -> Loading:
-    """Each load is a process of its own, in turn with reading. On a processor."""
-    first = _load(bundle, precision, packed_dir, threads)[1]
-    reads, imports, loads = [], [], []
-    for _ in range(rounds):
-        reads.append(_read(bundle / MODEL_FILE))
-        imported, loaded = _load(bundle, precision, packed_dir, threads)
-        imports.append(imported)
-        loads.append(loaded)
-    read, imported, loaded = (statistics.median(each) for each in (reads, imports, loads))
-    found = Loading(read, imported, first, loaded, (imported + loaded) / (imported + read))
+    """Each is a process of its own, in turn with reading. On a processor."""
+
+    def child(what: str) -> float:
+        return _child(bundle, precision, packed_dir, threads, what)
+
+    first = child("load")
+    turns = [(_read(bundle / MODEL_FILE), child("imports"), child("load")) for _ in range(rounds)]
+    read, imported, ready = (statistics.median(each) for each in zip(*turns, strict=True))
+    found = Loading(read, imported, first, ready, ready / (imported + read))
     log(f"loading {precision}: {found.figures()}")
     return found
 
@@ -77,8 +77,8 @@ def _read(path: Path) -> float:
     return time.perf_counter() - begun
 
 
-def _load(bundle: Path, precision: Precision, packed_dir: Path, threads: int) -> tuple[float, float]:
-    words = [sys.executable, "-c", _CHILD, str(bundle), precision, str(packed_dir), str(threads)]
+def _child(bundle: Path, precision: Precision, packed_dir: Path, threads: int, what: str) -> float:
+    words = [sys.executable, "-c", _CHILD, str(bundle), precision, str(packed_dir), str(threads), what]
     told = subprocess.run(words, cwd=_ROOT, stdout=subprocess.PIPE, text=True, check=True, timeout=600).stdout
-    imported, loaded = json.loads(told.splitlines()[-1])
-    return imported, loaded
+    seconds: float = json.loads(told.splitlines()[-1])
+    return seconds
