@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from xttsproject.lib.errors import DomainError
 
 logger = logging.getLogger(__name__)
 
+_LENGTHS_KEPT = 128
 _LOW_BATCH = 4
 """Sentences decoded together with SPEECH_LOW_MEMORY."""
 
@@ -41,6 +43,9 @@ def longform_owner() -> Iterator[SpeechOwner]:
 
     What is said is what :func:`speech_owner` would say: device, precision and batch are the same.
     """
+    # Read when the library is first used. It keeps a program for every length that it has computed, 1024 unless told,
+    # and among thousands of sentences there are as many lengths: hundreds of megabytes that save no time.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(_LENGTHS_KEPT))
     # A sentence is a request of its own.
     owner = SpeechOwner(_settings(together=_batch(), queue_limit=_batch()))
     try:
