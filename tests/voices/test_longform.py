@@ -236,6 +236,27 @@ def test_what_happens_to_a_voice_meanwhile_changes_nothing_of_what_is_planned(pe
     assert same(sound(second), before)
 
 
+def test_a_full_disk_is_said_and_gone_on_from(people, make_voice, work, monkeypatch):
+    synthesis = ask(make_voice(people.anna))
+    from voices.services import longform_speaking
+    from xttsproject.lib import disk
+
+    keep, free = longform_speaking._Booth.keep, disk.free_bytes
+
+    def and_full(self: Any, spoken: Any, speech: Any) -> None:
+        keep(self, spoken, speech)
+        monkeypatch.setattr(disk, "free_bytes", lambda path: 0)
+
+    monkeypatch.setattr(longform_speaking._Booth, "keep", and_full)
+    assert work() == ["failed"]
+    synthesis.refresh_from_db()
+    assert (synthesis.error_code, synthesis.parts.spoken().count()) == ("disk_full", 1)
+    monkeypatch.setattr(disk, "free_bytes", free)
+    monkeypatch.setattr(longform_speaking._Booth, "keep", keep)
+    longform_resume(synthesis=synthesis)
+    assert work() == ["succeeded"]
+
+
 def test_without_its_voice_nothing_more_is_said(people, make_voice, work):
     vera = make_voice(people.anna)
     vera.visibility = "team"

@@ -15,6 +15,7 @@ from voices.models import Synthesis, SynthesisSentence
 from voices.models.sentence import sentence_path
 from voices.services.output import synthesis_tags
 from xttsproject.lib.audio import Samples
+from xttsproject.lib.disk import room_for
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import atomic_path
 from xttsproject.lib.progress import Progress
@@ -37,7 +38,10 @@ class _Row:
 
 
 def longform_join(*, synthesis: Synthesis, progress: Progress) -> None:
-    """Write the whole of what is spoken anew, with the times of sentences and chapters. The old one stays till then."""
+    """Write the whole of what is spoken anew, with the times of sentences and chapters. The old one stays till then.
+
+    DomainErrors ``speech_too_long`` and ``disk_full``.
+    """
     rows = _rows(synthesis)
     stitches = [Stitch(sentence_path(synthesis, row.number, row.take), row.seconds, row.pause) for row in rows]
     after = synthesis.asked["pause_after"]
@@ -60,7 +64,8 @@ def longform_join(*, synthesis: Synthesis, progress: Progress) -> None:
             progress.report(min(place / (2 * len(stitches)), 1.0), "joining")
             yield block
 
-    with atomic_path(synthesis.audio_path) as temporary:
+    room = room_for(synthesis.audio_path, 2 * total, "The whole of a long text")
+    with room, atomic_path(synthesis.audio_path) as temporary:
         write_blocks(temporary, watched(), rate)
         marks = [(round(chapter["start"] * rate), chapter["title"]) for chapter in chapters]
         tag_wav(temporary, synthesis_tags(synthesis=synthesis), marks)

@@ -25,6 +25,7 @@ from voices.services.longform_planning import longform_plan, voice_gone
 from voices.services.longform_sound import longform_join
 from voices.services.runtime import longform_owner
 from xttsproject.lib.audio import write_wav
+from xttsproject.lib.disk import room_for
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import atomic_path
 from xttsproject.lib.progress import Part, Progress
@@ -44,7 +45,8 @@ def longform_run(*, synthesis: Synthesis, progress: Progress) -> None:
     """Plan what is not planned, speak what is not spoken, join all; what was done before is not done again.
 
     May be killed at any instruction: the next call repeats at most the sentences that were in flight. Raises
-    Cancelled, what planning raises, DomainErrors ``voice_gone``, ``voice_outdated``, and the engine's own.
+    Cancelled, what planning raises, DomainErrors ``voice_gone``, ``voice_outdated``, ``disk_full``, and the engine's
+    own.
     """
     if not synthesis.begin():
         return
@@ -134,7 +136,8 @@ class _Booth:
         row, told = spoken.row, speech.sentences[0]
         report = spoken.guardian.report(spoken.seed) if spoken.guardian else None
         path = self._path(row, row.wish)
-        with atomic_path(path) as temporary:
+        room = room_for(path, 2 * len(speech.audio.samples), "A sentence of a long text")
+        with room, atomic_path(path) as temporary:
             write_wav(temporary, speech.audio)
         kept = SynthesisSentence.objects.filter(pk=row.pk, take__lt=row.wish).update(
             take=row.wish,

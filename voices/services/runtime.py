@@ -19,9 +19,10 @@ from xttsproject.lib.errors import DomainError
 
 logger = logging.getLogger(__name__)
 
-_LENGTHS_KEPT = 128
 _LOW_BATCH = 4
 """Sentences decoded together with SPEECH_LOW_MEMORY."""
+
+_LENGTHS_KEPT = 128
 
 _lock = threading.Lock()
 _owner: SpeechOwner | None = None
