@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from tests.training.engine.conftest import SpecMaker, execute
-from tests.training.engine.test_fit import a_fit, a_spec, one_precision_a_test, train
+from tests.training.engine.test_fit import a_fit, a_spec, train
 from tests.training.engine.test_process import (
     PATIENCE,
     a_step_of,
@@ -40,7 +40,7 @@ from training.engine.spec import LoraSpec, TrainSpec
 from xttsproject.lib.errors import Cancelled, DomainError
 from xttsproject.lib.progress import Callback, Progress, Silent
 
-__all__ = ["one_precision_a_test", "started"]
+__all__ = ["started"]
 
 # Chance (dropout) falls elsewhere where a batch is divided, and bf16 rounds at other places; all else is the same.
 CALM: dict[str, Any] = {
