@@ -21,6 +21,7 @@ def speaking(settings: Any, tiny_bundle: Path) -> Iterator[Path]:
     settings.MODELS_DIR = tiny_bundle.parent
     settings.XTTS_BUNDLE = tiny_bundle.name
     settings.DEVICE = "cpu"
+    speech_owner_close()
     yield tiny_bundle
     speech_owner_close()
 

@@ -38,7 +38,8 @@ class Process:
 
     def kill(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
-        wait_for(lambda: not is_running(self.pid))
+        # Not only dead: while its last threads end, its number is still taken, and a rescue takes it for alive.
+        wait_for(lambda: not Path(f"/proc/{self.pid}").exists())
 
     @property
     def ended(self) -> bool:

@@ -159,7 +159,7 @@ def the_run(run: str) -> dict[str, Any]:
         "resumed": row.facts.get("resumed_from_epoch"),
         "epochs": [each.epoch for each in rows],
         "weights": [each.sha256 for each in rows],
-        "on_disk": [sha256_of(each.weights_path) for each in rows],
+        "on_disk": [sha256_of(each.weights_path) for each in rows.kept()],
         "steps": curves.steps.step,
         "loss": curves.steps.loss,
         "validation": curves.epochs.validation_loss,
