@@ -33,7 +33,10 @@ def test_errors_are_counted_in_letters_of_what_is_known_to_be_said() -> None:
 def test_each_way_is_measured_and_compared(random_whisper_bundle: Path) -> None:
     told: list[str] = []
     found = transcription.measure_transcription(random_whisper_bundle, None, OPTIONS, told.append)
-    assert found["speedup"] == pytest.approx(found["seconds"]["reference"] / found["seconds"]["batched"], rel=0.2)
+    # Seconds are told to the hundredth, of which so small a model takes a few.
+    reference, batched, half = found["seconds"]["reference"], found["seconds"]["batched"], 0.005
+    assert found["speedup"] >= (reference - half) / (batched + half) - half
+    assert (found["speedup"] - half) * (batched - half) <= reference + half
     assert found["speedup_shared"] > 0
     assert set(found["cer"]) == {"reference", "batched", "shared"}
     assert (found["segments"], found["sound_seconds"]) == (2, 2.0)
