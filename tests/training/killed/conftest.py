@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,16 +114,13 @@ class House:
         return moments
 
 
-@pytest.fixture(scope="module")
-def house(
-    random_bundle: Path, random_whisper_bundle: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[House]:
-    root = tmp_path_factory.mktemp("house")
+@contextmanager
+def portal_of(root: Path, deeds: str, bundles: Mapping[str, Path], **settings: str) -> Iterator[House]:
+    """A portal in ``root`` with these bundles and settings; ``deeds`` is the module of what its processes can do."""
     models = root / "models"
     models.mkdir()
-    (models / "small").symlink_to(random_bundle)
-    (models / "whisper").symlink_to(random_whisper_bundle)
-    stock_sizes(random_bundle, models / "stock")
+    for name, bundle in bundles.items():
+        (models / name).symlink_to(bundle)
     answers = root / "answers"
     answers.mkdir()
     environment = {
@@ -131,18 +129,13 @@ def house(
         "DATA_ROOT": str(root),
         "MODELS_DIR": str(models),
         "DATABASE_URL": "",
-        "XTTS_BUNDLE": "small",
-        "WHISPER_BUNDLE": "whisper",
-        "WHISPER_THREADS": "1",
-        "WHISPER_BEAM_SIZE": "1",
         "DEVICE": "cpu",
-        "TRAINING_THREADS": "1",
-        "SCORE_RUNS": "false",
         "OMP_NUM_THREADS": "1",
+        **settings,
     }
     with open(root / "said", "w") as said:
         nursery = subprocess.Popen(
-            [sys.executable, "-m", "tests.training.killed.nursery"],
+            [sys.executable, "-m", "tests.training.killed.nursery", deeds],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.PIPE,
@@ -160,3 +153,22 @@ def house(
                 process.kill()
         nursery.kill()
         nursery.wait()
+
+
+@pytest.fixture(scope="module")
+def house(
+    random_bundle: Path, random_whisper_bundle: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[House]:
+    stock = stock_sizes(random_bundle, tmp_path_factory.mktemp("models") / "stock")
+    with portal_of(
+        tmp_path_factory.mktemp("house"),
+        "tests.training.killed.deeds",
+        {"small": random_bundle, "whisper": random_whisper_bundle, "stock": stock},
+        XTTS_BUNDLE="small",
+        WHISPER_BUNDLE="whisper",
+        WHISPER_THREADS="1",
+        WHISPER_BEAM_SIZE="1",
+        TRAINING_THREADS="1",
+        SCORE_RUNS="false",
+    ) as portal:
+        yield portal

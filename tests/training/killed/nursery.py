@@ -1,6 +1,6 @@
-"""``python -m tests.training.killed.nursery [deeds]``: loads everything once, and forks processes that may be killed.
+"""``python -m tests.training.killed.nursery DEEDS``: loads everything once, and forks processes that may be killed.
 
-``deeds`` is a module with what they can do, and with ``LOADED``, what is loaded before; training's unless given.
+``DEEDS`` is a module with what they can do, and with ``LOADED``, what is loaded before.
 
 A line on standard input names what to do and where to answer; the new process's id is the line on standard output.
 Each process has its own connections and files, and dies alone: to the portal it is a worker like any other.
@@ -25,7 +25,7 @@ def main() -> None:
     django.setup()
     import torch
 
-    deeds = importlib.import_module(sys.argv[1] if len(sys.argv) > 1 else "tests.training.killed.deeds")
+    deeds = importlib.import_module(sys.argv[1])
     for name in deeds.LOADED:
         importlib.import_module(name)
     torch.set_num_threads(1)
