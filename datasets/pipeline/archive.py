@@ -122,7 +122,8 @@ class _ZipFiles:
                 yield from _bounded(source, limit)
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
             raise FileFault("file_damaged", "is damaged in the archive") from error
-        except (RuntimeError, NotImplementedError) as error:
+        except RuntimeError as error:
+            # Encrypted, or (a RuntimeError too) by a method that zipfile does not know.
             raise FileFault("file_unreadable", "is packed in a way that cannot be read here") from error
 
 
