@@ -50,7 +50,7 @@ class Loading:
     share: float
 
     def figures(self) -> dict[str, float]:
-        return {name: round(value, 2) for name, value in asdict(self).items()}
+        return {name: round(value, 4) for name, value in asdict(self).items()}
 
 
 def measure_loading(

@@ -123,7 +123,7 @@ def measure(wish: Wish, quality: dict[Precision, Quality], log: Callable[[str], 
             for each in wish.precisions
         },
         "seconds": {
-            who: {name: round(value, 2) for name, value in spent.items()} for who, spent in measured.seconds.items()
+            who: {name: round(value, 4) for name, value in spent.items()} for who, spent in measured.seconds.items()
         },
         "loading": loading,
         "equal_greedy_codes": parity,
