@@ -250,6 +250,10 @@ class SpeakForm(ServiceForm):
         # For the counter beside it. No maxlength: cutting a pasted text off unseen would be worse than refusing it.
         self.fields["text"].widget.attrs["data-limit"] = settings.SPEECH_MAX_CHARACTERS
 
+    def clean_text(self) -> str:
+        """Browsers send each end of a line as two characters; the page counts one, as people do."""
+        return str(self.cleaned_data["text"]).replace("\r\n", "\n")
+
     @property
     def has_voices(self) -> bool:
         """Whether there is any to choose."""

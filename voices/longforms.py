@@ -43,7 +43,10 @@ class LongForm(SpeakForm):
             if (values.get("text") or "").strip():
                 self.add_error("script", "Give the text or a file with it, not both.")
             else:
-                values["text"] = self._read(file)
+                try:
+                    values["text"] = self.fields["text"].clean(self._read(file)).replace("\r\n", "\n")
+                except forms.ValidationError as error:
+                    self.add_error("script", error)
         return values
 
     def _read(self, file: Any) -> str:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
+from django.db.models.functions import Coalesce, Left, Length
 
 from voices.choices import VoiceState
 from xttsproject.accounts.querysets import OwnedQuerySet
@@ -26,6 +27,19 @@ if TYPE_CHECKING:
 
 _MOST_WORDS = 10
 """Of a search; what is asked for beyond them narrows nothing any more."""
+
+EXCERPT = 300
+"""Characters of a text that lists show."""
+
+
+class _Entries(models.Func):
+    """How many a JSON list has."""
+
+    function = "JSON_ARRAY_LENGTH"
+    output_field = models.IntegerField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, function="JSONB_ARRAY_LENGTH", **context)
 
 
 class VoiceQuerySet(OwnedQuerySet["Voice"]):
@@ -70,6 +84,32 @@ class SynthesisQuerySet(models.QuerySet["Synthesis"]):
     def active(self) -> SynthesisQuerySet:
         """Waiting to be spoken, or being spoken."""
         return self.filter(state__in=ACTIVE_STATES)
+
+    def with_excerpts(self) -> SynthesisQuerySet:
+        """Without the texts, of which one may have hundreds of kilobytes: see ``Synthesis.excerpt``."""
+        return self.defer("text").annotate(beginning=Left("text", EXCERPT))
+
+    def for_lists(self) -> SynthesisQuerySet:
+        """Without anything that grows with a text: excerpts, and ``characters``, ``sentence_count`` and
+        ``chapter_count`` in its place."""
+        parts: Any = self.model._meta.get_field("parts").related_model
+        counted = (
+            parts.objects.filter(synthesis=models.OuterRef("pk"))
+            .order_by()
+            .values("synthesis")
+            .annotate(number=models.Count("pk"))
+            .values("number")
+        )
+        return (
+            self.with_excerpts()
+            .defer("text", "sentences", "chapters", "asked")
+            .annotate(
+                characters=Length("text"),
+                spoken_by_job=models.Case(models.When(asked={}, then=False), default=True),
+                sentence_count=Coalesce(models.Subquery(counted), _Entries("sentences")),
+                chapter_count=_Entries("chapters"),
+            )
+        )
 
     def search(self, wanted: str) -> SynthesisQuerySet:
         """Those whose text or voice has each of the words, in small or capital letters."""

@@ -13,6 +13,7 @@ from voices.services.decoding import decoding_ended, decoding_may_retry, decodin
 from voices.services.idempotency import keys_forget
 from voices.services.longform import KIND as LONGFORM
 from voices.services.longform import longform_ended
+from voices.services.longform_sound import takes_forget
 from voices.services.longform_speaking import longform_run
 from voices.services.pruning import speech_prune
 from voices.services.voices import PREPARE
@@ -49,8 +50,8 @@ def speak_long(context: JobContext) -> dict[str, Any] | None:
 
 @housekeeping("speech")
 def prune() -> int:
-    """What is past its time or its room, and clients' keys after a day."""
-    return speech_prune().count + keys_forget()
+    """What is past its time or its room, sentences that were said anew since, and clients' keys after a day."""
+    return speech_prune().count + takes_forget() + keys_forget()
 
 
 @housekeeping("decoding")

@@ -15,11 +15,17 @@ _BLOCK = 64 * 1024
 
 
 def file_response(
-    request: HttpRequest, path: Path, *, content_type: str, download_name: str | None = None
+    request: HttpRequest,
+    path: Path,
+    *,
+    content_type: str,
+    download_name: str | None = None,
+    changes: bool = False,
 ) -> HttpResponseBase:
     """A file whose stretches can be asked for (RFC 9110 §14), which audio players need for seeking.
 
-    Several ranges in one request are answered with the whole file, as the standard allows.
+    Several ranges in one request are answered with the whole file, as the standard allows. ``changes``: another file
+    may stand at the same address in a moment, so that a browser is not to keep this one.
     """
     try:
         size = path.stat().st_size
@@ -42,7 +48,7 @@ def file_response(
         )
     response.headers["Accept-Ranges"] = "bytes"
     # Audio of private recordings must not stay in shared caches.
-    response.headers["Cache-Control"] = "private, max-age=3600"
+    response.headers["Cache-Control"] = "private, no-cache" if changes else "private, max-age=3600"
     response.headers["X-Content-Type-Options"] = "nosniff"
     if download_name:
         response.headers["Content-Disposition"] = content_disposition_header(True, download_name) or "attachment"

@@ -12,6 +12,7 @@ const REFRESH_MS = 5000;
 // What is known of the sentences by number, and whether more are to come after the last of them.
 const known = new Map();
 let more = true;
+let left = true;
 let current = 0;
 let waiting;
 
@@ -21,6 +22,7 @@ const ask = async (from) => {
   const found = await answer.json();
   for (const sentence of found.sentences) known.set(sentence.number, sentence);
   more = found.more;
+  left = found.left;
 };
 
 const show = () => {
@@ -52,7 +54,7 @@ const hear = async (number, pause = 0) => {
   const sentence = known.get(number);
   if (!sentence) {
     if (!more) {
-      said.textContent = "That was the last sentence.";
+      said.textContent = left ? `Sentence ${number} is not spoken.` : "That was the last sentence.";
       return;
     }
     if (!said.textContent.startsWith("The portal")) said.textContent = `Waiting for sentence ${number}…`;

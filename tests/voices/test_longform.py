@@ -91,9 +91,8 @@ def test_one_sentence_is_said_anew_and_the_others_are_left_alone(people, make_vo
     assert second.path.is_file()
     assert work() == ["succeeded"]
     after = files(synthesis)
-    assert set(before) - set(after) == {"000002-1.wav"}
     assert set(after) - set(before) == {"000002-2.wav"}
-    assert all(before[name] == after[name] for name in set(before) & set(after))
+    assert before.items() <= after.items()
     second.refresh_from_db()
     assert (second.seed, second.take) == (seed, 2)
     synthesis.refresh_from_db()
@@ -263,9 +262,9 @@ def test_without_its_voice_nothing_more_is_said(people, make_voice, work):
     vera.save()
     synthesis = ask(vera, user=people.ben)
     work()
+    longform_regenerate(sentence=synthesis.parts.get(number=1))
     vera.visibility = "private"
     vera.save()
-    longform_regenerate(sentence=synthesis.parts.get(number=1))
     assert work() == ["failed"]
     synthesis.refresh_from_db()
     assert (synthesis.error_code, synthesis.has_whole) == ("voice_gone", True)

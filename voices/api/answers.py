@@ -36,6 +36,7 @@ SPOKEN: dict[Any, Any] = {
     **SOUNDS,
     (200, "text/event-stream"): OpenApiTypes.STR,
     **WAITING,
+    410: ErrorSerializer,
     422: ErrorSerializer,
 }
 """How a request for speech is answered, for the schema."""
@@ -113,7 +114,7 @@ def spoken(request: Request, make: Callable[[Callable[[], bool] | None], Synthes
     except Cancelled:
         return HttpResponse(status=CLIENT_GONE)
     response = HttpResponse(
-        synthesis_file(synthesis=synthesis, output=output),
+        _sound(synthesis, output, again=again),
         content_type=output.format.content_type,
         headers={
             "Content-Disposition": f'attachment; filename="{synthesis.pk}.{output.format.name}"',
@@ -128,6 +129,18 @@ def spoken(request: Request, make: Callable[[Callable[[], bool] | None], Synthes
     if again:
         response["Idempotent-Replayed"] = "true"
     return response
+
+
+def _sound(synthesis: Synthesis, output: Output, *, again: bool) -> bytes:
+    try:
+        return synthesis_file(synthesis=synthesis, output=output)
+    except FileNotFoundError:
+        raise DomainError(
+            "speech_gone",
+            f"The sound of the speech {synthesis.pk} is no longer on the disk; "
+            + ("ask for it anew under another key." if again else "ask for it anew."),
+            field=HEADER if again else None,
+        ) from None
 
 
 def _warned(warnings: list[str]) -> dict[str, str]:

@@ -63,7 +63,8 @@ class SynthesisViewSet(
     ordering_fields = ("created_at", "seconds")
 
     def get_queryset(self) -> SynthesisQuerySet:
-        return Synthesis.objects.visible_to(self.request.user)
+        rows = Synthesis.objects.visible_to(self.request.user)
+        return rows.for_lists() if self.action == "list" else rows
 
     def get_serializer_class(self) -> Any:
         return SynthesisSerializer if self.action == "list" else SynthesisDetailSerializer
@@ -102,6 +103,7 @@ class SynthesisViewSet(
                 channel=Channel.API,
             ),
             gone=None,
+            at_once=True,
         )
         headers = {"Location": reverse("synthesis-detail", args=(synthesis.pk,), request=request)}
         if again:
@@ -151,7 +153,13 @@ class SynthesisViewSet(
         require_whole(synthesis=synthesis)
         name = f"{synthesis.pk}.{output.format.name}"
         if output.as_spoken:
-            return file_response(request._request, synthesis.audio_path, content_type="audio/wav", download_name=name)
+            return file_response(
+                request._request,
+                synthesis.audio_path,
+                content_type="audio/wav",
+                download_name=name,
+                changes=synthesis.is_long,
+            )
         if synthesis.is_long:
             return _sent(synthesis, longform_whole(synthesis=synthesis), output, name)
         return bytes_response(
@@ -221,7 +229,7 @@ class SynthesisViewSet(
         sentence = self._sentence(number)
         if not sentence.is_spoken:
             raise Http404("It is not spoken yet.")
-        return file_response(request._request, sentence.path, content_type="audio/wav")
+        return file_response(request._request, sentence.path, content_type="audio/wav", changes=True)
 
     @extend_schema(
         request=RegenerateSerializer,

@@ -12,12 +12,13 @@ from datasets.services.following import latest_job
 from voices.api.fields import GuardSerializer, SamplingSerializer
 from voices.api.serializers import ScriptSerializer
 from voices.models import Synthesis, SynthesisSentence
+from voices.querysets import EXCERPT
 from voices.services.longform import longform_progress
 from xttsproject.jobs.api.serializers import JobSerializer
 from xttsproject.xtts.types import LONGEST_SEED
 
-LISTED_CHARACTERS = 5000
-"""Of a long text, so many are in a list; all of it at its own address."""
+MOST_WARNINGS = 100
+"""Of a long text: so many are told with it, and all of them with its sentences."""
 
 
 class LongSpeechSerializer(ScriptSerializer, SamplingSerializer, GuardSerializer):
@@ -31,18 +32,16 @@ class ChapterSerializer(serializers.Serializer[Any]):
 
 
 class SynthesisSerializer(serializers.ModelSerializer[Synthesis]):
-    """What was spoken: the text, the values it was drawn with, its sentences with their times in seconds.
+    """What was spoken, as lists show it: how it begins, and how much of it there is. All of it is at its own address.
 
-    A long text (`is_long`) is spoken by a job: its `sentences` are at an address of their own, and `audio` is null
-    until they are joined.
+    A long text (`is_long`) is spoken by a job; its `audio` is null until its sentences are joined.
     """
 
     audio = serializers.SerializerMethodField(help_text="Null until it is whole.")
-    text = serializers.SerializerMethodField(
-        help_text=f"In lists the first {LISTED_CHARACTERS} characters.",
-    )
-    warnings = serializers.SerializerMethodField(help_text="What the guard had to say of it, in words.")
-    chapters = ChapterSerializer(many=True, read_only=True, help_text="Once it is whole.")
+    text = serializers.CharField(source="excerpt", read_only=True, help_text=f"Its first {EXCERPT} characters.")
+    characters = serializers.SerializerMethodField(help_text="Of the text.")
+    sentence_count = serializers.SerializerMethodField(help_text="Of a long text 0 until it has been cut into them.")
+    chapter_count = serializers.SerializerMethodField(help_text="Once it is whole.")
     is_long = serializers.BooleanField(read_only=True)
 
     class Meta:
@@ -58,12 +57,12 @@ class SynthesisSerializer(serializers.ModelSerializer[Synthesis]):
             "bundle",
             "checkpoint_name",
             "text",
+            "characters",
             "language",
             "profile_name",
             "sampling",
-            "sentences",
-            "chapters",
-            "warnings",
+            "sentence_count",
+            "chapter_count",
             "seconds",
             "elapsed",
             "channel",
@@ -79,11 +78,19 @@ class SynthesisSerializer(serializers.ModelSerializer[Synthesis]):
             return None
         return reverse("synthesis-audio", args=(synthesis.pk,), request=self.context.get("request"))
 
-    def get_text(self, synthesis: Synthesis) -> str:
-        return synthesis.text[:LISTED_CHARACTERS]
+    def get_characters(self, synthesis: Synthesis) -> int:
+        return _counted(synthesis, "characters")
 
-    def get_warnings(self, synthesis: Synthesis) -> list[str]:
-        return [] if synthesis.is_long else synthesis.warnings
+    def get_sentence_count(self, synthesis: Synthesis) -> int:
+        return _counted(synthesis, "sentence_count")
+
+    def get_chapter_count(self, synthesis: Synthesis) -> int:
+        return _counted(synthesis, "chapter_count")
+
+
+def _counted(synthesis: Synthesis, name: str) -> int:
+    """By the database: see ``SynthesisQuerySet.for_lists``."""
+    return int(getattr(synthesis, name))
 
 
 class ProgressSerializer(serializers.Serializer[Any]):
@@ -96,8 +103,18 @@ class ProgressSerializer(serializers.Serializer[Any]):
 
 
 class SynthesisDetailSerializer(SynthesisSerializer):
-    """What was spoken or is being spoken, wholly, with its job."""
+    """What was spoken or is being spoken: the text, the values it was drawn with, its sentences with their times in
+    seconds. Those of a long text are at an address of their own; its job is told with it.
+    """
 
+    text = serializers.CharField(read_only=True)
+    voices = serializers.ListField(
+        source="voice_names", child=serializers.CharField(), read_only=True, help_text="Names of all who speak in it."
+    )
+    chapters = ChapterSerializer(many=True, read_only=True, help_text="Once it is whole.")
+    warnings = serializers.SerializerMethodField(
+        help_text=f"What the guard had to say of it, in words; of a long text the first {MOST_WARNINGS}."
+    )
     progress = serializers.SerializerMethodField(help_text="Of a long text; null for what was spoken at once.")
     job = serializers.SerializerMethodField(help_text="The last job that speaks it, if you may see it.")
     so_far = serializers.SerializerMethodField(
@@ -105,14 +122,29 @@ class SynthesisDetailSerializer(SynthesisSerializer):
     )
 
     class Meta(SynthesisSerializer.Meta):
-        fields = (*SynthesisSerializer.Meta.fields, "progress", "job", "so_far")
+        fields = (
+            *SynthesisSerializer.Meta.fields,
+            "voices",
+            "sentences",
+            "chapters",
+            "warnings",
+            "progress",
+            "job",
+            "so_far",
+        )
         read_only_fields = fields
 
-    def get_text(self, synthesis: Synthesis) -> str:
-        return synthesis.text
+    def get_characters(self, synthesis: Synthesis) -> int:
+        return len(synthesis.text)
+
+    def get_sentence_count(self, synthesis: Synthesis) -> int:
+        return synthesis.parts.count() if synthesis.is_long else len(synthesis.sentences)
+
+    def get_chapter_count(self, synthesis: Synthesis) -> int:
+        return len(synthesis.chapters)
 
     def get_warnings(self, synthesis: Synthesis) -> list[str]:
-        return synthesis.warnings
+        return synthesis.warned(MOST_WARNINGS)
 
     @extend_schema_field(ProgressSerializer(allow_null=True))
     def get_progress(self, synthesis: Synthesis) -> dict[str, Any] | None:

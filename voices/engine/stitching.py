@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from xttsproject.lib.audio import Samples, read_wav, to_pcm16
+from xttsproject.lib.audio import Samples, from_pcm16, read_wav, to_pcm16
 from xttsproject.xtts.joining import faded, silence
 
 _BLOCK_SECONDS = 10.0
+_HEADER_BYTES = 44
+"""Before the samples of a WAV that Python's library has written."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +64,27 @@ def write_blocks(path: Path, blocks: Iterator[Samples], rate: int) -> None:
 
 
 def read_blocks(path: Path) -> Iterator[Samples]:
-    """What :func:`write_blocks` wrote, some seconds at a time."""
-    rate, total = wav_facts(path)
-    step = round(_BLOCK_SECONDS * rate)
-    for first in range(0, total, step):
-        yield read_wav(path, first / rate, min(first + step, total) / rate).samples
+    """What :func:`write_blocks` wrote, some seconds at a time.
+
+    Opened once: of a file that another takes the place of meanwhile, what is read is the one of the beginning.
+    """
+    with wave.open(str(path), "rb") as handle:
+        step = round(_BLOCK_SECONDS * handle.getframerate())
+        while raw := handle.readframes(step):
+            yield from_pcm16(raw)
 
 
 def wav_facts(path: Path) -> tuple[int, int]:
     """Rate in hertz, and how many samples."""
     with wave.open(str(path), "rb") as handle:
         return handle.getframerate(), handle.getnframes()
+
+
+def is_whole(path: Path, seconds: float) -> bool:
+    """Whether a sound of that length is really there: not gone, and not cut short by a disk that was full or broke."""
+    try:
+        rate, samples = wav_facts(path)
+        size = path.stat().st_size
+    except (OSError, EOFError, wave.Error):
+        return False
+    return samples == round(seconds * rate) and size >= _HEADER_BYTES + 2 * samples

@@ -67,7 +67,11 @@ class SynthesisSentence(models.Model):
 
     @property
     def end(self) -> float | None:
-        return None if self.start is None else self.start + self.seconds
+        """Second of the whole at which it ends; not known of one that was said anew since the whole was joined."""
+        joined = self.synthesis.joined_at
+        if self.start is None or (joined is not None and self.spoken_at is not None and self.spoken_at > joined):
+            return None
+        return self.start + self.seconds
 
     @property
     def path(self) -> Path:

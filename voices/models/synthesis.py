@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from voices.choices import Channel
 from voices.models.voice import Voice
-from voices.querysets import SynthesisQuerySet
+from voices.querysets import EXCERPT, SynthesisQuerySet
 from xttsproject import storage
 from xttsproject.jobs.choices import ACTIVE_STATES, JobState
 from xttsproject.xtts.text import shorten
@@ -78,7 +78,7 @@ class Synthesis(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.text[:60]
+        return self.excerpt[:60]
 
     # --- transitions ------------------------------------------------------------------------------------------
 
@@ -94,7 +94,9 @@ class Synthesis(models.Model):
         return self._move(ends, state=JobState.QUEUED, error="", error_code="")
 
     def succeed(self) -> bool:
-        return self._move((JobState.RUNNING,), state=JobState.SUCCEEDED)
+        """All of it is there, whatever a worker that was given up meanwhile was said to have ended with."""
+        before = (JobState.RUNNING, JobState.FAILED, JobState.CANCELLED)
+        return self._move(before, state=JobState.SUCCEEDED, error="", error_code="")
 
     def fail(self, *, code: str, message: str) -> bool:
         return self._move(ACTIVE_STATES, state=JobState.FAILED, error_code=code, error=message)
@@ -112,7 +114,24 @@ class Synthesis(models.Model):
 
     @property
     def is_long(self) -> bool:
-        return bool(self.asked)
+        """Whether a job spoke it, or is to; known in lists without reading what was asked for."""
+        known: bool | None = getattr(self, "spoken_by_job", None)
+        return bool(self.asked) if known is None else known
+
+    @property
+    def excerpt(self) -> str:
+        """Its first characters, in lists without reading all of them."""
+        known: str | None = getattr(self, "beginning", None)
+        return self.text[:EXCERPT] if known is None else known
+
+    @property
+    def voice_names(self) -> list[str]:
+        """Everybody who speaks in it; of a long one that is not planned yet whoever was asked."""
+        if self.is_long:
+            told = [facts["name"] for facts in self.asked.get("cast", {}).values()]
+        else:
+            told = [sentence.get("voice", self.voice_name) for sentence in self.sentences]
+        return list(dict.fromkeys(told)) or [self.voice_name]
 
     @property
     def is_active(self) -> bool:
@@ -130,13 +149,22 @@ class Synthesis(models.Model):
         return not self.is_long or self.joined_at is not None
 
     @property
+    def is_lost(self) -> bool:
+        """It was a long one's whole, and is no longer on the disk; its sentences can be joined again."""
+        return self.is_long and self.joined_at is not None and not self.audio_path.is_file()
+
+    @property
     def warnings(self) -> list[str]:
         """What the guard had to say, in words, in the order of the text."""
+        return self.warned()
+
+    def warned(self, most: int | None = None) -> list[str]:
+        """:attr:`warnings`, of a long one at most so many."""
         if self.is_long:
-            told = list(self.parts.exclude(warnings=[]).values_list("text", "warnings"))
+            told = list(self.parts.exclude(warnings=[]).order_by("number").values_list("text", "warnings")[:most])
         else:
             told = [(sentence["text"], sentence.get("warnings", ())) for sentence in self.sentences]
-        return [f"“{shorten(text)}”: {warning}" for text, warnings in told for warning in warnings]
+        return [f"“{shorten(text)}”: {warning}" for text, warnings in told for warning in warnings][:most]
 
     # --- where its files lie ----------------------------------------------------------------------------------
 

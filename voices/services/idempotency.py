@@ -7,9 +7,11 @@ import json
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
 from voices.models import IdempotentRequest, Synthesis
@@ -31,13 +33,22 @@ def fingerprint_of(path: str, body: Any) -> str:
 
 
 def speak_once(
-    *, user: Any, key: str, fingerprint: str, make: Callable[[Gone | None], Synthesis], gone: Gone | None
+    *,
+    user: Any,
+    key: str,
+    fingerprint: str,
+    make: Callable[[Gone | None], Synthesis],
+    gone: Gone | None,
+    at_once: bool = False,
 ) -> tuple[Synthesis, bool]:
     """What ``make`` speaks, and whether it had been spoken before under this key; without a key it always speaks.
 
     ``make`` is given a function that says whether the client has hung up, to be asked now and then. What failed is not
-    kept: it may be tried again with the same key. DomainErrors ``idempotency_key_invalid``, ``idempotency_key_reused``,
-    ``idempotency_in_progress``, and what ``make`` raises.
+    kept: it may be tried again with the same key. ``at_once``: ``make`` only writes rows, and they are committed
+    together with what is known of the key, so that a process that dies leaves both or neither.
+
+    DomainErrors ``idempotency_key_invalid``, ``idempotency_key_reused``, ``idempotency_in_progress``, and what ``make``
+    raises.
     """
     if not key:
         return make(gone), False
@@ -52,12 +63,17 @@ def speak_once(
         return row.synthesis, True
     mine = IdempotentRequest.objects.filter(pk=row.pk, claim=row.claim)
     try:
-        synthesis = make(_beating(mine, gone))
+        with transaction.atomic() if at_once else nullcontext():
+            synthesis = make(_beating(mine, gone))
+            _told(mine, synthesis)
     except BaseException:
         mine.delete()
         raise
-    mine.update(synthesis=synthesis)
     return synthesis, False
+
+
+def _told(mine: Any, synthesis: Synthesis) -> None:
+    mine.update(synthesis=synthesis)
 
 
 def keys_forget() -> int:

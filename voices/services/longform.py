@@ -14,6 +14,7 @@ from voices.choices import Channel
 from voices.engine.planning import planned_sentences, require_readable
 from voices.models import QualityProfile, Synthesis, SynthesisSentence, Voice
 from voices.services.guarding import guard_listener, guard_settings
+from voices.services.longform_sound import longform_lost
 from voices.services.scripts import script_plan, script_voices
 from voices.services.speech import checked_text, require_ready, voice_sampling
 from xttsproject.jobs.choices import JobState
@@ -88,11 +89,16 @@ def longform_cancel(*, synthesis: Synthesis) -> None:
 
 
 def longform_resume(*, synthesis: Synthesis) -> None:
-    """Go on where a failed or cancelled one was. DomainError ``speech_not_resumable`` in any other state."""
-    if synthesis.state not in (JobState.FAILED, JobState.CANCELLED):
+    """Go on where a failed or cancelled one was, or make good what a whole one has lost on the disk.
+
+    DomainError ``speech_not_resumable`` for any other.
+    """
+    lost = synthesis.state == JobState.SUCCEEDED and (synthesis.is_lost or bool(longform_lost(synthesis=synthesis)))
+    if not lost and synthesis.state not in (JobState.FAILED, JobState.CANCELLED):
         raise DomainError(
             "speech_not_resumable",
-            f"The speech is {_state(synthesis)}; only a failed or cancelled one can be gone on with.",
+            f"The speech is {_state(synthesis)}; only a failed or cancelled one, or one that has lost its sound, can "
+            "be gone on with.",
         )
     with transaction.atomic():
         synthesis.queue_again()
@@ -103,9 +109,9 @@ def longform_regenerate(*, sentence: SynthesisSentence, seed: int | None = None,
     """Have one sentence said anew, with ``seed`` or another than before, and ``text`` instead of its own where given.
 
     Its sound stays until the new one is there; then the whole is joined anew. Returns the seed. DomainErrors
-    ``speech_spoken_at_once`` where there are no sentences, ``speech_unplanned``, ``seed_invalid``, ``voice_gone``,
-    ``sentence_invalid`` for a text that is not one sentence, ``text_empty``, ``text_unspeakable``, ``model_missing``,
-    and ``speech_finishing`` in the moment in which the last job ends.
+    ``seed_invalid``, ``voice_gone`` and ``voice_outdated`` where its voice can no longer say it as the others were
+    said, ``sentence_invalid`` for a text that is not one sentence, ``text_unspeakable``, ``model_missing``, and
+    ``speech_finishing`` in the moment in which the last job ends.
     """
     synthesis = sentence.synthesis
     if seed is None:
@@ -113,8 +119,7 @@ def longform_regenerate(*, sentence: SynthesisSentence, seed: int | None = None,
         seed = secrets.randbelow(1_000_000_000)
     if not 0 <= seed <= LONGEST_SEED:
         raise DomainError("seed_invalid", f"The seed is {seed}, but must be from 0 to {LONGEST_SEED}.", field="seed")
-    if sentence.voice is None:
-        raise DomainError("voice_gone", f"The voice “{sentence.voice_name}” that says this sentence was deleted.")
+    _require_speaker(sentence)
     spoken = _one_sentence(sentence, text) if text.strip() else ""
     with transaction.atomic():
         # Whoever ends the speech holds the same row: either it sees this wish, or the end is seen here.
@@ -146,12 +151,13 @@ def longform_progress(*, synthesis: Synthesis) -> dict[str, Any]:
 
 
 def longform_finish(*, synthesis: Synthesis) -> bool:
-    """running → succeeded, unless a sentence was asked for anew meanwhile."""
+    """It has succeeded, unless a sentence was asked for anew meanwhile: then false, and there is more to do."""
     with transaction.atomic():
         locked = Synthesis.objects.select_for_update().get(pk=synthesis.pk)
         if locked.parts.pending().exists():
             return False
-        return locked.succeed()
+        locked.succeed()
+        return True
 
 
 def longform_ended(subject: models.Model, ending: Ending) -> None:
@@ -169,6 +175,24 @@ def _start(synthesis: Synthesis) -> Job:
 
 def _state(synthesis: Synthesis) -> str:
     return str(synthesis.get_state_display()).lower()
+
+
+def _require_speaker(sentence: SynthesisSentence) -> None:
+    """Said before anything is begun: a job that fails would leave a speech that is whole as a failed one."""
+    voice, synthesis = sentence.voice, sentence.synthesis
+    if voice is None or not Voice.objects.visible_to(synthesis.owner).filter(pk=voice.pk).exists():
+        raise DomainError(
+            "voice_gone",
+            f"The voice “{sentence.voice_name}” that says this sentence was deleted or is no longer shared with you.",
+        )
+    asked = Synthesis.objects.values_list("asked", flat=True).get(pk=synthesis.pk)
+    facts = asked["cast"][str(voice.pk)]
+    if voice.model_key != facts["model_key"] or not (voice.folder / facts["conditioning"]).is_file():
+        raise DomainError(
+            "voice_outdated",
+            f"The voice “{voice.name}” no longer speaks as it did when this text was begun, because its model or what "
+            "it has learnt was replaced; have the text spoken anew.",
+        )
 
 
 def _one_sentence(sentence: SynthesisSentence, text: str) -> str:

@@ -23,6 +23,10 @@ from voices.services.output import synthesis_tags
 from xttsproject.lib.audio import Samples
 from xttsproject.lib.errors import DomainError
 
+_FACTS = ("number", "take", "seconds", "pause")
+_Facts = tuple[int, int, float, float]
+_LONGEST_FILE_TITLE = 120
+
 
 @dataclass(frozen=True)
 class Recording:
@@ -53,7 +57,7 @@ def longform_so_far(*, synthesis: Synthesis) -> Recording:
         raise DomainError("speech_not_long", "The speech was spoken at once and is whole; ask for its audio.")
     missing = synthesis.parts.filter(take=0).order_by("number").values_list("number", flat=True).first()
     rows = synthesis.parts.spoken()
-    return _recording(synthesis, rows.filter(number__lt=missing) if missing else rows)
+    return _recording(synthesis, _facts(rows.filter(number__lt=missing) if missing else rows))
 
 
 def longform_chapter(*, synthesis: Synthesis, number: int) -> Recording:
@@ -66,7 +70,7 @@ def longform_chapter(*, synthesis: Synthesis, number: int) -> Recording:
     rows = synthesis.parts.filter(chapter=places[number - 1])
     if rows.filter(take=0).exists():
         raise _unfinished(f"Chapter {number} is not spoken to its end yet")
-    return _recording(synthesis, rows)
+    return _recording(synthesis, _facts(rows))
 
 
 def longform_bytes(*, synthesis: Synthesis, recording: Recording, output: Output) -> Iterator[bytes]:
@@ -89,12 +93,16 @@ def longform_archive(*, synthesis: Synthesis, output: Output) -> Iterator[bytes]
     :func:`longform_whole`, and ``chapter_unknown`` where there are no chapters."""
     require_whole(synthesis=synthesis)
     names = [
-        f"{number:03d} {slugify(chapter['title'], allow_unicode=True) or 'beginning'}.{output.format.name}"
+        f"{number:03d} {_file_title(chapter['title'])}.{output.format.name}"
         for number, chapter in enumerate(synthesis.chapters, 1)
     ]
-    recordings = [longform_chapter(synthesis=synthesis, number=number) for number in range(1, len(names) + 1)]
-    if not recordings:
+    if not names:
         raise DomainError("chapter_unknown", "The speech has no chapters; write headings, or [chapter: Title].")
+    # All in one query: there may be hundreds.
+    facts: dict[int, list[_Facts]] = {}
+    for chapter, *fact in synthesis.parts.order_by("number").values_list("chapter", *_FACTS):
+        facts.setdefault(chapter, []).append(tuple(fact))  # type: ignore[arg-type]
+    recordings = [_recording(synthesis, each) for each in facts.values()]
     files = [
         (name, longform_bytes(synthesis=synthesis, recording=recording, output=output))
         for name, recording in zip(names, recordings, strict=True)
@@ -106,6 +114,11 @@ def require_whole(*, synthesis: Synthesis) -> None:
     """DomainError ``speech_unfinished``."""
     if not synthesis.has_whole:
         raise _unfinished("The speech is not whole yet")
+
+
+def _file_title(title: str) -> str:
+    """What a file system takes: 255 bytes are the most that it has for a name, in UTF-8."""
+    return slugify(title, allow_unicode=True).encode()[:_LONGEST_FILE_TITLE].decode(errors="ignore") or "beginning"
 
 
 def chapter_title(title: str, number: int) -> str:
@@ -121,9 +134,12 @@ def _unfinished(what: str) -> DomainError:
     )
 
 
-def _recording(synthesis: Synthesis, rows: Any) -> Recording:
+def _facts(rows: Any) -> list[_Facts]:
+    return list(rows.order_by("number").values_list(*_FACTS))
+
+
+def _recording(synthesis: Synthesis, facts: Sequence[_Facts]) -> Recording:
     """Sentences in order, without the silence before the first of them."""
-    facts = list(rows.order_by("number").values_list("number", "take", "seconds", "pause"))
     if not facts:
         raise _unfinished("Nothing of the speech is spoken yet")
     stitches: Sequence[Stitch] = [

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import models, transaction
 from django.utils import timezone
 
 from voices.engine.loudness_streams import LoudnessMeter
-from voices.engine.stitching import Stitch, starts_of, stitched, wav_facts, write_blocks
+from voices.engine.stitching import Stitch, is_whole, starts_of, stitched, wav_facts, write_blocks
 from voices.engine.tags import tag_wav
 from voices.models import Synthesis, SynthesisSentence
 from voices.models.sentence import sentence_path
@@ -20,7 +23,12 @@ from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import atomic_path
 from xttsproject.lib.progress import Progress
 
+logger = logging.getLogger(__name__)
+
 _AT_ONCE = 500
+_STILL_HEARD = timedelta(hours=1)
+"""How long the sound of before stays when a sentence has been said anew: a download reads file after file."""
+_LOOKED_FOR = timedelta(days=7)
 _LONGEST_WAV = 2**32 - 2**20
 """Bytes: a WAV's sizes have 32 bits."""
 
@@ -35,6 +43,7 @@ class _Row:
     pause: float
     seconds: float
     chapter: int
+    spoken_at: datetime
 
 
 def longform_join(*, synthesis: Synthesis, progress: Progress) -> None:
@@ -69,15 +78,46 @@ def longform_join(*, synthesis: Synthesis, progress: Progress) -> None:
         write_blocks(temporary, watched(), rate)
         marks = [(round(chapter["start"] * rate), chapter["title"]) for chapter in chapters]
         tag_wav(temporary, synthesis_tags(synthesis=synthesis), marks)
-    for first in range(0, len(rows), _AT_ONCE):
-        times = [
-            SynthesisSentence(pk=row.pk, start=start / rate)
-            for row, start in zip(rows[first : first + _AT_ONCE], starts[first : first + _AT_ONCE], strict=True)
-        ]
-        SynthesisSentence.objects.bulk_update(times, ["start"])
     synthesis.joined_at, synthesis.loudness = timezone.now(), meter.loudness()
-    synthesis.save(update_fields=["seconds", "chapters", "joined_at", "loudness"])
+    times = [SynthesisSentence(pk=row.pk, start=start / rate) for row, start in zip(rows, starts, strict=True)]
+    # Whoever reads subtitles meanwhile gets those of before or of now.
+    with transaction.atomic():
+        SynthesisSentence.objects.bulk_update(times, ["start"], batch_size=_AT_ONCE)
+        synthesis.save(update_fields=["seconds", "chapters", "joined_at", "loudness"])
     _forget_takes(synthesis, rows)
+
+
+def longform_lost(*, synthesis: Synthesis) -> list[int]:
+    """Keys of the sentences that were spoken and whose sound is no longer on the disk, or not all of it."""
+    return [
+        row.pk for row in _rows(synthesis) if not is_whole(sentence_path(synthesis, row.number, row.take), row.seconds)
+    ]
+
+
+def longform_restore(*, synthesis: Synthesis) -> int:
+    """Have what is lost spoken again, with the same seeds: it sounds the same. Returns how many sentences there are."""
+    lost = longform_lost(synthesis=synthesis)
+    for first in range(0, len(lost), _AT_ONCE):
+        some = SynthesisSentence.objects.filter(pk__in=lost[first : first + _AT_ONCE])
+        some.update(wish=models.F("wish") + 1)
+    if lost:
+        logger.warning("%s sentences of the speech %s have lost their sound; spoken again.", len(lost), synthesis.pk)
+    return len(lost)
+
+
+def takes_forget() -> int:
+    """Delete sounds of sentences that were said anew a while ago; returns how many."""
+    now, count = timezone.now(), 0
+    anew = SynthesisSentence.objects.filter(
+        take__gt=1, spoken_at__lt=now - _STILL_HEARD, spoken_at__gt=now - _LOOKED_FOR
+    )
+    for row in anew.select_related("synthesis").iterator():
+        for take in range(1, row.take):
+            path = row.path_of(take)
+            if path.is_file():
+                path.unlink(missing_ok=True)
+                count += 1
+    return count
 
 
 def chapters_of(
@@ -98,8 +138,9 @@ def chapters_of(
 
 
 def _forget_takes(synthesis: Synthesis, rows: Sequence[_Row]) -> None:
-    """Sounds of earlier takes whose worker died before it could take them away."""
-    takes = {row.number: row.take for row in rows}
+    """Sounds of earlier takes, but those that somebody may still be downloading a chapter with."""
+    settled = timezone.now() - _STILL_HEARD
+    takes = {row.number: row.take for row in rows if row.spoken_at < settled}
     for path in synthesis.folder.glob("[0-9]*-*.wav"):
         number, _, take = path.stem.partition("-")
         if int(take) < takes.get(int(number), 0):
@@ -108,4 +149,5 @@ def _forget_takes(synthesis: Synthesis, rows: Sequence[_Row]) -> None:
 
 def _rows(synthesis: Synthesis) -> list[_Row]:
     values = synthesis.parts.spoken().order_by("number")
-    return [_Row(*row) for row in values.values_list("pk", "number", "take", "pause", "seconds", "chapter")]
+    names = ("pk", "number", "take", "pause", "seconds", "chapter", "spoken_at")
+    return [_Row(*row) for row in values.values_list(*names)]

@@ -22,7 +22,7 @@ from voices.models import Synthesis, SynthesisSentence, Voice
 from voices.services.guarding import guard_listener
 from voices.services.longform import longform_finish
 from voices.services.longform_planning import longform_plan, voice_gone
-from voices.services.longform_sound import longform_join
+from voices.services.longform_sound import longform_join, longform_restore
 from voices.services.runtime import longform_owner
 from xttsproject.lib.audio import write_wav
 from xttsproject.lib.disk import room_for
@@ -31,6 +31,7 @@ from xttsproject.lib.files import atomic_path
 from xttsproject.lib.progress import Part, Progress
 from xttsproject.xtts.guard.pace import Pace
 from xttsproject.xtts.guard.retries import GuardSettings, Mode
+from xttsproject.xtts.text import shorten
 from xttsproject.xtts.types import Sampling, Speech
 
 _PLANNING_SHARE, _SPEAKING_SHARE = 0.03, 0.97
@@ -58,6 +59,8 @@ def longform_run(*, synthesis: Synthesis, progress: Progress) -> None:
         while True:
             if synthesis.parts.pending().exists():
                 _speak(synthesis, Part(progress, _PLANNING_SHARE, _SPEAKING_SHARE))
+            if longform_restore(synthesis=synthesis):
+                continue
             longform_join(synthesis=synthesis, progress=Part(progress, _SPEAKING_SHARE, 1.0))
             if longform_finish(synthesis=synthesis):
                 return
@@ -85,10 +88,10 @@ def _speak(synthesis: Synthesis, progress: Progress) -> None:
                     return
                 bell.wait(_LOOK_SECONDS)
                 bell.clear()
-                for each in [each for each in flying if each.ticket.done]:
+                # What has been spoken is kept before one that could not be is told of.
+                for each in sorted((each for each in flying if each.ticket.done), key=lambda each: each.ticket.failed):
                     flying.remove(each)
-                    speech = each.ticket.wait()
-                    assert speech is not None
+                    speech = _spoken(each)
                     spoken += not each.row.is_spoken
                     done += len(each.row.text)
                     booth.keep(each, speech)
@@ -112,6 +115,20 @@ class _Flying:
     guardian: Guardian | None
 
 
+def _spoken(flying: _Flying) -> Speech:
+    """DomainError of the engine, with the sentence that it is about: of thousands nobody could tell which."""
+    try:
+        speech = flying.ticket.wait()
+    except DomainError as error:
+        raise DomainError(
+            error.code,
+            f"Sentence {flying.row.number}, “{shorten(flying.text)}”, could not be spoken: {error.message}",
+            permanent=error.permanent,
+        ) from error
+    assert speech is not None
+    return speech
+
+
 class _Booth:
     """Who speaks, with which values: as they were settled when the text was planned."""
 
@@ -132,7 +149,8 @@ class _Booth:
         return [self._begin(owner, bell, row) for row in pending.order_by("number")[:room]]
 
     def keep(self, spoken: _Flying, speech: Speech) -> None:
-        """First the file, then the row that names it, then the file of the take before goes."""
+        """First the file, then the row that names it. The file of the take before goes later: somebody may be hearing
+        it."""
         row, told = spoken.row, speech.sentences[0]
         report = spoken.guardian.report(spoken.seed) if spoken.guardian else None
         path = self._path(row, row.wish)
@@ -152,12 +170,9 @@ class _Booth:
             codes_per_character=report.ratio if report else None,
             spoken_at=timezone.now(),
         )
-        if not kept:
-            # The speech has been deleted, or another worker was faster.
-            if not SynthesisSentence.objects.filter(pk=row.pk, take=row.wish).exists():
-                path.unlink(missing_ok=True)
-        elif row.take:
-            self._path(row, row.take).unlink(missing_ok=True)
+        # The speech has been deleted, or another worker was faster.
+        if not kept and not SynthesisSentence.objects.filter(pk=row.pk, take=row.wish).exists():
+            path.unlink(missing_ok=True)
 
     def _begin(self, owner: SpeechOwner, bell: threading.Event, row: SynthesisSentence) -> _Flying:
         text = row.next_text or row.text

@@ -24,13 +24,9 @@ SUBTITLES = {
 
 def synthesis_tags(*, synthesis: Synthesis) -> Mapping[str, str]:
     """That it is synthetic, which voices and which model spoke, what and when."""
-    if synthesis.is_long:
-        spoke = dict.fromkeys(facts["name"] for facts in synthesis.asked.get("cast", {}).values())
-    else:
-        spoke = dict.fromkeys(sentence.get("voice", synthesis.voice_name) for sentence in synthesis.sentences)
     return speech_tags(
         text=synthesis.text,
-        voices=tuple(spoke) or (synthesis.voice_name,),
+        voices=tuple(synthesis.voice_names),
         bundle=synthesis.bundle,
         checkpoint=synthesis.checkpoint_name,
         date=f"{synthesis.created_at:%Y-%m-%d}",
@@ -72,8 +68,11 @@ def _told(synthesis: Synthesis) -> list[dict[str, Any]]:
     if not synthesis.is_long:
         kept = ("text", "start", "end", "voice", "language")
         return [{name: each[name] for name in kept if name in each} for each in synthesis.sentences]
-    rows = synthesis.parts.filter(start__isnull=False).order_by("number")
+    rows = list(synthesis.parts.filter(start__isnull=False).order_by("number"))
+    # By the whole as it is: while a sentence is said anew its own length is not what is heard there.
+    ends = [following.start - following.pause for following in rows[1:] if following.start is not None]
+    ends.append(synthesis.seconds - synthesis.asked["pause_after"])
     return [
-        {"text": row.text, "start": row.start, "end": row.end, "voice": row.voice_name, "language": row.language}
-        for row in rows
+        {"text": row.text, "start": row.start, "end": end, "voice": row.voice_name, "language": row.language}
+        for row, end in zip(rows, ends, strict=True)
     ]

@@ -26,12 +26,16 @@ from voices.services.longform import (
     longform_resume,
 )
 from voices.services.longform_output import chapter_title
+from xttsproject.jobs.choices import JobState
 from xttsproject.lib.errors import DomainError
 from xttsproject.refusals import refusals_told
+from xttsproject.xtts.types import Pauses
 
 _PER_PAGE = 50
 _PLAYLIST = 100
 """Sentences that the player is told of at once."""
+_LARGEST = 2**31 - 1
+"""No sentence has a larger number, and some databases look for none."""
 _STOP_POLLING = 286
 """htmx's own status: what it asks for every few seconds need not be asked for again."""
 
@@ -39,11 +43,11 @@ _STOP_POLLING = 286
 @login_required
 @require_http_methods(["GET", "POST"])
 def add(request: HttpRequest) -> HttpResponse:
-    """The form, which the page that speaks sends its own to as well."""
+    """The form, which the page that speaks sends its own to as well; ``?again=<id>`` fills in what was asked for."""
     form = (
         LongForm(request.POST, request.FILES, user=request.user)
         if request.method == "POST"
-        else LongForm(user=request.user, initial={"voice": request.GET.get("voice")})
+        else LongForm(user=request.user, initial=_initial(request))
     )
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
@@ -80,9 +84,7 @@ def add(request: HttpRequest) -> HttpResponse:
 def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Its sentences in pages; with ``?warned`` those alone of which the guard has something to say."""
     synthesis = _visible(request, pk)
-    rows = synthesis.parts.order_by("number")
-    if "warned" in request.GET:
-        rows = rows.exclude(warnings=[])
+    rows = _listed(synthesis, warned="warned" in request.GET)
     page = Paginator(rows, _PER_PAGE).get_page(request.GET.get("page"))
     titles = synthesis.asked.get("chapters") or []
     spoken_by = synthesis.asked.get("cast", {})
@@ -118,12 +120,16 @@ def status(request: HttpRequest, pk: UUID) -> HttpResponse:
 @login_required
 @require_GET
 def playlist(request: HttpRequest, pk: UUID) -> JsonResponse:
-    """Sentences from number ``from`` on, as far as they are spoken without a gap, for the page's player."""
+    """Sentences from number ``from`` on, as far as they are spoken without a gap, for the page's player.
+
+    ``more``: ask again for what follows; ``left``: something follows, be it that nobody speaks it any more.
+    """
     synthesis = _visible(request, pk)
     try:
         first = int(request.GET.get("from", "1"))
     except ValueError:
         first = 1
+    first = min(max(first, 1), _LARGEST)
     found: list[dict[str, Any]] = []
     for row in synthesis.parts.filter(number__gte=first).order_by("number")[:_PLAYLIST]:
         if not row.is_spoken:
@@ -133,7 +139,8 @@ def playlist(request: HttpRequest, pk: UUID) -> JsonResponse:
         found.append({"number": row.number, "text": row.text, "pause": row.pause, "audio": f"{where}?take={row.take}"})
     last = found[-1]["number"] if found else first - 1
     left = synthesis.parts.filter(number__gt=last).exists() or not synthesis.is_planned
-    return JsonResponse({"sentences": found, "more": left and (synthesis.is_active or len(found) == _PLAYLIST)})
+    more = left and (synthesis.is_active or len(found) == _PLAYLIST)
+    return JsonResponse({"sentences": found, "more": more, "left": left})
 
 
 @login_required
@@ -159,16 +166,46 @@ def resume(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def regenerate(request: HttpRequest, pk: UUID, number: int) -> HttpResponse:
     parts = _editable(request, pk).parts.select_related("voice", "synthesis__owner")
-    row = get_object_or_404(parts, number=number)
+    row = get_object_or_404(parts, number=min(number, _LARGEST))
     form = AgainForm(request.POST)
     if not form.is_valid():
         messages.error(request, first_problem(form))
     else:
+        had_stopped = row.synthesis.state in (JobState.FAILED, JobState.CANCELLED)
         with refusals_told(request):
             seed = longform_regenerate(sentence=row, **form.cleaned_data)
             messages.info(request, f"Sentence {number} is said anew with the seed {seed}.")
-    page = (SynthesisSentence.objects.filter(synthesis=row.synthesis, number__lte=number).count() - 1) // _PER_PAGE + 1
-    return redirect(f"{reverse('voices:long-detail', args=(pk,))}?page={page}#sentence-{number}")
+            if had_stopped and row.synthesis.parts.filter(take=0).exists():
+                messages.info(request, "What was not spoken yet is gone on with, too.")
+    warned = "warned" in request.POST
+    rows = _listed(row.synthesis, warned=warned)
+    page = (max(rows.filter(number__lte=number).count(), 1) - 1) // _PER_PAGE + 1
+    only = "&warned=1" if warned else ""
+    return redirect(f"{reverse('voices:long-detail', args=(pk,))}?page={page}{only}#sentence-{number}")
+
+
+def _initial(request: HttpRequest) -> dict[str, Any]:
+    try:
+        long = Synthesis.objects.owned_by(request.user).exclude(asked={})
+        again = long.filter(pk=UUID(request.GET.get("again", ""))).first()
+    except ValueError:
+        again = None
+    if again is None:
+        return {"voice": request.GET.get("voice")}
+    asked = again.asked
+    return {
+        **asked["sampling"],
+        **{f"{name}_pause": value for name, value in asked["pauses"].items() if value != getattr(Pauses(), name)},
+        "voice": again.voice_id,
+        "text": again.text,
+        "language": asked["language"],
+        "seed": again.sampling["seed"],
+    }
+
+
+def _listed(synthesis: Synthesis, *, warned: bool) -> Any:
+    rows = synthesis.parts.order_by("number")
+    return rows.exclude(warnings=[]) if warned else rows
 
 
 def _facts(request: HttpRequest, synthesis: Synthesis) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -38,6 +38,8 @@ from xttsproject.lib.errors import Cancelled, DomainError
 from xttsproject.xtts.types import SAMPLE_RATE
 
 _HISTORY = 10
+_PLACE = ("q", "pinned", "page")
+"""What of an address says where in the history one is."""
 _SUFFIXES = {"chapters": "chapters.vtt"}
 
 
@@ -154,6 +156,7 @@ def synthesis_audio(request: HttpRequest, pk: UUID) -> HttpResponseBase:
         synthesis.audio_path,
         content_type="audio/wav",
         download_name=f"{file_name(synthesis)}.wav" if "download" in request.GET else None,
+        changes=synthesis.is_long,
     )
 
 
@@ -175,7 +178,7 @@ def synthesis_subtitles(request: HttpRequest, pk: UUID) -> HttpResponse:
 def delete_synthesis(request: HttpRequest, pk: UUID) -> HttpResponse:
     synthesis_delete(synthesis=get_object_or_404(Synthesis.objects.editable_by(request.user), pk=pk))
     messages.success(request, "The speech was deleted.")
-    return redirect(reverse("voices:speak"))
+    return _back(request)
 
 
 @login_required
@@ -186,8 +189,16 @@ def pin_synthesis(request: HttpRequest, pk: UUID) -> HttpResponse:
     pinned = request.POST.get("pinned") == "1"
     synthesis_pin(synthesis=synthesis, pinned=pinned)
     messages.success(request, "The speech is pinned and stays." if pinned else "The speech is no longer pinned.")
-    where = reverse("voices:speak")
-    return redirect(f"{where}?pinned=1#history" if request.POST.get("only_pinned") else f"{where}#history")
+    return _back(request)
+
+
+def _back(request: HttpRequest) -> HttpResponse:
+    """To where in the history one was."""
+    asked, kept = QueryDict(request.POST.get("history", "")), QueryDict(mutable=True)
+    for name in _PLACE:
+        if asked.get(name):
+            kept[name] = asked[name]
+    return redirect(f"{reverse('voices:speak')}{'?' if kept else ''}{kept.urlencode()}#history")
 
 
 def _speak(request: HttpRequest, form: SpeakForm) -> dict[str, Any]:
@@ -263,7 +274,7 @@ def _initial(request: HttpRequest) -> dict[str, Any]:
 
 def _history(request: HttpRequest) -> Any:
     # An administrator sees everybody's in the admin; this page is about oneself.
-    spoken = Synthesis.objects.owned_by(request.user).search(request.GET.get("q", ""))
+    spoken = Synthesis.objects.owned_by(request.user).search(request.GET.get("q", "")).with_excerpts()
     if request.GET.get("pinned"):
         spoken = spoken.filter(pinned=True)
     return Paginator(spoken, _HISTORY).get_page(request.GET.get("page"))

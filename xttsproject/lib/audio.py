@@ -72,10 +72,16 @@ def read_wav(source: Path | BinaryIO, start: float = 0.0, end: float | None = No
         last = total if end is None else min(max(first, round(end * rate)), total)
         handle.setpos(first)
         raw = handle.readframes(last - first)
-    pcm = np.frombuffer(raw, dtype="<i2").astype(np.float32) / 32768.0
+    pcm = from_pcm16(raw)
     if channels > 1:
         pcm = pcm.reshape(-1, channels).mean(axis=1)
     return Audio(pcm.astype(np.float32, copy=False), rate)
+
+
+def from_pcm16(raw: bytes) -> Samples:
+    """Samples of little-endian 16-bit PCM; :func:`to_pcm16` gives the same bytes again."""
+    samples: Samples = np.frombuffer(raw, dtype="<i2").astype(np.float32) / np.float32(32768.0)
+    return samples
 
 
 def to_pcm16(samples: Samples) -> bytes:

@@ -99,3 +99,39 @@ def test_of_two_at_the_same_moment_the_database_lets_one_in(people):
     with pytest.raises(IntegrityError), transaction.atomic():
         IdempotentRequest.objects.create(owner=people.anna, key="key", fingerprint="")
     IdempotentRequest.objects.create(owner=people.ben, key="key", fingerprint="")
+
+
+def test_whose_sound_has_gone_meanwhile_is_told_so(people, api_for, make_voice):
+    make_voice(people.anna)
+    anna = api_for(people.anna)
+    first = post(anna, "a-key")
+    Synthesis.objects.get().audio_path.unlink()
+    again = post(anna, "a-key")
+    error = again.json()["error"]
+    assert (again.status_code, error["code"], error["param"]) == (410, "speech_gone", "Idempotency-Key")
+    assert first["X-Synthesis-Id"] in error["message"]
+    assert post(anna, "b-key").status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rows_and_the_key_that_asked_for_them_are_kept_together(people, monkeypatch):
+    """A process that died between the two would have a book spoken twice."""
+    from voices.services import idempotency
+
+    class Died(BaseException):
+        pass
+
+    def die(*args: Any, **changes: Any) -> None:
+        raise Died
+
+    def ask() -> Any:
+        asked: dict[str, Any] = {"user": people.anna, "key": "k", "fingerprint": "f", "gone": None, "at_once": True}
+        return idempotency.speak_once(make=lambda gone: SynthesisFactory(owner=people.anna), **asked)
+
+    monkeypatch.setattr(idempotency, "_told", die)
+    with pytest.raises(Died):
+        ask()
+    assert not Synthesis.objects.exists()
+    monkeypatch.undo()
+    assert ask()[1] is False
+    assert (ask()[1], Synthesis.objects.count()) == (True, 1)

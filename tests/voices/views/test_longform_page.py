@@ -37,7 +37,7 @@ def test_a_long_text_is_followed_to_its_end_and_heard(anna, work):
     assert "every 2s" in page
     following = anna.get(f"{where}status/")
     assert (following.status_code, "HX-Trigger" in following) == (200, False)
-    assert anna.get(f"{where}playlist/").json() == {"sentences": [], "more": True}
+    assert anna.get(f"{where}playlist/").json() == {"sentences": [], "more": True, "left": True}
     assert anna.get(f"{where}so-far/").status_code == 404
 
     assert work() == ["succeeded"]
@@ -60,16 +60,24 @@ def test_a_long_text_is_followed_to_its_end_and_heard(anna, work):
     assert where in history
 
 
-def test_a_file_will_do_and_what_is_wrong_with_it_is_said(anna):
+def test_a_file_will_do_and_what_is_wrong_with_it_is_said(anna, settings):
     def file(data: bytes) -> SimpleUploadedFile:
         return SimpleUploadedFile("book.txt", data)
 
     answer = send(anna, text="", script=file("\ufeffCafé at noon, and nobody there.\r\n".encode()))
     assert answer.status_code == 302
     assert Synthesis.objects.get().text == "Café at noon, and nobody there."
+    # Ends of lines count once, however a browser or an editor writes them.
+    settings.SPEECH_LONG_CHARACTERS = 11
+    assert send(anna, text="One.\r\n\r\nTwo.\r\n").status_code == 302
+    assert send(anna, text="", script=file(b"One.\r\n\r\nTwo.")).status_code == 302
+    settings.SPEECH_LONG_CHARACTERS = 200_000
+    Synthesis.objects.all()[1].delete()
+    Synthesis.objects.all()[0].delete()
     for changes, problem in (
         ({"text": "", "script": file("Café".encode("latin-1"))}, "is no text in UTF-8: its byte 4"),
         ({"script": file(b"Twice.")}, "not both"),
+        ({"text": "", "script": file(b"One.\0Two.")}, "Null characters are not allowed"),
         ({"text": ""}, "There is no text to speak"),
         ({"text": "[pause long] Yes."}, "is no pause"),
     ):
@@ -123,3 +131,49 @@ def test_administrators_see_how_far_it_is(anna, people, page_for, work):
     page = root.get(f"/admin/voices/synthesis/{synthesis.pk}/change/").content.decode()
     assert "4 sentences" in page
     assert root.get("/admin/voices/synthesis/?state__exact=succeeded").status_code == 200
+
+
+def test_a_text_is_asked_for_again_with_its_values(anna, page_for, people):
+    send(anna, temperature="0.6", sentence_pause="0.4", language="auto")
+    synthesis = Synthesis.objects.get()
+    where = reverse("voices:long-detail", args=(synthesis.pk,))
+    assert f"{ADD}?again={synthesis.pk}" in anna.get(where).content.decode()
+    filled = anna.get(ADD, {"again": str(synthesis.pk)}).context["form"].initial
+    wanted = {"text": TEXT, "temperature": 0.6, "sentence_pause": 0.4, "language": "auto", "seed": 5}
+    assert wanted.items() <= filled.items()
+    assert "paragraph_pause" not in filled
+    assert "text" not in page_for(people.ben).get(ADD, {"again": str(synthesis.pk)}).context["form"].initial
+
+
+def test_a_gap_is_not_the_end_and_wild_numbers_find_nothing(anna, work):
+    send(anna)
+    work()
+    synthesis = Synthesis.objects.get()
+    where = reverse("voices:long-detail", args=(synthesis.pk,))
+    synthesis.parts.filter(number=2).update(take=0)
+    told = anna.get(f"{where}playlist/").json()
+    assert ([row["number"] for row in told["sentences"]], told["more"], told["left"]) == ([1], False, True)
+    assert anna.get(f"{where}playlist/?from=4").json()["left"] is False
+    for wild in ("-3", "x", "9" * 30):
+        assert anna.get(f"{where}playlist/?from={wild}").status_code == 200
+    for path in (f"sentences/{'9' * 30}/audio/", f"chapters/{'9' * 30}/"):
+        assert anna.get(f"{where}{path}").status_code == 404, path
+    assert anna.post(f"{where}sentences/{'9' * 30}/again/").status_code == 404
+
+
+def test_from_the_warned_sentences_one_comes_back_to_them(anna, work):
+    send(anna)
+    work()
+    synthesis = Synthesis.objects.get()
+    synthesis.parts.filter(number__in=(2, 4)).update(warnings=["It babbles."])
+    where = reverse("voices:long-detail", args=(synthesis.pk,))
+    assert 'name="warned"' in anna.get(f"{where}?warned=1").content.decode()
+    answer = anna.post(f"{where}sentences/4/again/", {"warned": "1"})
+    assert answer["Location"] == f"{where}?page=1&warned=1#sentence-4"
+
+
+def test_the_sound_of_what_may_be_joined_anew_is_not_kept_by_browsers(anna, work):
+    send(anna)
+    work()
+    audio = reverse("voices:synthesis-audio", args=(Synthesis.objects.get().pk,))
+    assert anna.get(audio)["Cache-Control"] == "private, no-cache"

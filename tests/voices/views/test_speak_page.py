@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import html
 import io
 import json
+import re
 import time
 import wave
 from typing import Any
@@ -132,6 +134,24 @@ def test_the_history_takes_as_many_queries_for_many_as_for_one(people, page_for,
     client = page_for(people.anna)
     with django_assert_max_num_queries(8):
         client.get(SPEAK)
+
+
+def test_whoever_deletes_or_pins_comes_back_to_where_they_were(people, page_for):
+    spoken = [SynthesisFactory(owner=people.anna, text=f"Said {number}.") for number in range(12)]
+    anna, place = page_for(people.anna), {"q": "Said", "page": "2"}
+    page = anna.get(SPEAK, {**place, "evil": "https://example.org"}).content.decode()
+    kept = html.unescape(re.search(r'name="history" value="([^"]*)"', page)[1])
+    for name in ("voices:synthesis-pin", "voices:synthesis-delete"):
+        answer = anna.post(reverse(name, args=[spoken[0].pk]), {"history": kept, "pinned": "1"})
+        assert answer["Location"] == f"{SPEAK}?q=Said&page=2#history"
+    elsewhere = anna.post(reverse("voices:synthesis-delete", args=[spoken[1].pk]), {"history": "//evil?x=1"})
+    assert elsewhere["Location"] == f"{SPEAK}#history"
+
+
+def test_the_history_names_all_who_speak(people, page_for):
+    said = [{"text": "One.", "voice": "Vera"}, {"text": "Two.", "voice": "Zé"}, {"text": "Three.", "voice": "Vera"}]
+    SynthesisFactory(owner=people.anna, sentences=said)
+    assert "Vera, Zé · en" in text_of(page_for(people.anna).get(SPEAK))
 
 
 def test_strangers_are_asked_to_sign_in(db, client):

@@ -56,6 +56,7 @@ _STATUS = {
     "chapter_unknown": status.HTTP_404_NOT_FOUND,
     "speech_ended": status.HTTP_409_CONFLICT,
     "speech_finishing": status.HTTP_409_CONFLICT,
+    "speech_gone": status.HTTP_410_GONE,
     "speech_not_long": status.HTTP_409_CONFLICT,
     "speech_not_resumable": status.HTTP_409_CONFLICT,
     "speech_unfinished": status.HTTP_409_CONFLICT,
