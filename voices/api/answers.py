@@ -75,6 +75,11 @@ def output_of(values: Mapping[str, Any], format_name: str) -> Output:
     return Output(require_format(format_name), values.get("sample_rate"), values.get("loudness"))
 
 
+def streamable(request: Request, output: Output) -> bool:
+    """Whether what is asked for can be sent before all of it is there: see :func:`require_streamable`."""
+    return output.loudness is None and not request.headers.get(HEADER)
+
+
 def require_streamable(request: Request, output: Output) -> None:
     """DomainError ``stream_unsupported`` for what only a whole speech can have."""
     if output.loudness is not None:

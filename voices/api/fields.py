@@ -29,7 +29,7 @@ class FormatField(serializers.CharField):
 
 @extend_schema_field({"type": "string", "pattern": "^(audio|sse)?$", "nullable": True})
 class StreamFormatField(serializers.CharField):
-    """How a stream comes; empty for none."""
+    """How a stream comes; empty where that is not chosen."""
 
     def __init__(self, **options: Any):
         help_text = (

@@ -14,7 +14,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from voices.api.answers import KEY_PARAMETER, SPOKEN, SpeakingView, output_of, require_streamable, spoken
+from voices.api.answers import (
+    KEY_PARAMETER,
+    SPOKEN,
+    SpeakingView,
+    output_of,
+    require_streamable,
+    spoken,
+    streamable,
+)
 from voices.api.fields import (
     AnyAccept,
     FormatField,
@@ -61,6 +69,14 @@ class OpenAISpeechSerializer(PausesSerializer, SamplingSerializer, SoundSerializ
         required=False, allow_blank=True, allow_null=True, help_text="Accepted and not followed: XTTS takes none."
     )
     stream_format = StreamFormatField()
+    stream = serializers.BooleanField(
+        required=False,
+        allow_null=True,
+        help_text="Left out, and without `stream_format`: the sound is sent sentence by sentence, each when the guard "
+        "is done with it (at once where `guard` is `off`), and whole where it has a `loudness` or the request an "
+        "`Idempotency-Key`. `true`: while it is spoken, as `stream_format` does. `false`: whole, with its length and "
+        "the headers `X-Speech-Seconds` and `X-Speech-Warnings`.",
+    )
     language = serializers.CharField(
         required=False,
         allow_blank=True,
@@ -108,11 +124,14 @@ class OpenAISpeechView(SpeakingView):
 
     @extend_schema(request=OpenAISpeechSerializer, responses=SPOKEN, parameters=[KEY_PARAMETER])
     def post(self, request: Request) -> HttpResponseBase:
-        """Speak a text as OpenAI's clients ask for it."""
+        """Speak a text as OpenAI's clients ask for it. The sound is sent as it grows, unless it is asked for whole.
+
+        The headers say what it is: `X-Synthesis-Id` (see `/api/v1/syntheses/`, where it is with the guard's warnings
+        when it has come whole), `X-Speech-Seed`, `X-Speech-Model`.
+        """
         asked = OpenAISpeechSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         values = asked.validated_data
-        stream_format = values.get("stream_format")
         voice = voice_find(user=request.user, given=values["voice"])
         _require_model(values["model"], voice)
         output = output_of(values, values["response_format"])
@@ -128,10 +147,14 @@ class OpenAISpeechView(SpeakingView):
             "channel": Channel.OPENAI,
             "text_field": "input",
         }
-        if stream_format:
+        stream, stream_format = values.get("stream"), values.get("stream_format")
+        if stream or stream_format:
             require_streamable(request, output)
-            gone = hung_up(request._request)
-            return streamed(lambda: speech_stream(**wanted, gone=gone), output, events=stream_format == "sse")
+        if stream or stream_format or (stream is None and streamable(request, output)):
+            gone, settled = hung_up(request._request), not (stream or stream_format)
+            return streamed(
+                lambda: speech_stream(**wanted, gone=gone, settled=settled), output, events=stream_format == "sse"
+            )
         return spoken(request, lambda gone: speech_make(**wanted, gone=gone), output)
 
 

@@ -81,14 +81,16 @@ class SpeechRequest:
 
     ``judge`` is asked about every sentence before it counts as spoken. ``rivals`` gives, for the seed of a sentence's
     first attempt, those of further ones that are decoded beside it from the start; the judge hears them in this order,
-    each when it has asked for it, and what is not heard any more leaves. A stream of a request with rivals comes
-    sentence by sentence, each once it is settled; without, it comes as it is spoken, and is judged when it has gone.
+    each when it has asked for it, and what is not heard any more leaves. A stream of a request with rivals, or one that
+    is ``settled``, comes sentence by sentence, each once it has been judged; any other comes as it is spoken, and is
+    judged when it has gone.
     """
 
     pieces: tuple[Piece, ...]
     after: float = 0.0
     judge: Judge | None = None
     rivals: Rivals | None = None
+    settled: bool = False
 
     def by_model(self) -> dict[ModelChoice, list[int]]:
         """The places of the pieces that each model speaks, so that none is loaded twice for one speech."""

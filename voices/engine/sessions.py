@@ -183,7 +183,7 @@ class Session:
     @property
     def live(self) -> bool:
         """Whether it is heard while it is decoded."""
-        return self.ticket.streamed and self.request.rivals is None
+        return self.ticket.streamed and self.request.rivals is None and not self.request.settled
 
     def speech(self) -> Speech | None:
         """All of it; None where only a model was to be loaded."""

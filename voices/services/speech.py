@@ -116,8 +116,13 @@ def speech_ask(
     channel: Channel,
     text_field: str = "text",
     streamed: bool = False,
+    settled: bool = False,
 ) -> Asked:
-    """Check what :func:`speech_make` is given, and put it into the line of this process's engine."""
+    """Check what :func:`speech_make` is given, and put it into the line of this process's engine.
+
+    What is ``streamed`` comes while it is spoken, or with ``settled`` sentence by sentence, each once its guard has
+    judged it; where nothing is guarded there is nothing to wait for.
+    """
     text = checked_text(text, text_field)
     plan = script_plan(user=user, voice=voice, text=text, language=language, pauses=pauses, field=text_field)
     wanted = voice_sampling(voice=voice, given=sampling or {})
@@ -127,7 +132,8 @@ def speech_ask(
     rivals = guardian.rivals if guardian is not None and guardian.chooses else None
     # Before anything is spoken that could not be kept.
     require_free(Path(settings.MEDIA_ROOT), 0, _WHAT)
-    request = replace(request_of(plan, voice, wanted, sampling or {}), judge=guardian, rivals=rivals)
+    asked = request_of(plan, voice, wanted, sampling or {})
+    request = replace(asked, judge=guardian, rivals=rivals, settled=settled and guardian is not None)
     started, status = time.monotonic(), speech_owner().status()
     ticket = speech_owner().submit(request, asker=str(user.pk), streamed=streamed)
     ahead = status.waiting + status.speaking

@@ -82,9 +82,10 @@ class SpeechStream:
             self._asked.ticket.abandon()
 
 
-def speech_stream(*, gone: Callable[[], bool] | None = None, **wanted: Any) -> SpeechStream:
+def speech_stream(*, gone: Callable[[], bool] | None = None, settled: bool = False, **wanted: Any) -> SpeechStream:
     """Speak as :func:`voices.services.speech_make` does, from which the arguments and errors are, piece by piece.
 
-    Blocks until the first piece is there.
+    Blocks until the first piece is there. With ``settled`` what comes is what would have come whole: a sentence is
+    heard once its guard is done with it, so that bad ones have been said again.
     """
-    return SpeechStream(speech_ask(**wanted, streamed=True), gone)
+    return SpeechStream(speech_ask(**wanted, streamed=True, settled=settled), gone)

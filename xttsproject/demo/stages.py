@@ -203,7 +203,15 @@ class MainJob:
         answer = self.maker.bytes(
             "POST",
             "/v1/audio/speech",
-            json={"model": "xtts", "voice": voice["id"], "input": TEXT, "seed": 1, "response_format": "wav"},
+            # Whole: a WAV that is sent while it is spoken does not know how long it is.
+            json={
+                "model": "xtts",
+                "voice": voice["id"],
+                "input": TEXT,
+                "seed": 1,
+                "response_format": "wav",
+                "stream": False,
+            },
         )
         took = time.monotonic() - began
         with atomic_path(self.output) as temporary:

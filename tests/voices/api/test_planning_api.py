@@ -92,7 +92,7 @@ def test_speech_follows_the_pauses_of_a_script_here_and_for_openais_clients(peop
         (
             "/v1/audio/speech",
             {"voice": "Vera", "input": f"{words}\n\n{words}[pause 1s]", "seed": 3, "model": "xtts"}
-            | {"response_format": "wav"},
+            | {"response_format": "wav", "stream": False},
         ),
     ):
         answer = client.post(path, {**fields, "paragraph_pause": 1.5, "language": "auto"}, format="json")
