@@ -31,7 +31,7 @@ TEXT = "One sentence that is long enough to stand alone. And then another one fo
 def decoded(data: bytes) -> Any:
     with av.open(io.BytesIO(data), mode="r") as container:
         frames = [frame.to_ndarray().reshape(-1) for frame in container.decode(audio=0)]
-    samples = np.concatenate(frames)
+    samples: Any = np.concatenate(frames)
     return samples / 32768 if samples.dtype == np.int16 else samples
 
 
