@@ -8,6 +8,7 @@ from django.db import models
 
 from voices.models import DecodingSearch, Synthesis, Voice
 from voices.services import voice_prepare
+from voices.services.converting import converted_prune
 from voices.services.decoding import KIND as DECODING
 from voices.services.decoding import decoding_ended, decoding_may_retry, decoding_run, decoding_sweep
 from voices.services.idempotency import keys_forget
@@ -50,8 +51,9 @@ def speak_long(context: JobContext) -> dict[str, Any] | None:
 
 @housekeeping("speech")
 def prune() -> int:
-    """What is past its time or its room, sentences that were said anew since, and clients' keys after a day."""
-    return speech_prune().count + takes_forget() + keys_forget()
+    """What is past its time or its room, other forms of it, sentences that were said anew since, and clients' keys after a
+    day."""
+    return speech_prune().count + converted_prune()[0] + takes_forget() + keys_forget()
 
 
 @housekeeping("decoding")

@@ -213,6 +213,12 @@ SPEECH_KEEP_DAYS = env.integer(
 SPEECH_KEEP_GB = env.integer(
     "SPEECH_KEEP_GB", 0, "GB (of 1000³ bytes) that everybody's speech may take; the oldest goes first. 0: no limit."
 )
+SPEECH_CONVERTED_MB = env.integer(
+    "SPEECH_CONVERTED_MB",
+    500,
+    "MB (of 1000² bytes) that speech in other forms may take, which is kept for a day because players ask for it in "
+    "stretches; what was not asked for the longest goes first. 0 keeps none.",
+)
 TRANSCRIPTION_QUEUE = env.integer(
     "TRANSCRIPTION_QUEUE",
     3,

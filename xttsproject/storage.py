@@ -19,6 +19,8 @@ Below DATA_ROOT::
                                         tensorboard/, exports/
     cache/features/                     audio codes, mels and tokens of training clips, by content
     cache/texts/                        which texts of a dataset version a model cannot take
+    cache/packed/                       speech models' shrunk weights
+    cache/speech/<id>/                  speech in other forms, kept for players for a while
     uploads/                            uploads under way
 """
 
@@ -73,6 +75,14 @@ def texts_dir() -> Path:
 
 def packed_dir() -> Path:
     return Path(settings.CACHE_DIR, "packed")
+
+
+def converted_root() -> Path:
+    return Path(settings.CACHE_DIR, "speech")
+
+
+def converted_dir(synthesis_id: UUID) -> Path:
+    return converted_root() / str(synthesis_id)
 
 
 def voice_dir(voice_id: UUID) -> Path:

@@ -1,8 +1,8 @@
 import pytest
-from django.http import Http404
+from django.http import Http404, HttpResponseNotModified
 from django.test import RequestFactory
 
-from xttsproject.http import file_response
+from xttsproject.http import bytes_response, file_response
 
 
 @pytest.fixture
@@ -66,3 +66,44 @@ def test_a_download_has_its_name_letters_included(sound):
 def test_a_file_that_vanished_is_not_found(tmp_path):
     with pytest.raises(Http404):
         ask(tmp_path / "gone.wav")
+
+
+def test_stretches_of_two_files_are_not_joined(sound):
+    etag = ask(sound)["ETag"]
+
+    def stretch(if_range):
+        headers = {"Range": "bytes=10-19", "If-Range": if_range}
+        return file_response(RequestFactory().get("/", headers=headers), sound, content_type="audio/wav")
+
+    assert (stretch(etag).status_code, body(stretch(etag))) == (206, bytes(range(10, 20)))
+    sound.write_bytes(bytes(300))
+    other = stretch(etag)
+    assert (other.status_code, other["ETag"] != etag, len(body(other))) == (200, True, 300)
+    # No dates are given here, so one is never that of the file.
+    assert stretch("Wed, 21 Oct 2015 07:28:00 GMT").status_code == 200
+
+
+def test_a_browser_that_has_it_already_is_told_so(sound):
+    etag = ask(sound)["ETag"]
+    for known in (etag, f'"other", W/{etag}', "*"):
+        answer = file_response(
+            RequestFactory().get("/", headers={"If-None-Match": known}), sound, content_type="audio/wav"
+        )
+        assert isinstance(answer, HttpResponseNotModified)
+        assert answer["ETag"] == etag
+    made = bytes_response(RequestFactory().get("/"), b"sound", content_type="audio/wav")
+    for known, status in ((made["ETag"], 304), ('"other"', 200)):
+        request = RequestFactory().get("/", headers={"If-None-Match": known})
+        assert bytes_response(request, b"sound", content_type="audio/wav").status_code == status
+
+
+def test_stretches_of_what_is_made_on_demand_are_of_one_making():
+    def stretch(data, if_range):
+        headers = {"Range": "bytes=1-2", "If-Range": if_range}
+        return bytes_response(RequestFactory().get("/", headers=headers), data, content_type="audio/wav")
+
+    first = bytes_response(RequestFactory().get("/"), b"sound", content_type="audio/wav")
+    again = stretch(b"sound", first["ETag"])
+    assert (again.status_code, again.content) == (206, b"ou")
+    other = stretch(b"other", first["ETag"])
+    assert (other.status_code, other.content) == (200, b"other")

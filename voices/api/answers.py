@@ -138,7 +138,7 @@ def spoken(request: Request, make: Callable[[Callable[[], bool] | None], Synthes
 
 def _sound(synthesis: Synthesis, output: Output, *, again: bool) -> bytes:
     try:
-        return synthesis_file(synthesis=synthesis, output=output)
+        return synthesis_file(synthesis=synthesis, output=output, kept=False)
     except FileNotFoundError:
         raise DomainError(
             "speech_gone",

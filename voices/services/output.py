@@ -9,6 +9,7 @@ from typing import Any
 from voices.engine.encoding import Output, encode
 from voices.engine.tags import speech_tags
 from voices.models import Synthesis
+from voices.services.converting import converted
 from xttsproject.lib.audio import read_wav
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.subtitles import Cue, srt, vtt
@@ -33,11 +34,19 @@ def synthesis_tags(*, synthesis: Synthesis) -> Mapping[str, str]:
     )
 
 
-def synthesis_file(*, synthesis: Synthesis, output: Output) -> bytes:
-    """The whole file. FileNotFoundError where its sound has gone."""
+def synthesis_file(*, synthesis: Synthesis, output: Output, kept: bool = True) -> bytes:
+    """The whole file. FileNotFoundError where its sound has gone.
+
+    Unless it is for one answer only, what has been encoded is ``kept`` for a while: players ask for it in stretches.
+    """
     if output.as_spoken:
         return synthesis.audio_path.read_bytes()
-    return encode(read_wav(synthesis.audio_path), output, synthesis_tags(synthesis=synthesis))
+    tags = synthesis_tags(synthesis=synthesis)
+
+    def make() -> bytes:
+        return encode(read_wav(synthesis.audio_path), output, tags)
+
+    return converted(synthesis=synthesis, output=output, tags=tags, make=make) if kept else make()
 
 
 def synthesis_subtitles(*, synthesis: Synthesis, form: str) -> tuple[str, str]:

@@ -20,6 +20,7 @@ from voices.engine.requests import ModelChoice, Piece, SpeechRequest
 from voices.engine.tags import tag_wav
 from voices.engine.tickets import Ticket
 from voices.models import QualityProfile, Synthesis, Voice
+from voices.services.converting import converted_forget
 from voices.services.guarding import guardian_for, sentences_told
 from voices.services.output import synthesis_tags
 from voices.services.pace import speech_turn_note
@@ -170,11 +171,12 @@ def request_of(plan: SpeechPlan, voice: Voice, wanted: Sampling, given: Mapping[
 def synthesis_delete(*, synthesis: Synthesis) -> None:
     """Delete a synthesis and its sound; one that is still being spoken is stopped."""
     stop_jobs(subject=synthesis)
-    path, folder = synthesis.audio_path, synthesis.folder
+    path, folder, key = synthesis.audio_path, synthesis.folder, synthesis.pk
 
     def remove() -> None:
         path.unlink(missing_ok=True)
         storage.remove_tree(folder)
+        converted_forget(synthesis_id=key)
 
     with transaction.atomic():
         synthesis.delete()

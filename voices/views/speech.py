@@ -33,7 +33,7 @@ from voices.services.output import synthesis_subtitles as subtitles_of
 from voices.services.speech import checked_text
 from voices.streamed import streamed
 from voices.views.sending import file_name, saved_headers, sent
-from xttsproject.http import file_response
+from xttsproject.http import bytes_response, file_response
 from xttsproject.lib.errors import Cancelled, DomainError
 from xttsproject.xtts.types import SAMPLE_RATE
 
@@ -146,11 +146,8 @@ def synthesis_audio(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     except (DomainError, FileNotFoundError) as error:
         raise Http404(str(error)) from error
     if made is not None:
-        return HttpResponse(
-            made,
-            content_type=output.format.content_type,
-            headers=saved_headers(synthesis, output.format.name),
-        )
+        name = f"{file_name(synthesis)}.{output.format.name}"
+        return bytes_response(request, made, content_type=output.format.content_type, file_name=name, download=True)
     return file_response(
         request,
         synthesis.audio_path,
