@@ -51,8 +51,8 @@ def speak_long(context: JobContext) -> dict[str, Any] | None:
 
 @housekeeping("speech")
 def prune() -> int:
-    """What is past its time or its room, other forms of it, sentences that were said anew since, and clients' keys after a
-    day."""
+    """What is past its time or its room, other forms of it, sentences that were said anew since, and clients' keys
+    after a day."""
     return speech_prune().count + converted_prune()[0] + takes_forget() + keys_forget()
 
 

@@ -34,8 +34,8 @@ def file_response(
     """A file whose stretches can be asked for (RFC 9110 §14), which audio players need for seeking.
 
     Several ranges in one request are answered with the whole file, as the standard allows. The ETag is another one when
-    the file has been replaced, so that nobody joins stretches of two (``If-Range``). ``changes``: another file may stand
-    at the same address in a moment, so that a browser is to ask before it takes the one it has.
+    the file has been replaced, so that nobody joins stretches of two (``If-Range``). ``changes``: another file may
+    stand at the same address in a moment, so that a browser is to ask before it takes the one it has.
     """
     try:
         told = path.stat()
