@@ -128,9 +128,10 @@ WHISPER_BUNDLE = env.text("WHISPER_BUNDLE", "tiny-whisper", "The Whisper bundle 
 DEVICE = env.text("DEVICE", "auto", "Device of the models: auto, cpu, cuda or cuda:N.")
 SPEECH_PRECISION = env.text(
     "SPEECH_PRECISION",
-    "fp32",
-    "Precision of speech's weights; int8 is for processors (docs/SPEECH.md says what each costs and gains).",
-    choices=("fp32", "bf16", "fp16", "int8"),
+    "auto",
+    "Precision of the weights of speech and of new runs' samples; auto: fp16 where the device has it; int8 is the "
+    "fastest on processors (docs/SPEECH.md says what each costs and gains).",
+    choices=("auto", "fp32", "bf16", "fp16", "int8"),
 )
 WHISPER_SECOND_BUNDLE = env.text(
     "WHISPER_SECOND_BUNDLE",

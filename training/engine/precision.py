@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from training.engine.spec import AUTO
+from xttsproject.xtts.projections import multiplies_bf16
 
 TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 """What autocast computes in; fp32 stands for no autocast."""
@@ -16,7 +17,4 @@ def resolve(wanted: str, device: torch.device) -> str:
     """
     if wanted != AUTO:
         return wanted
-    if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    abilities = torch.cpu.get_capabilities()
-    return "bf16" if abilities.get("avx512_bf16") or abilities.get("amx_bf16") else "fp32"
+    return "bf16" if multiplies_bf16(device) else "fp32"

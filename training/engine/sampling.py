@@ -6,7 +6,7 @@ import wave
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from training.engine.checkpoint import SAMPLES
 from training.engine.spec import LORA, TrainSpec
@@ -20,6 +20,7 @@ from xttsproject.xtts.normaliser import normalise
 if TYPE_CHECKING:
     from xttsproject.xtts.conditioning import Conditioning
     from xttsproject.xtts.engine import XttsEngine
+    from xttsproject.xtts.projections import Wanted
     from xttsproject.xtts.tokenizer import Tokenizer
 
 BASE_EPOCH = 0
@@ -146,7 +147,14 @@ class Sampler:
         from xttsproject.xtts.engine import XttsEngine
 
         merged = None if self._beside else adapter
-        base = self._engine or XttsEngine.load(self._spec.bundle, adapter=merged, device=self._device)
+        base = self._engine or XttsEngine.load(
+            self._spec.bundle,
+            adapter=merged,
+            device=self._device,
+            precision=cast("Wanted", self._spec.speech_precision),
+            # What is merged is loaded once, and would push the base models of others out of the folder.
+            packed_dir=None if merged else self._spec.packed_dir,
+        )
         progress.check()
         # What an adapter stands beside hears the clips as it does without.
         voice = self._voice or base.conditioning(read_references(self._spec))

@@ -19,6 +19,8 @@ FRAMES_PER_SECOND = MODEL_RATE / 256
 VARIANTS = 4
 """Altered recordings of each training clip."""
 
+# Of a weight of the model that speaks the samples; what "auto" stands for is known only where the run is.
+SPEECH_BYTES = {"auto": 2, "fp32": 4, "bf16": 2, "fp16": 2, "int8": 1}
 ALTERED_FLOAT_BYTES = 2
 """Half precision: what is lost is far below the noise that was added."""
 
@@ -79,13 +81,13 @@ def least_memory_bytes(shape: GptShape, spec: TrainSpec) -> int:
     """Bytes that a run's device must hold at once whatever the batch: what trains comes on top, with its length.
 
     Each number that is trained has its weight, a gradient and AdamW's two moments in float32. What is frozen may stand
-    there in half precision. Samples are spoken by a copy of the model in float32 beside all that.
+    there in half precision. Samples are spoken by a copy of the model beside all that, in the precision of speech.
     """
     model, trained = gpt_parameters(shape), trained_parameters(shape, spec)
     modules = whole_modules(spec)
     frozen = 0 if spec.method == FULL else model - (gpt_parameters(shape, modules) if modules else 0)
     at_rest = FLOAT_BYTES if spec.precision == "fp32" else FLOAT_BYTES // 2
-    speaking = FLOAT_BYTES * model if spec.sample_prompts else 0
+    speaking = SPEECH_BYTES[spec.speech_precision] * model if spec.sample_prompts else 0
     return 4 * FLOAT_BYTES * trained + at_rest * frozen + speaking
 
 

@@ -18,6 +18,7 @@ METHODS = (LORA, FULL)
 SCHEDULES = ("cosine", "linear", "constant")
 AUTO = "auto"
 PRECISIONS = (AUTO, "fp32", "bf16", "fp16")
+SPEECH_PRECISIONS = (AUTO, "fp32", "bf16", "fp16", "int8")
 STOP_ON = ("loss", "score")
 MOST_DEVICES = 16
 """As many GPUs as one machine has."""
@@ -112,6 +113,9 @@ class TrainSpec:
     torch choose. ``code_noise`` is the share of the codes read that are false, so that the model forgives its own
     slips: a small model needs it. ``precision`` ``auto``: bf16 where the device has it, fp32 elsewhere. ``devices`` is
     how many GPUs share each batch, a process each (with ``device`` ``cpu``: so many processes on the processor).
+    ``speech_precision`` is that of the samples, as :mod:`xttsproject.xtts.projections` has it: what the portal's own
+    speech has, so that they sound as the voice will; the same for all of a run's checkpoints. In ``packed_dir`` the
+    base model's shrunk weights are kept for the next load.
     """
 
     run_dir: Path
@@ -146,12 +150,15 @@ class TrainSpec:
     reference_clips: tuple[Path, ...] = ()
     threads: int | None = None
     features_dir: Path | None = None
+    speech_precision: str = "fp32"
+    packed_dir: Path | None = None
 
     def __post_init__(self) -> None:
         for name in ("run_dir", "bundle", "manifest"):
             self._check_path(name, getattr(self, name))
-        if self.features_dir is not None:
-            self._check_path("features_dir", self.features_dir)
+        for name in ("features_dir", "packed_dir"):
+            if getattr(self, name) is not None:
+                self._check_path(name, getattr(self, name))
         _check_text("language", self.language)
         for name, high in (("epochs", MOST_EPOCHS), ("batch_size", 4096), ("accumulation", 4096)):
             _check_number(name, getattr(self, name), 1, high, whole=True)
@@ -181,6 +188,7 @@ class TrainSpec:
         _check_choice("method", self.method, METHODS)
         _check_choice("schedule", self.schedule, SCHEDULES)
         _check_choice("precision", self.precision, PRECISIONS)
+        _check_choice("speech_precision", self.speech_precision, SPEECH_PRECISIONS)
         if not _is_device(self.device):
             raise _refuse("device", f"device must be auto, cpu, cuda or cuda:N, got {self.device!r}.")
         _check_number("devices", self.devices, 1, MOST_DEVICES, whole=True)
@@ -233,8 +241,9 @@ class TrainSpec:
             given[name] = _path(name, given[name])
         if "language" not in given:
             raise _refuse("language", "The training spec lacks language: name one, such as 'en'.")
-        if given.get("features_dir") is not None:
-            given["features_dir"] = _path("features_dir", given["features_dir"])
+        for name in ("features_dir", "packed_dir"):
+            if given.get(name) is not None:
+                given[name] = _path(name, given[name])
         if "lora" in given:
             lora = _known(LoraSpec, "lora", given["lora"])
             if "targets" in lora:

@@ -26,7 +26,7 @@ from xttsproject.xtts.types import ConditioningSettings
 REFERENCE_SECONDS = ConditioningSettings().gpt_seconds
 
 # Fields of TrainSpec that belong to the machine and are filled in when the run starts.
-_MACHINE = ("run_dir", "bundle", "manifest", "reference_clips", "features_dir", "device", "threads")
+_MACHINE = ("run_dir", "bundle", "manifest", "reference_clips", "features_dir", "packed_dir", "device", "threads")
 
 _LORA = "lora_"
 
@@ -125,6 +125,7 @@ def spec_build(*, version: DatasetVersion, bundle: Bundle, values: RunValues) ->
             lora=LoraSpec(**lora),
             sample_prompts=tuple(Prompt(text, language, values.seed) for text in texts),
             reference_clips=references_require(version=version),
+            speech_precision=settings.SPEECH_PRECISION,
         )
     except DomainError as error:
         field = _FIELDS.get(error.field or "", error.field)
@@ -180,6 +181,7 @@ def spec_of(*, run: TrainingRun) -> TrainSpec:
             "manifest": run.version.manifest_path,
             "reference_clips": references_require(version=run.version),
             "features_dir": storage.features_dir(),
+            "packed_dir": storage.packed_dir(),
             "device": settings.DEVICE,
         }
     )

@@ -13,6 +13,7 @@ from datasets.services.transcribers import listening_options, transcriber_load
 from training.engine.scoring import Scorer, Speaker, Utterance, characters, whisper_language
 from voices.engine.decoding import Said, speak_values
 from voices.models import Candidate, DecodingSearch, Voice
+from xttsproject import storage
 from xttsproject.lib.audio import read_wav
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.progress import Part, Progress
@@ -67,7 +68,13 @@ def measure_open(*, search: DecodingSearch, progress: Progress) -> Measure:
     from xttsproject.xtts.likeness import SpeakerEar
 
     voice = search.voice
-    engine = XttsEngine.load(voice.bundle_path, adapter=voice.adapter_path, device=settings.DEVICE)
+    engine = XttsEngine.load(
+        voice.bundle_path,
+        adapter=voice.adapter_path,
+        device=settings.DEVICE,
+        precision=settings.SPEECH_PRECISION,
+        packed_dir=None if voice.adapter_path else storage.packed_dir(),
+    )
     if engine.model_key != voice.model_key:
         raise DomainError(
             "voice_outdated",

@@ -47,7 +47,7 @@ class GptDecoder:
         ready: Shrunk | None = None,
     ):
         """``name`` is what people call the model; ``ready`` are its matrices, where they have been shrunk already."""
-        self.shape, self.device, self.name = shape, device, name
+        self.shape, self.device, self.precision, self.name = shape, device, precision, name
         self._blocks = GptBlocks(state, shape, device, precision, ready)
         self.openings = Openings(_VOICES_KEPT)
 

@@ -29,7 +29,7 @@ from xttsproject.xtts.languages import LANGUAGES, language_names, validate_langu
 from xttsproject.xtts.networks import Undrawn, load_decoder, load_into, load_tokenizer
 from xttsproject.xtts.packed_hifigan import PackedGenerator, can_pack
 from xttsproject.xtts.packing import shrunk_weights
-from xttsproject.xtts.projections import Precision, is_packed, require_precision
+from xttsproject.xtts.projections import Precision, Wanted, is_packed, multiplies_bf16, resolve_precision
 from xttsproject.xtts.reference import StyleEncoder
 from xttsproject.xtts.sampling import Draw
 from xttsproject.xtts.studio import studio_names, studio_voice
@@ -112,19 +112,20 @@ class XttsEngine:
         *,
         adapter: Path | None = None,
         device: str = "cpu",
-        precision: Precision = "fp32",
+        precision: Wanted = "fp32",
         packed_dir: Path | None = None,
     ) -> XttsEngine:
         """Load a bundle, with a LoRA adapter's folder merged into it where one is given.
 
         ``device`` is a torch device or ``auto``; what ``precision`` means on it says
-        :mod:`xttsproject.xtts.projections`. All but ``fp32`` let the decoder compute in bfloat16. In the folder
+        :mod:`xttsproject.xtts.projections`. All but ``fp32`` let the decoder compute in bfloat16 where the device
+        multiplies in it. In the folder
         ``packed_dir`` shrunk weights are kept for the next load (:mod:`xttsproject.xtts.packing`). Raises
         :class:`DomainError` ``model_missing``, ``model_damaged``, ``adapter_…``,
         ``device_unavailable``, ``precision_unknown`` or ``precision_unsupported``.
         """
         place = _device(device)
-        require_precision(precision, place)
+        chosen = resolve_precision(precision, place)
         config = read_config(bundle_path)
         state = read_state(bundle_path, "gpt")
         if adapter is not None:
@@ -133,13 +134,13 @@ class XttsEngine:
 
         def decoder() -> GptDecoder:
             ready = None
-            if packed_dir is not None and is_packed(precision, place):
+            if packed_dir is not None and is_packed(chosen, place):
                 content = f"{key} {weights_stamp(bundle_path)}"
-                ready = shrunk_weights(packed_dir, content, state, matrices(config.gpt), precision)
-            return GptDecoder(state, config.gpt, place, precision, bundle_path.name, ready)
+                ready = shrunk_weights(packed_dir, content, state, matrices(config.gpt), chosen)
+            return GptDecoder(state, config.gpt, place, chosen, bundle_path.name, ready)
 
         own = StyleEncoder.pick(state)
-        if precision != "fp32":
+        if chosen != "fp32":
             # A view would keep the whole file mapped, whose weights are not looked at again once they are packed.
             own = {name: value.clone() for name, value in own.items()}
         with ThreadPoolExecutor(1) as beside:
@@ -148,7 +149,7 @@ class XttsEngine:
             with Undrawn():
                 encoder = StyleEncoder(config.gpt)
             style = load_into(encoder, own, bundle_path, "conditioning")
-            vocoder = _vocoder(bundle_path, config, place, precision)
+            vocoder = _vocoder(bundle_path, config, place, chosen)
             tokenizer = load_tokenizer(bundle_path)
             try:
                 gpt = packing.result()
@@ -163,7 +164,7 @@ class XttsEngine:
             vocoder=vocoder,
             mel_stats=read_state(bundle_path, "mel_stats")["mel_stats"].to(place),
             device=place,
-            precision=precision,
+            precision=chosen,
             key=key,
             packed_dir=packed_dir,
         )
@@ -287,7 +288,7 @@ class XttsEngine:
 
     def sounding(self) -> contextlib.AbstractContextManager[object]:
         """In which precision the decoder computes."""
-        if self.precision == "fp32":
+        if not _sounds_in_bf16(self.precision, self.device):
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
@@ -355,9 +356,13 @@ class XttsEngine:
             )
 
 
+def _sounds_in_bf16(precision: Precision, device: torch.device) -> bool:
+    return precision != "fp32" and multiplies_bf16(device)
+
+
 def _vocoder(bundle_path: Path, config: XttsConfig, device: torch.device, precision: Precision) -> nn.Module:
     decoder = load_decoder(bundle_path, config).to(device)
-    if device.type == "cpu" and precision != "fp32" and can_pack(decoder):
+    if device.type == "cpu" and _sounds_in_bf16(precision, device) and can_pack(decoder):
         decoder.waveform_decoder = PackedGenerator(decoder.waveform_decoder)
     return decoder
 

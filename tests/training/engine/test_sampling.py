@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.training.engine.conftest import EPOCHS, Finished
 from training.engine.checkpoint import checkpoint_folder
 from training.engine.sampling import Sampler, sample_path
+from xttsproject.lib.audio import read_wav, write_wav
 from xttsproject.lib.progress import Silent
 from xttsproject.xtts.engine import XttsEngine
+from xttsproject.xtts.types import Sampling
 
 pytestmark = pytest.mark.slow
 
@@ -22,9 +25,9 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[Path | None]:
     loads: list[Path | None] = []
     load = XttsEngine.load
 
-    def counted(bundle: Path, *, adapter: Path | None = None, device: str = "cpu") -> XttsEngine:
+    def counted(bundle: Path, *, adapter: Path | None = None, **how: Any) -> XttsEngine:
         loads.append(adapter)
-        return load(bundle, adapter=adapter, device=device)
+        return load(bundle, adapter=adapter, **how)
 
     monkeypatch.setattr(XttsEngine, "load", counted)
     return loads
@@ -75,3 +78,19 @@ def test_what_is_more_than_an_adapter_is_loaded_whole(
     folder = checkpoint_folder(finished.spec.run_dir, 1)
     Sampler(spec, "cpu", keep=True).speak(1, folder, Silent(), lambda facts: None)
     assert loaded == [folder]
+
+
+def test_samples_are_spoken_in_the_precision_of_the_portal_s_own_speech(finished: Finished, tmp_path: Path) -> None:
+    packed = tmp_path / "packed"
+    spec = replace(finished.spec, run_dir=tmp_path, speech_precision="int8", packed_dir=packed)
+    adapter, prompt = checkpoint_folder(finished.spec.run_dir, 1), spec.sample_prompts[0]
+    Sampler(spec, "cpu").speak(1, adapter, Silent(), lambda facts: None)
+    engine = XttsEngine.load(spec.bundle, precision="int8").adapted(adapter)
+    voice = engine.conditioning([read_wav(path) for path in spec.reference_clips])
+    spoken = engine.speak(prompt.text, prompt.language, voice, Sampling(seed=prompt.seed))
+    write_wav(tmp_path / "speech.wav", spoken.audio)
+    sample = (tmp_path / sample_path(1, 0)).read_bytes()
+    assert sample == (tmp_path / "speech.wav").read_bytes()
+    assert sample != (finished.spec.run_dir / sample_path(1, 0)).read_bytes()
+    # The base model's shrunk weights are there for the next run, and for the portal.
+    assert len(list(packed.glob("int8-*.safetensors"))) == 1

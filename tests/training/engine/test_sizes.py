@@ -72,7 +72,16 @@ def test_what_is_trained_whole_weighs_what_the_docs_say(
     assert state_bytes(released(), spec) == 3 * checkpoint_bytes(released(), spec)
 
 
-@pytest.mark.parametrize(("changes", "gigabytes"), [({"method": "full"}, 8.8), ({}, 3.6), ({"precision": "bf16"}, 2.7)])
+@pytest.mark.parametrize(
+    ("changes", "gigabytes"),
+    [
+        ({"method": "full"}, 8.8),
+        ({}, 3.6),
+        ({"precision": "bf16"}, 2.7),
+        ({"precision": "bf16", "speech_precision": "auto"}, 1.8),
+        ({"precision": "bf16", "speech_precision": "int8"}, 1.4),
+    ],
+)
 def test_the_least_memory_is_that_of_weights_gradients_moments_and_the_copy_that_speaks(
     changes: dict[str, Any], gigabytes: float
 ) -> None:

@@ -7,13 +7,14 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+import torch
 from django.core.management import CommandError, call_command
 
 from voices.engine.benchmark.limits import Limits, least_seconds
 from voices.engine.benchmark.quality import SENTENCES, Quality, measure_quality
 from voices.engine.benchmark.speech import Measured, recommended
 from xttsproject.xtts.config import read_config
-from xttsproject.xtts.projections import Precision
+from xttsproject.xtts.projections import Precision, multiplies_bf16
 
 KEYS = {
     "single",
@@ -43,7 +44,9 @@ def test_the_small_model_is_measured_beside_coquis_code(tmp_path: Path) -> None:
     assert set(told["seconds"]) == {"coqui", "fp32", "int8"}
     # The same codes and latents: only rounding is between them.
     assert 10 < told["precisions"]["int8"]["latents_db"] < 80
-    assert 20 < told["precisions"]["int8"]["sound_db"] < 80
+    # A processor that does not multiply in bfloat16 renders the sound in float32.
+    assert told["precisions"]["int8"]["sound_db"] > 20
+    assert (told["precisions"]["int8"]["sound_db"] < 80) is multiplies_bf16(torch.device("cpu"))
     assert "sound_db" not in told["precisions"]["fp32"]
     loading = told["loading"]
     assert all(seconds > 0 for seconds in loading.values())

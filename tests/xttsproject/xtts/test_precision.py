@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,7 +12,7 @@ from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.conditioning import Conditioning
 from xttsproject.xtts.engine import XttsEngine
 from xttsproject.xtts.loop import SpeechLoop, Utterance
-from xttsproject.xtts.projections import Precision, projection, require_precision
+from xttsproject.xtts.projections import PRECISIONS, Precision, projection, resolve_precision
 from xttsproject.xtts.sampling import Draw
 
 CPU = torch.device("cpu")
@@ -83,15 +84,53 @@ def test_a_sentence_is_the_same_bit_for_bit_whoever_joins_and_leaves(smaller: Xt
 
 
 def test_a_precision_that_is_unknown_or_not_for_the_device_is_refused(random_bundle: Path) -> None:
-    with pytest.raises(DomainError, match="'fp8', but fp32, bf16, fp16 or int8 is expected"):
+    with pytest.raises(DomainError, match="'fp8', but auto, fp32, bf16, fp16 or int8 is expected"):
         XttsEngine.load(random_bundle, precision="fp8")  # type: ignore[arg-type]
     with pytest.raises(DomainError, match="int8 weights are for a processor; on cuda take fp16 or bf16"):
-        require_precision("int8", torch.device("cuda"))
+        resolve_precision("int8", torch.device("cuda"))
 
 
 def test_a_processor_without_the_packing_library_is_told_what_to_take(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("xttsproject.xtts.projections._engines", lambda: ["qnnpack"])
     for precision in ("fp16", "int8"):
         with pytest.raises(DomainError, match=f"no FBGEMM, which {precision} weights need; take bf16 or fp32"):
-            require_precision(precision, CPU)
-    require_precision("bf16", CPU)
+            resolve_precision(precision, CPU)
+    assert resolve_precision("bf16", CPU) == "bf16"
+
+
+@pytest.mark.parametrize(
+    ("device", "libraries", "abilities", "chosen"),
+    [
+        ("cpu", ["fbgemm"], {"avx2": True}, "fp16"),
+        ("cpu", ["qnnpack"], {"avx512_bf16": True}, "bf16"),
+        ("cpu", ["qnnpack"], {}, "fp32"),
+        ("cuda", [], {}, "fp16"),
+    ],
+)
+def test_the_automatic_precision_is_the_device_s_own(
+    monkeypatch: pytest.MonkeyPatch, device: str, libraries: list[str], abilities: dict[str, bool], chosen: str
+) -> None:
+    monkeypatch.setattr("xttsproject.xtts.projections._engines", lambda: libraries)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: abilities)
+    assert resolve_precision("auto", torch.device(device)) == chosen
+    for precision in PRECISIONS:
+        if precision in ("fp32", "bf16"):
+            assert resolve_precision(precision, torch.device(device)) == precision
+
+
+def test_an_engine_says_which_precision_it_took(random_bundle: Path) -> None:
+    engine = XttsEngine.load(random_bundle, precision="auto")
+    assert engine.precision == engine.gpt.precision == resolve_precision("auto", CPU)
+
+
+def test_sound_is_computed_in_bfloat16_only_where_the_processor_multiplies_in_it(
+    monkeypatch: pytest.MonkeyPatch, random_bundle: Path, engine: XttsEngine, voice: Conditioning
+) -> None:
+    latents = torch.randn(4, engine.config.gpt.width, generator=torch.Generator().manual_seed(3))
+    exact = engine.render(latents, voice)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
+    without = XttsEngine.load(random_bundle, precision="int8")
+    assert np.array_equal(without.render(latents, voice), exact)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    having = XttsEngine.load(random_bundle, precision="int8")
+    assert not np.array_equal(having.render(latents, voice), exact)
