@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +34,6 @@ from xttsproject.xtts.projections import Precision, Wanted, is_packed, multiplie
 from xttsproject.xtts.reference import StyleEncoder
 from xttsproject.xtts.sampling import Draw
 from xttsproject.xtts.studio import studio_names, studio_voice
-from xttsproject.xtts.tokenizer import Tokenizer
 from xttsproject.xtts.types import (
     LONGEST_SEED,
     PAUSE_SECONDS,
@@ -43,6 +43,10 @@ from xttsproject.xtts.types import (
     SpokenSentence,
 )
 from xttsproject.xtts.weights import apply_adapter, model_key, read_state, weights_stamp
+
+if TYPE_CHECKING:
+    # What it imports takes as long as packing the weights does: :meth:`XttsEngine.load` lets the two run side by side.
+    from xttsproject.xtts.tokenizer import Tokenizer
 
 BATCH = 8
 """Sentences decoded together: on two cores eight take little more than twice the time of one."""
