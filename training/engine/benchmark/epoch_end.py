@@ -18,7 +18,7 @@ from training.engine import events as ev
 from training.engine.benchmark.job import Job, Meter, device_of, measured
 from training.engine.launch import EVENTS
 from training.engine.run import Run
-from training.engine.spec import Prompt, TrainSpec
+from training.engine.spec import AUTO, Prompt, TrainSpec
 from training.prompts import FIXED_PROMPTS
 from xttsproject.lib.progress import Silent
 
@@ -59,6 +59,8 @@ def main(job: Job) -> dict[str, Any]:
         sample_prompts=tuple(Prompt(text, "en") for text in FIXED_PROMPTS["en"]),
         reference_clips=tuple(clips),
         features_dir=job.work / "features",
+        # As the portal has it unless told otherwise.
+        speech_precision=AUTO,
     )
     meter = Meter(device_of(job.device))
     events = Timed(spec.run_dir / EVENTS, meter)
