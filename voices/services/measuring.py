@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from xttsproject.xtts.conditioning import Conditioning
     from xttsproject.xtts.engine import XttsEngine
     from xttsproject.xtts.likeness import SpeakerEar
+    from xttsproject.xtts.projections import Wanted
 
 
 @dataclass
@@ -66,13 +67,14 @@ def measure_open(*, search: DecodingSearch, progress: Progress) -> Measure:
     from xttsproject.xtts.conditioning import Conditioning
     from xttsproject.xtts.engine import XttsEngine
     from xttsproject.xtts.likeness import SpeakerEar
+    from xttsproject.xtts.projections import Wanted
 
     voice = search.voice
     engine = XttsEngine.load(
         voice.bundle_path,
         adapter=voice.adapter_path,
         device=settings.DEVICE,
-        precision=settings.SPEECH_PRECISION,
+        precision=cast("Wanted", settings.SPEECH_PRECISION),
         packed_dir=None if voice.adapter_path else storage.packed_dir(),
     )
     if engine.model_key != voice.model_key:
