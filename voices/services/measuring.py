@@ -67,7 +67,6 @@ def measure_open(*, search: DecodingSearch, progress: Progress) -> Measure:
     from xttsproject.xtts.conditioning import Conditioning
     from xttsproject.xtts.engine import XttsEngine
     from xttsproject.xtts.likeness import SpeakerEar
-    from xttsproject.xtts.projections import Wanted
 
     voice = search.voice
     engine = XttsEngine.load(
