@@ -86,6 +86,7 @@ def _speech_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     parser.add_argument("--threads", type=int, default=None, help="processor threads (default: torch's choice)")
+    parser.add_argument("--no-graphs", action="store_true", help="on a GPU, do not record steps as CUDA graphs")
     parser.add_argument("--no-quality", action="store_true", help="leave out what each precision costs in quality")
 
 
@@ -103,6 +104,7 @@ def _speech(options: Mapping[str, Any], log: Log) -> Mapping[str, Any]:
         precisions=tuple(options["precisions"]),
         device=options["device"],
         threads=options["threads"],
+        graphs=not options["no_graphs"],
     )
     # Otherwise it tells of every clip.
     logging.getLogger("faster_whisper").setLevel(logging.WARNING)

@@ -133,6 +133,11 @@ SPEECH_PRECISION = env.text(
     "fastest on processors (docs/SPEECH.md says what each costs and gains).",
     choices=("auto", "fp32", "bf16", "fp16", "int8"),
 )
+SPEECH_GRAPHS = env.boolean(
+    "SPEECH_GRAPHS",
+    True,
+    "On a GPU, record each kind of decoding step once as a CUDA graph and replay it. Off where that makes trouble.",
+)
 WHISPER_SECOND_BUNDLE = env.text(
     "WHISPER_SECOND_BUNDLE",
     "",

@@ -194,6 +194,7 @@ class Residents:
             # The loader refuses what it does not know, in words.
             precision=cast(Any, self._settings.precision),
             packed_dir=self._settings.packed_dir,
+            graphs=self._settings.graphs,
         )
         logger.info("Loaded %s in %.1f s", model.bundle.name, time.monotonic() - started)
         return Resident(engine, Core(engine, self._settings.batch), beside=False)

@@ -24,11 +24,12 @@ class OwnerSettings:
     ones wait, ``queue_limit`` of them, and of one person's ``asker_limit``. ``adapters`` bounds how many fine-tuned
     models stay loaded beside one base model, the least recently used leaves first. With ``low_memory`` one model at
     most is in memory, and only while something is spoken. In the folder ``packed_dir`` shrunk weights are kept for the
-    next load.
+    next load. ``graphs``: on a GPU, steps of decoding are recorded and done again with one call.
     """
 
     device: str = "auto"
     precision: str = "fp32"
+    graphs: bool = True
     idle_seconds: float = 900.0
     batch: int = 16
     together: int = 8

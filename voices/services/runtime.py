@@ -64,6 +64,7 @@ def _settings(*, together: int, queue_limit: int) -> OwnerSettings:
     return OwnerSettings(
         device=settings.DEVICE,
         precision=settings.SPEECH_PRECISION,
+        graphs=settings.SPEECH_GRAPHS,
         idle_seconds=settings.SPEECH_IDLE_UNLOAD,
         batch=_batch(),
         together=together,

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -25,6 +26,14 @@ from xttsproject.xtts.weights import adapter_scale, adapter_settings, adapter_te
 _FACTOR = re.compile(
     r"base_model\.model\.(gpt\.h\.\d+\.(?:attn\.c_attn|attn\.c_proj|mlp\.c_fc|mlp\.c_proj))\.lora_([AB])\.weight"
 )
+
+
+class Added(Protocol):
+    """What the rows of a batch have beside the weights that they share."""
+
+    def add(self, name: str, x: Tensor, product: Tensor) -> Tensor:
+        """``product``, the projection of ``x`` ``(rows, new, inputs)``, with what each row's adapter adds to it."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +74,7 @@ class Shares:
         return cls(shares)
 
     def add(self, name: str, x: Tensor, product: Tensor) -> Tensor:
-        """``product``, the projection of ``x`` ``(rows, new, inputs)``, with what each row's adapter adds to it."""
+        """See :class:`Added`."""
         for rows, adapter in self.rows:
             added = adapter.added(name, x[rows])
             if added is not None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as fn
 
-from xttsproject.xtts.adapters import Shares
+from xttsproject.xtts.adapters import Added, Shares
 from xttsproject.xtts.cache import Attention, Cache
 from xttsproject.xtts.config import GptShape
 from xttsproject.xtts.packing import Shrunk
@@ -92,7 +92,7 @@ class GptBlocks:
         """An empty one, for sentences that these blocks compute."""
         return Cache(len(self._blocks), self._heads, self._width // self._heads, self._device, self.dtype)
 
-    def forward(self, x: Tensor, attend: Attention, shares: Shares = _NOBODY) -> Tensor:
+    def forward(self, x: Tensor, attend: Attention, shares: Added = _NOBODY) -> Tensor:
         """Run new positions through all blocks.
 
         ``x`` is ``(rows, new, width)``, their embeddings; ``attend`` lets them see what they may, and keeps their keys

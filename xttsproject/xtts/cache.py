@@ -54,15 +54,18 @@ class Openings:
 class Cache:
     """Slots of preallocated room, the first ``n`` of which are in use; a sentence begins in a slot's column 0.
 
-    It grows by blocks of columns and by doubling its slots; what is not yet used holds zeros.
+    It grows by blocks of columns and by doubling its slots; what is not yet used holds zeros. Only the first column of
+    a slot that is not in use may hold anything: every sentence begins by writing it.
     """
 
     def __init__(self, layers: int, heads: int, head_width: int, device: torch.device, dtype: torch.dtype):
         self._size = (heads, head_width)
-        self._device, self._dtype = device, dtype
+        self._device, self.dtype = device, dtype
         # A tensor per layer: growing then needs room for one layer twice, not for all.
         self._keys, self._values = ([self._room(0, 0) for _ in range(layers)] for _ in range(2))
         self.slots, self.columns = 0, 0
+        self.generation = 0
+        """Changes whenever the keys and values have moved to other addresses."""
 
     def reserve(self, slots: int, columns: int) -> None:
         """Have at least so much room."""
@@ -70,6 +73,7 @@ class Cache:
         columns = max(self.columns, _rounded(columns))
         if (slots, columns) == (self.slots, self.columns):
             return
+        self.generation += 1
         for store in (self._keys, self._values):
             for layer, old in enumerate(store):
                 store[layer] = self._room(slots, columns)
@@ -126,7 +130,7 @@ class Cache:
         rows = torch.arange(len(positions), device=self._device)
         window = min(_rounded(longest + 1), self.columns)
         unseen = torch.arange(window, device=self._device)[None] > positions[:, None]
-        mask = torch.zeros(unseen.shape, device=self._device, dtype=self._dtype).masked_fill_(unseen, -torch.inf)
+        mask = torch.zeros(unseen.shape, device=self._device, dtype=self.dtype).masked_fill_(unseen, -torch.inf)
         mask = mask[:, None, None]
 
         def attend(layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -141,7 +145,7 @@ class Cache:
     def _room(self, slots: int, columns: int) -> Tensor:
         # Zeros, not whatever lay there: a masked column's weight is 0, and 0 times an accidental NaN is NaN.
         heads, width = self._size
-        return torch.zeros(slots, heads, columns, width, device=self._device, dtype=self._dtype)
+        return torch.zeros(slots, heads, columns, width, device=self._device, dtype=self.dtype)
 
 
 def _rounded(columns: int) -> int:

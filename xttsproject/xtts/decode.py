@@ -18,13 +18,15 @@ from torch.nn import functional as fn
 
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.progress import Progress, Silent
-from xttsproject.xtts.adapters import Adapter, Shares, read_adapter
+from xttsproject.xtts.adapters import Adapter, Added, Shares, read_adapter
 from xttsproject.xtts.blocks import GptBlocks
 from xttsproject.xtts.cache import Cache, Opening, Openings
 from xttsproject.xtts.config import GptShape
+from xttsproject.xtts.graphs import Recorder
 from xttsproject.xtts.loop import Decoded, SpeechLoop, Utterance
 from xttsproject.xtts.packing import Shrunk
 from xttsproject.xtts.projections import Precision
+from xttsproject.xtts.stack import Stack
 from xttsproject.xtts.weights import State
 
 __all__ = ["Decoded", "GptDecoder", "Utterance"]
@@ -45,9 +47,12 @@ class GptDecoder:
         precision: Precision = "fp32",
         name: str = "unnamed",
         ready: Shrunk | None = None,
+        recorder: Recorder | None = None,
     ):
-        """``name`` is what people call the model; ``ready`` are its matrices, where they have been shrunk already."""
+        """``name`` is what people call the model; ``ready`` are its matrices, where they have been shrunk already;
+        with ``recorder`` its loops record their steps."""
         self.shape, self.device, self.precision, self.name = shape, device, precision, name
+        self.recorder = recorder
         self._blocks = GptBlocks(state, shape, device, precision, ready)
         self.openings = Openings(_VOICES_KEPT)
 
@@ -109,6 +114,10 @@ class GptDecoder:
     def new_cache(self) -> Cache:
         return self._blocks.new_cache()
 
+    def new_stack(self) -> Stack:
+        """An empty one, for adapters of this decoder."""
+        return Stack(self.device, self._blocks.dtype)
+
     def opening(self, utterance: Utterance) -> Opening:
         """What the blocks make of the voice, which stands before all of its sentences: computed once per voice and
         adapter, always by itself, so that a sentence is the same whether it is the voice's first or not."""
@@ -134,7 +143,11 @@ class GptDecoder:
     def embed(self, codes: Sequence[int], places: Sequence[int]) -> Tensor:
         """Codes at their places in the speech (the start code's is 0) to ``(rows, 1, width)`` in float32."""
         which = torch.tensor([list(codes), list(places)], device=self.device, dtype=torch.long)
-        return (self._audio[0][which[0]] + self._audio[1][which[1]])[:, None]
+        return self.embed_there(which[0], which[1])
+
+    def embed_there(self, codes: Tensor, places: Tensor) -> Tensor:
+        """:meth:`embed` of what is on the device."""
+        return (self._audio[0][codes] + self._audio[1][places])[:, None]
 
     def run_beginning(
         self, openings: Sequence[Opening], prefixes: Sequence[Tensor], cache: Cache, first: int, shares: Shares
@@ -150,8 +163,11 @@ class GptDecoder:
 
     def run_step(self, x: Tensor, cache: Cache, columns: Sequence[int], shares: Shares) -> Tensor:
         """One new position ``(rows, 1, width)`` of each slot, at its column; hidden states ``(rows, width)``."""
-        places = torch.tensor(columns, device=self.device)
-        attend = cache.following(places, max(columns))
+        return self.run_step_there(x, cache, torch.tensor(columns, device=self.device), max(columns), shares)
+
+    def run_step_there(self, x: Tensor, cache: Cache, columns: Tensor, longest: int, shares: Added) -> Tensor:
+        """:meth:`run_step` with the columns on the device, of which ``longest`` is an upper bound."""
+        attend = cache.following(columns, longest)
         return self._blocks.forward(x.to(self._blocks.dtype), attend, shares)[:, 0].float()
 
     def normed(self, hidden: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ from xttsproject.xtts.blocks import matrices
 from xttsproject.xtts.conditioning import Conditioning
 from xttsproject.xtts.config import XttsConfig, read_config
 from xttsproject.xtts.decode import Decoded, GptDecoder, Utterance
+from xttsproject.xtts.graphs import recorder_for
 from xttsproject.xtts.joining import joined
 from xttsproject.xtts.languages import LANGUAGES, language_names, validate_language
 from xttsproject.xtts.networks import Undrawn, load_decoder, load_into, load_tokenizer
@@ -118,13 +119,15 @@ class XttsEngine:
         device: str = "cpu",
         precision: Wanted = "fp32",
         packed_dir: Path | None = None,
+        graphs: bool = False,
     ) -> XttsEngine:
         """Load a bundle, with a LoRA adapter's folder merged into it where one is given.
 
         ``device`` is a torch device or ``auto``; what ``precision`` means on it says
         :mod:`xttsproject.xtts.projections`. All but ``fp32`` let the decoder compute in bfloat16 where the device
-        multiplies in it. In the folder
-        ``packed_dir`` shrunk weights are kept for the next load (:mod:`xttsproject.xtts.packing`). Raises
+        multiplies in it. In the folder ``packed_dir`` shrunk weights are kept for the next load
+        (:mod:`xttsproject.xtts.packing`). With ``graphs`` the steps of its loops are recorded
+        (:mod:`xttsproject.xtts.steps`) where the device has CUDA graphs. Raises
         :class:`DomainError` ``model_missing``, ``model_damaged``, ``adapter_…``,
         ``device_unavailable``, ``precision_unknown`` or ``precision_unsupported``.
         """
@@ -141,7 +144,8 @@ class XttsEngine:
             if packed_dir is not None and is_packed(chosen, place):
                 content = f"{key} {weights_stamp(bundle_path)}"
                 ready = shrunk_weights(packed_dir, content, state, matrices(config.gpt), chosen)
-            return GptDecoder(state, config.gpt, place, chosen, bundle_path.name, ready)
+            recorder = recorder_for(place) if graphs else None
+            return GptDecoder(state, config.gpt, place, chosen, bundle_path.name, ready, recorder)
 
         own = StyleEncoder.pick(state)
         if chosen != "fp32":
@@ -187,6 +191,7 @@ class XttsEngine:
                 device=str(self.device),
                 precision=self.precision,
                 packed_dir=self._packed_dir,
+                graphs=self.gpt.recorder is not None,
             )
         return XttsEngine(
             bundle_path=self.bundle_path,

@@ -27,7 +27,9 @@ from torch import Tensor
 
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.adapters import Adapter, Shares
+from xttsproject.xtts.graphs import Recorder
 from xttsproject.xtts.sampling import NOTHING, Chooser, Draw, uniforms
+from xttsproject.xtts.steps import Standing, Steps
 
 if TYPE_CHECKING:
     from xttsproject.xtts.decode import GptDecoder
@@ -120,14 +122,19 @@ class SpeechLoop:
     At most ``limit`` sentences are spoken at a time; more wait, first come first served, and take the places that
     become free. All sentences of a loop are spoken by the same ``decoder``, with any voices and any adapters that it
     read.
+
+    With a ``recorder`` (by default the decoder's, which has one on a GPU) a step is recorded when it is first done and
+    then done again with one call; see :mod:`xttsproject.xtts.steps`.
     """
 
-    def __init__(self, decoder: GptDecoder, limit: int = 32):
+    def __init__(self, decoder: GptDecoder, limit: int = 32, recorder: Recorder | None = None):
         if limit < 1:
             raise ValueError(f"the limit is {limit}, but at least one sentence must be let in")
         self._decoder, self._limit = decoder, limit
         self._cache = decoder.new_cache()
-        self._chooser = Chooser(decoder.device, decoder.shape.audio_tokens)
+        self._chooser = Chooser(decoder.device, decoder.shape.audio_tokens, limit)
+        recorder = recorder or decoder.recorder
+        self._steps = None if recorder is None else Steps(decoder, self._cache, self._chooser, limit, recorder)
         # A row's place here is its slot in the cache: the two are changed together.
         self._rows: list[Row] = []
         self._waiting: deque[Row] = deque()
@@ -169,16 +176,21 @@ class SpeechLoop:
     @torch.inference_mode()
     def step(self) -> list[Row]:
         """One code for every sentence that has a place; returns those that ended with it."""
-        going = len(self._rows)
-        hidden = [self._go_on()] if going else []
+        recorded = self._go_on_recorded() if self._rows else None
+        first = len(self._rows) if recorded is not None else 0
+        hidden = [self._go_on()] if self._rows and recorded is None else []
         hidden += self._begin()
-        if not hidden:
+        if not self._rows:
             return []
-        latents = self._decoder.normed(torch.cat(hidden))
-        luck = [row._luck[len(row)] for row in self._rows]
-        codes = self._chooser.choose(self._decoder.logits(latents), luck).tolist()
+        parts = [recorded] if recorded is not None else []
+        if hidden:
+            fresh = self._decoder.normed(torch.cat(hidden))
+            luck = [row._luck[len(row)] for row in self._rows[first:]]
+            parts.append((fresh, self._chooser.choose(self._decoder.logits(fresh), luck, first)))
+        # All codes are read at once: that is what the host waits for.
+        latents, codes = (torch.cat(part) if len(part) > 1 else part[0] for part in zip(*parts, strict=True))
         stop = self._decoder.shape.stop_audio_token
-        for row, code, latent in zip(self._rows, codes, latents, strict=True):
+        for row, code, latent in zip(self._rows, codes.tolist(), latents, strict=True):
             if code == NOTHING:
                 row.lost, row.done = self._decoder.name, True
             else:
@@ -199,6 +211,16 @@ class SpeechLoop:
         x = decoder.embed([row.codes[-1] for row in self._rows], [len(row) for row in self._rows])
         return decoder.run_step(x, self._cache, columns, self._shares(self._rows))
 
+    def _go_on_recorded(self) -> tuple[Tensor, Tensor] | None:
+        """Latents ``(rows, width)`` and next codes ``(rows,)``, by a recorded step if there can be one."""
+        if self._steps is None or self._steps.off:
+            return None
+        standing = [
+            Standing(row.codes[-1], len(row), row._prefix + len(row) - 1, row._luck[len(row)], row.utterance.adapter)
+            for row in self._rows
+        ]
+        return self._steps.run(standing, lambda: self._decoder.normed(self._go_on()))
+
     def _begin(self) -> list[Tensor]:
         """Let waiting sentences in; hidden states ``(rows, width)`` of their start codes, group by group."""
         free = self._limit - len(self._rows)
@@ -213,7 +235,8 @@ class SpeechLoop:
                 row._prefix = opening.length + len(prefix)
             first = len(self._rows)
             # The last code is never looked back at.
-            self._cache.reserve(first + len(group), max(row._prefix + row.cap - 1 for row in group))
+            reserve = self._cache.reserve if self._steps is None else self._steps.reserve
+            reserve(first + len(group), max(row._prefix + row.cap - 1 for row in group))
             hidden.append(self._decoder.run_beginning(openings, prefixes, self._cache, first, self._shares(group)))
             self._rows += group
         if entering:

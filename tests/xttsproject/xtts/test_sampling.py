@@ -40,7 +40,7 @@ def drawn_shares(logits: Tensor, heard: list[int], draw: Draw, draws: int) -> Te
 
 
 def chooser_of(draws: list[Draw], heard: Tensor | None = None) -> Chooser:
-    chooser = Chooser(torch.device("cpu"), CODES)
+    chooser = Chooser(torch.device("cpu"), CODES, room=len(draws) + 2)
     chooser.join(draws, torch.zeros(len(draws), CODES, dtype=torch.bool) if heard is None else heard)
     return chooser
 

@@ -111,16 +111,36 @@ class Ours:
     def __init__(self, engine: XttsEngine):
         self.engine = engine
         self.decoding = 0.0
+        self._kept: SpeechLoop | None = None
+
+    @property
+    def records(self) -> bool:
+        """Whether steps are recorded: the first time that each kind of step is done takes longer then."""
+        return self.engine.gpt.recorder is not None
+
+    @property
+    def still_records(self) -> bool:
+        """Whether that went well to the end."""
+        return self.engine.gpt.recorder is not None and not self.engine.gpt.recorder.off
+
+    def _loop(self) -> SpeechLoop:
+        """The portal keeps its loop, with what was recorded in it, from one request to the next. Where nothing is
+        recorded a new one is as fast, and holds no memory while others are measured."""
+        if not self.records:
+            return SpeechLoop(self.engine.gpt)
+        if self._kept is None:
+            self._kept = SpeechLoop(self.engine.gpt)
+        return self._kept
 
     def speak(self, texts: Sequence[str], voices: Sequence[Conditioning], codes: int) -> list[Samples]:
         """All in one loop, each with its own voice and luck; the sound follows as they end."""
-        loop = SpeechLoop(self.engine.gpt)
+        loop = self._loop()
         rows = self._add(loop, texts, voices, codes)
         return self._run(loop, rows, voices)
 
     def users(self, texts: Sequence[str], voices: Sequence[Conditioning], codes: int) -> list[Samples]:
         """The same, but each comes one step after the one before."""
-        loop, rows, decoding = SpeechLoop(self.engine.gpt), [], 0.0
+        loop, rows, decoding = self._loop(), [], 0.0
         for text, voice in zip(texts, voices, strict=True):
             rows += self._add(loop, [text], [voice], codes)
             begun = time.perf_counter()
@@ -131,10 +151,11 @@ class Ours:
         return waves
 
     def first_chunk(self, text: str, voice: Conditioning) -> Samples:
-        loop = SpeechLoop(self.engine.gpt)
+        loop = self._loop()
         [row] = self._add(loop, [text], [voice], 10 * CHUNK)
         while len(row) < CHUNK:
             loop.step()
+        loop.drop(row)
         return self.engine.render(row.latents(), voice)
 
     def greedy(self, tokens: tuple[int, ...], voice: Conditioning, codes: int) -> list[int]:

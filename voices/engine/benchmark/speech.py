@@ -42,7 +42,8 @@ TEXTS = (
 @dataclass(frozen=True)
 class Wish:
     """``codes`` for each sentence (21.5 are a second); ``rounds`` how often each short measure is taken,
-    ``long_rounds`` how often that of eight sentences; ``parity`` greedy codes are compared at first."""
+    ``long_rounds`` how often that of eight sentences; ``parity`` greedy codes are compared at first; ``graphs``: on a
+    GPU our steps are recorded, and the recording is no part of what is measured."""
 
     work: Path
     size: Size = "full"
@@ -53,6 +54,7 @@ class Wish:
     precisions: tuple[Precision, ...] = ("fp32", "bf16", "fp16", "int8")
     device: str = "cpu"
     threads: int | None = None
+    graphs: bool = True
 
     def __post_init__(self) -> None:
         if not CHUNK < self.codes <= 600:
@@ -85,11 +87,13 @@ def measure(wish: Wish, quality: dict[Precision, Quality], log: Callable[[str], 
         ours = {}
         for precision in wish.precisions:
             begun = time.perf_counter()
-            ours[precision] = Ours(XttsEngine.load(bundle, device=wish.device, precision=precision))
+            engine = XttsEngine.load(bundle, device=wish.device, precision=precision, graphs=wish.graphs)
+            ours[precision] = Ours(engine)
             log(f"loaded {precision} in {time.perf_counter() - begun:.1f} s")
         device = next(iter(ours.values())).engine.device
         coqui = Coqui(bundle, config, device)
-        log(f"{torch.get_num_threads()} threads on {device}; {wish.codes} codes a sentence")
+        recording = "steps are recorded as CUDA graphs" if ours[wish.precisions[0]].records else "no step is recorded"
+        log(f"{torch.get_num_threads()} threads on {device}; {recording}; {wish.codes} codes a sentence")
         parity = _parity(wish, coqui, ours, _voices(config), log)
         limits = probe(list(wish.precisions), device)
         log(
@@ -99,6 +103,7 @@ def measure(wish: Wish, quality: dict[Precision, Quality], log: Callable[[str], 
         losses = _losses(ours, _voices(config), wish.codes, log)
         measured = _Bout(wish, config, coqui, ours, limits, log).fight()
         best = recommended(measured, quality)
+        recorded = all(side.still_records for side in ours.values())
         del coqui, ours
         loading = {}
         if device.type == "cpu":
@@ -128,6 +133,7 @@ def measure(wish: Wish, quality: dict[Precision, Quality], log: Callable[[str], 
         "loading": loading,
         "equal_greedy_codes": parity,
         "threads": torch.get_num_threads(),
+        "recorded_steps": recorded,
         "codes": wish.codes,
     }
 
@@ -294,6 +300,12 @@ class _Bout:
         self._coqui.speak(*few)
         for side in self._ours.values():
             side.speak(*few)
+            if side.records:
+                # Every kind of step that will be measured, in a cache as large as it will be.
+                side.users(TEXTS, self._voices, self._wish.codes)
+                side.speak(TEXTS, self._voices, self._wish.codes)
+                side.speak(TEXTS[:1], self._voices[:1], self._wish.codes)
+                side.first_chunk(TEXTS[0], self._voices[0])
 
     def _turn(
         self, coqui: Callable[[], object] | None, ours: Callable[[Ours, Precision], object], what: str
