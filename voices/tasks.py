@@ -13,13 +13,13 @@ from voices.services.decoding import KIND as DECODING
 from voices.services.decoding import decoding_ended, decoding_may_retry, decoding_run, decoding_sweep
 from voices.services.idempotency import keys_forget
 from voices.services.longform import KIND as LONGFORM
-from voices.services.longform import longform_ended
+from voices.services.longform import longform_ended, longform_may_retry
 from voices.services.longform_sound import takes_forget
 from voices.services.longform_speaking import longform_run
 from voices.services.pruning import speech_prune
 from voices.services.voices import PREPARE
 from xttsproject.jobs.choices import Queue
-from xttsproject.jobs.context import JobContext
+from xttsproject.jobs.context import JobContext, TurnOver
 from xttsproject.jobs.registry import Ending, housekeeping, job_kind
 
 
@@ -42,10 +42,11 @@ def find_settings(context: JobContext) -> dict[str, Any] | None:
 
 
 # A book takes hours, in which a machine may be started anew several times; each worker goes on where the last one was.
-@job_kind(LONGFORM, queue=Queue.SPEECH, ended=longform_ended, max_attempts=10)
+@job_kind(LONGFORM, queue=Queue.SPEECH, ended=longform_ended, may_retry=longform_may_retry, max_attempts=10)
 def speak_long(context: JobContext) -> dict[str, Any] | None:
     synthesis = cast(Synthesis, context.subject())
-    longform_run(synthesis=synthesis, progress=context)
+    if not longform_run(synthesis=synthesis, progress=context, turn_is_over=context.turn_is_over):
+        raise TurnOver
     return {"synthesis": str(synthesis.pk)}
 
 

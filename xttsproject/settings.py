@@ -88,6 +88,12 @@ SPEECH_WORKERS = env.integer(
     minimum=1,
 )
 JOB_TIMEOUT_HOURS = env.integer("JOB_TIMEOUT_HOURS", 72, "The longest a job may run.", minimum=1)
+JOB_TURN_MINUTES = env.integer(
+    "JOB_TURN_MINUTES",
+    10,
+    "How long a long text is spoken before another person's, if one waits, has its turn; then it goes on.",
+    minimum=1,
+)
 JOB_LOST_SECONDS = env.integer(
     "JOB_LOST_SECONDS", 90, "A running job without a sign of life for so long is taken from its worker.", minimum=30
 )
@@ -186,6 +192,12 @@ SPEECH_IDLE_UNLOAD = env.integer(
 SPEECH_MAX_CHARACTERS = env.integer("SPEECH_MAX_CHARACTERS", 5000, "Longest text of one request.", minimum=1)
 SPEECH_LONG_CHARACTERS = env.integer(
     "SPEECH_LONG_CHARACTERS", 200_000, "Longest text that is spoken by a job, sentence by sentence.", minimum=1
+)
+SPEECH_LONG_WAITING = env.integer(
+    "SPEECH_LONG_WAITING",
+    10,
+    "Long texts of one person that may wait to be spoken, besides what is being spoken; further ones are answered 429.",
+    minimum=1,
 )
 SPEECH_TOGETHER = env.integer(
     "SPEECH_TOGETHER",

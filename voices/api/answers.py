@@ -53,13 +53,18 @@ KEY_PARAMETER = OpenApiParameter(
 )
 
 
+def retry_after(seconds: float) -> str:
+    """As the header has it."""
+    return str(min(max(1, math.ceil(seconds)), LONGEST_RETRY))
+
+
 class SpeakingView(APIView):
     """Whoever is turned away because too many wait is told when to come again."""
 
     def handle_exception(self, exc: Exception) -> Response:
         response: Any = super().handle_exception(exc)
         if isinstance(exc, DomainError) and exc.code in ("busy", "idempotency_in_progress"):
-            response["Retry-After"] = str(min(max(1, math.ceil(self.seconds_until_free())), LONGEST_RETRY))
+            response["Retry-After"] = retry_after(self.seconds_until_free())
         return response  # type: ignore[no-any-return]
 
     def seconds_until_free(self) -> float:

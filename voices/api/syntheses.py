@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from voices.api.answers import KEY_PARAMETER, SOUNDS, UNFINISHED, SpeakingView, body_of, output_of
+from voices.api.answers import KEY_PARAMETER, SOUNDS, UNFINISHED, SpeakingView, body_of, output_of, retry_after
 from voices.api.fields import AnyAccept
 from voices.api.filters import SynthesisFilter
 from voices.api.serializers import OutputSerializer, guard_of, sampling_of
@@ -33,7 +33,13 @@ from voices.models import Synthesis, SynthesisSentence
 from voices.querysets import SynthesisQuerySet
 from voices.services import pauses_of, profile_asked, synthesis_delete, synthesis_pin, voice_find
 from voices.services.idempotency import HEADER, fingerprint_of, speak_once
-from voices.services.longform import longform_cancel, longform_create, longform_regenerate, longform_resume
+from voices.services.longform import (
+    longform_cancel,
+    longform_create,
+    longform_regenerate,
+    longform_resume,
+    longform_turn_seconds,
+)
 from voices.services.longform_output import (
     Recording,
     longform_archive,
@@ -71,11 +77,14 @@ class SynthesisViewSet(
 
     def handle_exception(self, exc: Exception) -> Response:
         gone = isinstance(exc, FileNotFoundError)
-        return super().handle_exception(Http404("Its sound is no longer there.") if gone else exc)
+        response = super().handle_exception(Http404("Its sound is no longer there.") if gone else exc)
+        if response.status_code == status.HTTP_429_TOO_MANY_REQUESTS:
+            response["Retry-After"] = retry_after(longform_turn_seconds(user=self.request.user))
+        return response
 
     @extend_schema(
         request=LongSpeechSerializer,
-        responses={202: SynthesisDetailSerializer, 422: ErrorSerializer, 503: ErrorSerializer},
+        responses={202: SynthesisDetailSerializer, **dict.fromkeys((422, 429, 503), ErrorSerializer)},
         parameters=[KEY_PARAMETER],
     )
     def create(self, request: Request) -> Response:
@@ -132,7 +141,7 @@ class SynthesisViewSet(
         longform_cancel(synthesis=synthesis)
         return Response(self.get_serializer(synthesis).data)
 
-    @extend_schema(request=None, responses=SynthesisDetailSerializer)
+    @extend_schema(request=None, responses={200: SynthesisDetailSerializer, 429: ErrorSerializer})
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, pk: Any = None) -> Response:
         """Go on where a failed or cancelled long text was."""
@@ -233,7 +242,7 @@ class SynthesisViewSet(
 
     @extend_schema(
         request=RegenerateSerializer,
-        responses={202: SentenceSerializer, 503: ErrorSerializer},
+        responses={202: SentenceSerializer, 429: ErrorSerializer, 503: ErrorSerializer},
         parameters=[_NUMBER],
     )
     @action(

@@ -88,6 +88,10 @@ class Synthesis(models.Model):
             (*ACTIVE_STATES, JobState.FAILED, JobState.CANCELLED), state=JobState.RUNNING, error="", error_code=""
         )
 
+    def give_way(self) -> bool:
+        """running → queued: somebody else's is spoken first, then the rest of it."""
+        return self._move((JobState.RUNNING,), state=JobState.QUEUED)
+
     def queue_again(self) -> bool:
         """From an end back to the queue: something of it is still to be spoken."""
         ends = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)

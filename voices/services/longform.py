@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import models, transaction
 
 from voices.choices import Channel
@@ -26,6 +27,10 @@ from xttsproject.xtts.text import shorten
 from xttsproject.xtts.types import LONGEST_SEED, Pauses
 
 KIND = "voices.longform"
+
+_FEW = 5
+"""Sentences that are spoken in seconds."""
+_UNKNOWN_SECONDS = 60.0
 
 
 def longform_create(
@@ -169,8 +174,49 @@ def longform_ended(subject: models.Model, ending: Ending) -> None:
         synthesis.fail(code=ending.code or ending.state, message=ending.message)
 
 
+def longform_may_retry(subject: models.Model, user: Any) -> None:
+    """DomainError ``too_many_waiting`` where its owner has as many waiting as may be."""
+    with transaction.atomic():
+        _require_place(Synthesis.objects.get(pk=subject.pk))
+
+
+def longform_turn_seconds(*, user: Any) -> float:
+    """About how long until one of the person's waiting texts begins: until what is being spoken has ended or, of
+    somebody else's, until its turn is over."""
+    running = Job.objects.filter(kind=KIND, state=JobState.RUNNING).order_by("started_at")
+    left = [
+        job.remaining.total_seconds() if job.remaining else _UNKNOWN_SECONDS for job in running.filter(owner_id=user.pk)
+    ]
+    turn = 60.0 * settings.JOB_TURN_MINUTES
+    left += [turn for _job in running.exclude(owner_id=user.pk)[:1]]
+    return min(left, default=_UNKNOWN_SECONDS)
+
+
 def _start(synthesis: Synthesis) -> Job:
-    return job_start(kind=KIND, title=f"Speak “{shorten(synthesis.text)}”", owner=synthesis.owner, subject=synthesis)
+    """In a transaction. What is spoken in seconds (a sentence said anew) does not wait behind books."""
+    if not Job.objects.about(synthesis).active().exists():
+        _require_place(synthesis)
+    pending = synthesis.parts.pending()[: _FEW + 1].count()
+    return job_start(
+        kind=KIND,
+        title=f"Speak “{shorten(synthesis.text)}”",
+        owner=synthesis.owner,
+        subject=synthesis,
+        arguments={"short": synthesis.is_planned and pending <= _FEW},
+    )
+
+
+def _require_place(synthesis: Synthesis) -> None:
+    """DomainError ``too_many_waiting``. In a transaction: of two requests at once the second counts the first's."""
+    owner = get_user_model().objects.select_for_update().get(pk=synthesis.owner_id)
+    waiting = Job.objects.filter(kind=KIND, owner=owner, state=JobState.QUEUED).count()
+    if waiting >= settings.SPEECH_LONG_WAITING:
+        raise DomainError(
+            "too_many_waiting",
+            f"{waiting} of your long texts are waiting to be spoken already, which is the limit for one person; "
+            "try again when one of them has begun, or stop one.",
+            permanent=False,
+        )
 
 
 def _state(synthesis: Synthesis) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,15 +43,18 @@ _TIDIED_AFTER = 100
 """Sentences after which memory that nobody uses goes back to the system."""
 
 
-def longform_run(*, synthesis: Synthesis, progress: Progress) -> None:
+def longform_run(*, synthesis: Synthesis, progress: Progress, turn_is_over: Callable[[], bool] = lambda: False) -> bool:
     """Plan what is not planned, speak what is not spoken, join all; what was done before is not done again.
+
+    ``turn_is_over`` is asked now and then while sentences are spoken. Where it says yes, those in flight are kept, the
+    speech waits for its next turn, and false is returned; else true.
 
     May be killed at any instruction: the next call repeats at most the sentences that were in flight. Raises
     Cancelled, what planning raises, DomainErrors ``voice_gone``, ``voice_outdated``, ``disk_full``, and the engine's
     own.
     """
     if not synthesis.begin():
-        return
+        return True
     began = time.monotonic()
     try:
         if not synthesis.is_planned:
@@ -58,19 +62,23 @@ def longform_run(*, synthesis: Synthesis, progress: Progress) -> None:
             longform_plan(synthesis=synthesis, progress=Part(progress, 0.0, _PLANNING_SHARE))
         while True:
             if synthesis.parts.pending().exists():
-                _speak(synthesis, Part(progress, _PLANNING_SHARE, _SPEAKING_SHARE))
+                over = not _speak(synthesis, Part(progress, _PLANNING_SHARE, _SPEAKING_SHARE), turn_is_over)
+                if over and synthesis.parts.pending().exists():
+                    synthesis.give_way()
+                    return False
             if longform_restore(synthesis=synthesis):
                 continue
             longform_join(synthesis=synthesis, progress=Part(progress, _SPEAKING_SHARE, 1.0))
             if longform_finish(synthesis=synthesis):
-                return
+                return True
     finally:
         spent = time.monotonic() - began
         Synthesis.objects.filter(pk=synthesis.pk).update(elapsed=models.F("elapsed") + spent)
 
 
-def _speak(synthesis: Synthesis, progress: Progress) -> None:
-    """Until no sentence is pending; those that are asked for anew meanwhile are among them."""
+def _speak(synthesis: Synthesis, progress: Progress, turn_is_over: Callable[[], bool]) -> bool:
+    """Until no sentence is pending, those that are asked for anew meanwhile among them: then true; or until its turn is
+    over."""
     booth = _Booth(synthesis)
     # Of what this run has to do, so that what is left of it can be told from the time it has taken.
     total, done = sum(synthesis.parts.pending().values_list(Length("text"), flat=True)), 0
@@ -78,14 +86,16 @@ def _speak(synthesis: Synthesis, progress: Progress) -> None:
     with longform_owner() as owner:
         bell = threading.Event()
         flying: list[_Flying] = []
-        kept = 0
+        kept, over = 0, False
         try:
             while True:
                 progress.check()
                 progress.report(min(done / total, 1.0), f"{spoken} of {count} sentences")
-                flying += booth.send(owner, bell, flying)
+                # However short a turn is, something is spoken in it.
+                over = over or (kept > 0 and turn_is_over())
+                flying += [] if over else booth.send(owner, bell, flying)
                 if not flying:
-                    return
+                    return not over
                 bell.wait(_LOOK_SECONDS)
                 bell.clear()
                 # What has been spoken is kept before one that could not be is told of.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from voices.services.longform import (
     longform_progress,
     longform_regenerate,
     longform_resume,
+    longform_turn_seconds,
 )
 from voices.services.longform_output import chapter_title
 from xttsproject.jobs.choices import JobState
@@ -49,6 +51,7 @@ def add(request: HttpRequest) -> HttpResponse:
         if request.method == "POST"
         else LongForm(user=request.user, initial=_initial(request))
     )
+    refused: DomainError | None = None
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
         try:
@@ -65,9 +68,10 @@ def add(request: HttpRequest) -> HttpResponse:
             )
         except DomainError as error:
             form.refuse(error)
+            refused = error
         else:
             return redirect("voices:long-detail", synthesis.pk)
-    return render(
+    response = render(
         request,
         "voices/long_add.html",
         {
@@ -77,6 +81,10 @@ def add(request: HttpRequest) -> HttpResponse:
         },
         status=400 if form.is_bound else 200,
     )
+    if refused is not None and refused.code == "too_many_waiting":
+        response.status_code = 429
+        response["Retry-After"] = str(math.ceil(longform_turn_seconds(user=request.user)))
+    return response
 
 
 @login_required

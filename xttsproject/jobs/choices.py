@@ -21,3 +21,7 @@ class Queue(models.TextChoices):
     CPU = "cpu", "CPU"
     GPU = "gpu", "GPU"
     SPEECH = "speech", "speech"
+
+
+IN_TURN = frozenset({Queue.SPEECH})
+"""Queues in which persons take turns; in the others whoever came first goes first."""

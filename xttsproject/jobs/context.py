@@ -6,10 +6,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection, models
+from django.utils import timezone
 
+from xttsproject.jobs.choices import JobState
 from xttsproject.jobs.models import Job
 from xttsproject.lib.errors import Cancelled, DomainError
 
@@ -19,10 +23,15 @@ logger = logging.getLogger(__name__)
 REPORT_SECONDS = 0.7
 CHECK_SECONDS = 0.7
 BEAT_SECONDS = 10.0
+LOOK_SECONDS = 3.0
 
 
 class LostClaim(Exception):
     """The job was given to another worker meanwhile; whatever this one does no longer counts."""
+
+
+class TurnOver(Exception):
+    """Raised by a handler that has given way to others; it is called again later, and goes on where it was."""
 
 
 class JobContext:
@@ -32,8 +41,9 @@ class JobContext:
         self.job = job
         self._watch = watch
         self.arguments: dict[str, Any] = job.arguments
-        self._reported = self._checked = float("-inf")
+        self._reported = self._checked = self._looked = float("-inf")
         self._stop = False
+        self._began = time.monotonic()
 
     def subject(self) -> models.Model:
         """The object to work on; DomainError if it was deleted since."""
@@ -72,6 +82,23 @@ class JobContext:
         except Cancelled:
             return True
         return False
+
+    def turn_is_over(self) -> bool:
+        """Whether others wait who are to go first: somebody with something short, or another person, once this job has
+        had JOB_TURN_MINUTES. For handlers in queues where persons take turns; they raise :class:`TurnOver`."""
+        now = time.monotonic()
+        if now - self._looked < LOOK_SECONDS:
+            return False
+        self._looked = now
+        # Not those of this moment: another worker may be free for them.
+        since = timezone.now() - timedelta(seconds=LOOK_SECONDS)
+        waiting = Job.objects.filter(queue=self.job.queue, state=JobState.QUEUED, queued_at__lt=since)
+        first = models.Q(arguments__short=True) & ~models.Q(pk=self.job.pk)
+        if now - self._began >= 60 * settings.JOB_TURN_MINUTES:
+            first |= ~models.Q(owner=self.job.owner_id)
+        elif self.job.is_short:
+            return False
+        return waiting.filter(first).exists()
 
 
 class Heartbeat:

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from xttsproject.jobs.choices import ACTIVE_STATES, FINAL_STATES, JobState, Queue
+from xttsproject.jobs.choices import ACTIVE_STATES, FINAL_STATES, IN_TURN, JobState, Queue
 from xttsproject.jobs.querysets import JobQuerySet
 
 
@@ -125,6 +125,24 @@ class Job(models.Model):
         """Its worker has stopped the work."""
         return self._move((JobState.RUNNING,), mine=True, state=JobState.CANCELLED, finished_at=timezone.now())
 
+    def give_way(self) -> bool:
+        """running → queued: others have their turn, and this one goes on later where it was. False if it was asked to
+        stop meanwhile, or is no longer this worker's.
+
+        It keeps its place among its owner's own, and when its turn began; a turn is no attempt that has failed.
+        """
+        return self._move(
+            (JobState.RUNNING,),
+            mine=True,
+            unless_cancelled=True,
+            state=JobState.QUEUED,
+            worker="",
+            sent_at=None,
+            heartbeat_at=None,
+            attempt=models.F("attempt") - 1,
+            arguments={**self.arguments, "short": False},
+        )
+
     def request_cancel(self) -> bool:
         """A queued job ends at once; a running one is told, and ends at its next check."""
         if self._move((JobState.QUEUED,), state=JobState.CANCELLED, cancel_requested=True, finished_at=timezone.now()):
@@ -157,6 +175,7 @@ class Job(models.Model):
         mine: bool = False,
         held_by: str | None = None,
         at_attempt: int | None = None,
+        unless_cancelled: bool = False,
         **changes: Any,
     ) -> bool:
         rows = Job.objects.filter(pk=self.pk, state__in=allowed)
@@ -166,6 +185,8 @@ class Job(models.Model):
             rows = rows.filter(worker=held_by)
         if at_attempt is not None:
             rows = rows.filter(attempt=at_attempt)
+        if unless_cancelled:
+            rows = rows.filter(cancel_requested=False)
         moved = bool(rows.update(**changes))
         self.refresh_from_db()
         return moved
@@ -190,7 +211,7 @@ class Job(models.Model):
 
     @property
     def elapsed(self) -> timedelta | None:
-        if self.started_at is None:
+        if self.started_at is None or self.state == JobState.QUEUED:
             return None
         return (self.finished_at or timezone.now()) - self.started_at
 
@@ -208,7 +229,14 @@ class Job(models.Model):
         if self.state != JobState.QUEUED:
             return None
         ahead: int | None = getattr(self, "jobs_ahead", None)
+        if ahead is None and self.queue in IN_TURN:
+            ahead = Job.objects.places(self.queue).get(self.pk, 0)
         return (Job.objects.ahead_of(self).count() if ahead is None else ahead) + 1
+
+    @property
+    def is_short(self) -> bool:
+        """It takes seconds, and goes before what takes hours."""
+        return bool(self.arguments.get("short"))
 
     @property
     def subject(self) -> models.Model | None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 from django.db.models.functions import Coalesce
 
-from xttsproject.jobs.choices import ACTIVE_STATES, JobState
+from xttsproject.jobs.choices import ACTIVE_STATES, IN_TURN, JobState
 
 if TYPE_CHECKING:
     from xttsproject.jobs.models import Job
 
 
 class JobQuerySet(models.QuerySet["Job"]):
+    _placed = False
+
     def visible_to(self, user: Any) -> JobQuerySet:
         """A person's own jobs; an administrator sees all."""
         if user.is_superuser:
@@ -35,7 +39,8 @@ class JobQuerySet(models.QuerySet["Job"]):
         ).order_by("-created_at")
 
     def with_places(self) -> JobQuerySet:
-        """For lists: counts the jobs ahead of each in the same query, for ``Job.queue_position``."""
+        """For lists: counts the jobs ahead of each in the same query, for ``Job.queue_position``; where persons take
+        turns, in one more for all of them."""
         ahead = (
             self.model._default_manager.filter(
                 queue=models.OuterRef("queue"), state=JobState.QUEUED, queued_at__lt=models.OuterRef("queued_at")
@@ -45,7 +50,61 @@ class JobQuerySet(models.QuerySet["Job"]):
             .annotate(number=models.Count("pk"))
             .values("number")
         )
-        return self.annotate(jobs_ahead=Coalesce(models.Subquery(ahead), 0))
+        placed = self.annotate(jobs_ahead=Coalesce(models.Subquery(ahead), 0))
+        placed._placed = True
+        return placed
+
+    def in_turn(self, queue: str) -> JobQuerySet:
+        """What waits in a queue in which persons take turns, the next one first.
+
+        What is short (``Job.is_short``) goes before all else. Then comes whoever has fewest jobs running, then whose
+        last turn began longest ago; among one person's own, the first that came.
+        """
+        theirs = self.model._default_manager.filter(queue=queue, owner=models.OuterRef("owner"))
+        running = theirs.filter(state=JobState.RUNNING).order_by().values("owner")
+        return (
+            self.filter(queue=queue, state=JobState.QUEUED)
+            .annotate(
+                long=models.Case(models.When(arguments__short=True, then=0), default=1),
+                busy=Coalesce(models.Subquery(running.annotate(number=models.Count("pk")).values("number")), 0),
+                served=models.Subquery(
+                    theirs.order_by().values("owner").annotate(last=models.Max("started_at")).values("last")
+                ),
+            )
+            .order_by("long", "busy", models.F("served").asc(nulls_first=True), "queued_at", "pk")
+        )
+
+    def places(self, queue: str) -> dict[Any, int]:
+        """How many jobs are ahead of each that waits in such a queue, by key, if nothing happens meanwhile."""
+        return {key: place for place, key in enumerate(self._turns(queue))}
+
+    def _turns(self, queue: str) -> Iterator[Any]:
+        theirs: dict[Any, list[Any]] = {}
+        waiting: Any = self.in_turn(queue)
+        for key, owner, long in waiting.values_list("pk", "owner", "long"):
+            if long:
+                theirs.setdefault(owner, []).append(key)
+            else:
+                yield key
+        for rounds in zip_longest(*theirs.values()):
+            yield from (key for key in rounds if key is not None)
+
+    def _clone(self) -> Self:
+        clone: Self = super()._clone()  # type: ignore[misc]
+        clone._placed = self._placed
+        return clone
+
+    def _fetch_all(self) -> None:
+        fresh = self._result_cache is None
+        super()._fetch_all()
+        if not fresh or not self._placed:
+            return
+        for queue in IN_TURN:
+            fetched: Any = self._result_cache or ()
+            rows = [job for job in fetched if job.queue == queue and job.state == JobState.QUEUED]
+            places = self.model._default_manager.places(queue) if rows else {}
+            for job in rows:
+                job.jobs_ahead = places.get(job.pk, 0)
 
     def ahead_of(self, job: Job) -> JobQuerySet:
         """Queued jobs of the same queue that come first."""

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
-from xttsproject.jobs.choices import JobState
+from xttsproject.jobs.choices import IN_TURN, JobState
 from xttsproject.jobs.models import Job
 from xttsproject.jobs.registry import Ending, get_kind
 from xttsproject.lib.errors import DomainError
@@ -20,6 +20,7 @@ from xttsproject.lib.errors import DomainError
 logger = logging.getLogger(__name__)
 
 RUN = "xttsproject.jobs.tasks.run"
+TURN = "xttsproject.jobs.tasks.turn"
 
 
 def job_start(
@@ -65,7 +66,7 @@ def job_send(*, job: Job) -> None:
     from django_q.tasks import async_task
 
     # Positional, because django-q takes some keyword names for itself.
-    async_task(RUN, str(job.pk), cluster=job.queue, task_name=job.kind)
+    async_task(TURN if job.queue in IN_TURN else RUN, str(job.pk), cluster=job.queue, task_name=job.kind)
     Job.objects.filter(pk=job.pk).update(sent_at=timezone.now())
 
 

@@ -4,11 +4,12 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from xttsproject.jobs.registry import all_kinds
-from xttsproject.jobs.services import RUN
+from xttsproject.jobs.services import RUN, TURN
 
 
 def test_the_task_that_runs_jobs_exists():
     assert callable(import_string(RUN))
+    assert callable(import_string(TURN))
 
 
 def test_every_kind_of_job_has_a_cluster_that_serves_its_queue():

@@ -43,6 +43,7 @@ _STATUS = {
     "disk_full": status.HTTP_503_SERVICE_UNAVAILABLE,
     "model_not_finite": status.HTTP_503_SERVICE_UNAVAILABLE,
     "check_pending": status.HTTP_503_SERVICE_UNAVAILABLE,
+    "too_many_waiting": status.HTTP_429_TOO_MANY_REQUESTS,
     "busy": status.HTTP_429_TOO_MANY_REQUESTS,
     "model_unknown": status.HTTP_404_NOT_FOUND,
     "profile_unknown": status.HTTP_404_NOT_FOUND,
