@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -10,7 +11,6 @@ import pytest
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from xttsproject.jobs import context as contexts
 from xttsproject.jobs import registry
 from xttsproject.jobs.choices import JobState, Queue
 from xttsproject.jobs.context import JobContext, TurnOver
@@ -26,7 +26,11 @@ Register = Callable[[registry.Handler], None]
 @pytest.fixture
 def kind(monkeypatch: pytest.MonkeyPatch) -> Register:
     monkeypatch.setattr(registry, "_kinds", dict(registry._kinds))
-    return lambda handler: registry.job_kind("test.book", queue=Queue.SPEECH)(handler) and None
+
+    def register(handler: registry.Handler) -> None:
+        registry.job_kind("test.book", queue=Queue.SPEECH)(handler)
+
+    return register
 
 
 def book(owner: Any, title: str, **arguments: Any) -> Job:
@@ -119,7 +123,7 @@ def test_who_is_asked_to_stop_while_giving_way_stops(kind, people):
 def test_a_turn_is_over_when_somebody_else_has_waited(kind, people, settings, monkeypatch):
     kind(lambda context: None)
     clock = [0.0]
-    monkeypatch.setattr(contexts.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     settings.JOB_TURN_MINUTES = 10
     job = book(people.anna, "anna 0")
     assert job.claim()
