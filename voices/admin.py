@@ -20,6 +20,7 @@ from voices.models import DecodingSearch, LexiconEntry, QualityProfile, Synthesi
 from voices.services import (
     decoding_delete,
     lexicon_delete,
+    profile_checked,
     profile_delete,
     profile_update,
     synthesis_delete,
@@ -153,7 +154,7 @@ class SynthesisAdmin(LookAndDeleteAdmin):
 
 
 class ProfileAdminForm(forms.ModelForm):
-    """Checked and saved in one step, so that what the service refuses stands at its field."""
+    """Checked by the service that saves it, so that what that refuses stands at its field."""
 
     class Meta:
         model = QualityProfile
@@ -163,7 +164,7 @@ class ProfileAdminForm(forms.ModelForm):
         values: dict[str, Any] = super().clean() or {}
         if not self.errors:
             try:
-                profile_update(profile=QualityProfile.objects.get(pk=self.instance.pk), **values)
+                profile_checked(profile=QualityProfile.objects.get(pk=self.instance.pk), **values)
             except DomainError as error:
                 self.add_error(error.field if error.field in self.fields else None, error.message)
         return values
@@ -199,7 +200,8 @@ class QualityProfileAdmin(LookAndDeleteAdmin):
         return OwnedAdmin.has_change_permission(self, request, obj)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """The form has saved it, through the service that the page uses."""
+        """Through the service that the page uses."""
+        profile_update(profile=QualityProfile.objects.get(pk=obj.pk), **form.cleaned_data)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_delete_permission(request, obj) and (obj is None or not obj.is_builtin)

@@ -9,6 +9,8 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.urls import reverse_lazy
+from django.utils.html import format_html
+from django.utils.safestring import mark_safe
 from django.utils.text import format_lazy
 
 from datasets.choices import LANGUAGE_CHOICES
@@ -19,6 +21,7 @@ from voices.choices import GuardMode
 from voices.engine.preparing import LONGEST_SECONDS, LOUDNESS_LUFS, PAUSE_SECONDS, SHORTEST_SECONDS, Preparation
 from voices.engine.profiles import GUARDING
 from voices.models import LexiconEntry, QualityProfile, Voice
+from voices.services.guarding import careful_missing
 from voices.services.lookup import voice_find
 from voices.services.profiles import profile_sampling
 from voices.services.scripts import pauses_of
@@ -170,6 +173,33 @@ class SpokenVoiceField(forms.ModelChoiceField):
             raise forms.ValidationError(error.message) from error
 
 
+class CarefulSelect(forms.Select):
+    """A choice of guards or profiles. Those that need a transcription model are shown and cannot be chosen while
+    ``deaf``."""
+
+    deaf = False
+
+    def create_option(self, name: str, value: Any, label: Any, selected: Any, *args: Any, **kwargs: Any) -> Any:
+        option = super().create_option(name, value, label, selected, *args, **kwargs)
+        profile = getattr(value, "instance", None)
+        if self.deaf and (profile.guard if profile else value) == GuardMode.CAREFUL:
+            option["label"] = f"{label} (needs a transcription model)"
+            # What is chosen already stays so: a form that is sent does not have what cannot be chosen.
+            option["attrs"] |= {} if selected else {"disabled": True}
+        return option
+
+
+def _tell_the_deaf(form: forms.Form) -> None:
+    """Where no transcription model is installed, say so where one may choose what needs one."""
+    missing = careful_missing()
+    if not missing:
+        return
+    for field in form.fields.values():
+        if isinstance(field.widget, CarefulSelect):
+            field.widget.deaf = True
+            field.help_text = format_html("{} {}", mark_safe(str(field.help_text)), missing)  # noqa: S308 (ours)
+
+
 class SpeakForm(ServiceForm):
     """The text and who speaks it; what is left empty comes from the profile, the voice, then from the model."""
 
@@ -187,6 +217,7 @@ class SpeakForm(ServiceForm):
         queryset=QualityProfile.objects.none(),
         required=False,
         empty_label="The voice's own",
+        widget=CarefulSelect,
         help_text=format_lazy(
             'Sets what is left empty below. <a href="{}">What the profiles set</a>', reverse_lazy("voices:profiles")
         ),
@@ -206,6 +237,7 @@ class SpeakForm(ServiceForm):
         label="Guard",
         required=False,
         choices=[("", "The voice's own"), *GuardMode.choices],
+        widget=CarefulSelect,
         help_text="What babbles, breaks off or repeats itself is said again, cut, or told.",
     )
     sentence_pause = forms.FloatField(
@@ -247,6 +279,7 @@ class SpeakForm(ServiceForm):
         voices.offer(user)
         profiles: Any = self.fields["profile"]
         profiles.queryset = QualityProfile.objects.for_choice(user)
+        _tell_the_deaf(self)
         # For the counter beside it. No maxlength: cutting a pasted text off unseen would be worse than refusing it.
         self.fields["text"].widget.attrs["data-limit"] = settings.SPEECH_MAX_CHARACTERS
 
@@ -331,10 +364,14 @@ class ProfileChoiceForm(ServiceForm):
     """Which profile a voice speaks with."""
 
     profile = forms.ModelChoiceField(
-        queryset=QualityProfile.objects.none(), required=False, empty_label="The model's own values"
+        queryset=QualityProfile.objects.none(),
+        required=False,
+        empty_label="The model's own values",
+        widget=CarefulSelect,
     )
 
     def __init__(self, *args: Any, user: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         profiles: Any = self.fields["profile"]
         profiles.queryset = QualityProfile.objects.for_choice(user)
+        _tell_the_deaf(self)

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
+from tests import random_whisper
 from tests.voices.factories import VoiceFactory
+from voices.admin import ProfileAdminForm
 from voices.choices import Channel
 from voices.engine.profiles import BUILTIN, GUARDING, VALUES
 from voices.models import QualityProfile, Synthesis, Voice
@@ -226,9 +228,53 @@ def test_the_guard_of_a_copy_is_changed_on_page_and_api_and_in_the_admin(people,
     assert root.post(admin, {**fields, "guard": "", "temperature": "0.5"}).status_code == 302
     profile.refresh_from_db()
     assert (profile.guard, profile.temperature, profile.name) == ("", 0.5, "Best")
+    # A form that is looked at changes nothing; what is saved is saved once it is.
+    form = ProfileAdminForm({**fields, "name": "Better"}, instance=QualityProfile.objects.get(pk=profile.pk))
+    assert form.is_valid(), form.errors
+    profile.refresh_from_db()
+    assert profile.name == "Best"
+    profile_copy(owner=people.anna, profile=builtin("fast"), name="Taken")
+    assert "You have a profile “Taken” already" in root.post(admin, {**fields, "name": "Taken"}).content.decode()
     own = reverse("admin:voices_qualityprofile_change", args=[builtin("fast").pk])
     assert root.post(own, {**fields, "name": "fast"}).status_code == 403
     assert builtin("fast").guard == "fast"
+
+
+def test_what_needs_a_transcription_model_says_so_before_one_chooses_it(
+    people, page_for, api_for, make_voice, settings, tmp_path
+):
+    voice, high = make_voice(people.anna), builtin("high_quality")
+    settings.WHISPER_BUNDLE = "nobody"
+    anna, reason = page_for(people.anna), "There is no model “nobody”"
+    speak, listed = (anna.get(where).content.decode() for where in ("/speak/", "/profiles/"))
+    disabled = f'<option value="{high.pk}" disabled>high_quality (needs a transcription model)</option>'
+    assert disabled in speak
+    assert '<option value="careful" disabled>' in speak
+    assert reason in speak
+    assert listed.count("Cannot be used yet") == 1
+    assert disabled in anna.get(f"/voices/{voice.pk}/").content.decode()
+    # What a voice has already stays chosen where another of its settings is changed.
+    voice_use_profile(voice=voice, profile=high)
+    assert f'<option value="{high.pk}" selected>' in anna.get(f"/voices/{voice.pk}/").content.decode()
+    rows = {row["name"]: row["unavailable"] for row in api_for(people.anna).get(API).json()["results"]}
+    assert reason in rows.pop("high_quality")
+    assert set(rows.values()) == {""}
+    for address in ("/api/v1/speech/", "/v1/audio/speech"):
+        body = {"voice": "Vera", "text": "Yes.", "input": "Yes.", "model": "tts-1", "profile": "high_quality"}
+        refused = api_for(people.anna).post(address, body, format="json")
+        error = refused.json()["error"]
+        assert (refused.status_code, error["code"]) == (400, "guard_deaf")
+        assert "manage.py models" in error["message"]
+        assert "“fast”" in error["message"]
+
+
+def test_with_a_transcription_model_everything_may_be_chosen(people, page_for, api_for, settings, tmp_path):
+    bundle = random_whisper.build(tmp_path / "models" / "tiny-whisper")
+    settings.MODELS_DIR, settings.WHISPER_BUNDLE = bundle.path.parent, bundle.path.name
+    VoiceFactory(owner=people.anna, state="ready")
+    assert "needs a transcription model" not in page_for(people.anna).get("/speak/").content.decode()
+    assert "Cannot be used yet" not in page_for(people.anna).get("/profiles/").content.decode()
+    assert {row["unavailable"] for row in api_for(people.anna).get(API).json()["results"]} == {""}
 
 
 def test_the_profile_is_kept_with_what_was_spoken_and_shown(people, api_for, page_for, make_voice):

@@ -12,7 +12,7 @@ from django.test import RequestFactory
 from django.urls import resolve
 
 from xttsproject.jobs.models import Job
-from xttsproject.templatetags.portal import duration, next_step, sort_of, state_badge
+from xttsproject.templatetags.portal import duration, next_step, pause, sort_of, state_badge
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,11 @@ from xttsproject.templatetags.portal import duration, next_step, sort_of, state_
 )
 def test_durations_read_as_people_say_them(value, text):
     assert duration(value) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.25, "0.25 s"), (0.7, "0.7 s"), (2.0, "2 s"), (100.125, "100.125 s")])
+def test_pauses_read_as_they_may_be_written(value, text):
+    assert pause(value) == text
 
 
 def test_a_state_badge_names_the_state_to_people_and_to_the_style_sheet():

@@ -16,6 +16,7 @@ from voices.engine.profiles import GUARDING, VALUES
 from voices.models import QualityProfile
 from voices.querysets import QualityProfileQuerySet
 from voices.services import profile_copy, profile_delete, profile_find, profile_update
+from voices.services.guarding import careful_missing
 from xttsproject.accounts.models import Visibility
 from xttsproject.xtts.guard.retries import MOST_CANDIDATES, MOST_RETRIES
 
@@ -26,6 +27,9 @@ class QualityProfileSerializer(serializers.ModelSerializer[QualityProfile]):
 
     owner = serializers.CharField(source="owner.username", read_only=True, allow_null=True, default=None)
     builtin = serializers.BooleanField(source="is_builtin", read_only=True, help_text="One of the portal's own.")
+    unavailable = serializers.SerializerMethodField(
+        help_text="Why it cannot be used now: a careful guard without a transcription model. Empty where it can."
+    )
 
     class Meta:
         model = QualityProfile
@@ -36,12 +40,16 @@ class QualityProfileSerializer(serializers.ModelSerializer[QualityProfile]):
             "owner",
             "visibility",
             "builtin",
+            "unavailable",
             *VALUES,
             *GUARDING,
             "created_at",
             "updated_at",
         )
         read_only_fields = fields
+
+    def get_unavailable(self, profile: QualityProfile) -> str:
+        return careful_missing() if profile.guard == GuardMode.CAREFUL else ""
 
 
 class ProfileUpdateSerializer(serializers.Serializer[QualityProfile]):

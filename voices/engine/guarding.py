@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from voices.engine.requests import Attempt, Verdict
-from xttsproject.lib.audio import Audio, Samples
+from voices.engine.requests import Attempt, Hearing, Verdict
+from xttsproject.lib.audio import Audio
 from xttsproject.lib.error_rates import character_error_rate
 from xttsproject.xtts.guard.pace import Pace, pace_of
 from xttsproject.xtts.guard.retries import Decision, GuardSettings, Mode, Retries, retry_seed
@@ -45,23 +45,35 @@ class Guardian:
     """Judges sentences, each with all its attempts. For the owner's thread; reports may be read when all is spoken.
 
     ``paces`` are those of the voices by the file of their latents and the language; ``hear`` is asked in ``careful``
-    mode only, and holds up whoever else is being spoken for as long as it takes.
+    mode only, in whichever thread does the listening.
     """
 
     def __init__(
         self, settings: GuardSettings, paces: Mapping[tuple[Path, str], Pace] | None = None, hear: Hear | None = None
     ):
-        self._settings, self._paces = settings, paces or {}
+        self.settings, self._paces = settings, paces or {}
         self._hear = hear if settings.mode == Mode.CAREFUL else None
         self._sentences: dict[int, _Sentence] = {}
         self._reports: dict[int, Report] = {}
 
-    def __call__(self, attempt: Attempt) -> Verdict:
-        """What becomes of a sentence after this attempt at it."""
+    def __call__(self, attempt: Attempt) -> Verdict | Hearing:
+        """What becomes of a sentence after this attempt at it; in ``careful`` mode that is to be heard first, unless it
+        has been sent already."""
         if attempt.number == 0:
-            self._sentences[attempt.seed] = _Sentence(attempt.seed, Retries(self._settings, attempt.seed), [])
+            self._sentences[attempt.seed] = _Sentence(attempt.seed, Retries(self.settings, attempt.seed), [])
+        verdict, hear = self._looked_at(attempt), self._hear
+        if hear is None or attempt.sent:
+            return self._decided(attempt, verdict, None)
+
+        def decide(errors: float) -> Verdict:
+            found = misheard(errors)
+            heard = replace(verdict, findings=(*verdict.findings, found)) if found else verdict
+            return self._decided(attempt, heard, errors)
+
+        return Hearing(lambda: _errors(hear, attempt), decide)
+
+    def _decided(self, attempt: Attempt, verdict: Finding, errors: float | None) -> Verdict:
         sentence = self._sentences.pop(attempt.seed)
-        verdict, errors = self._judged(attempt)
         sentence.said.append((attempt, verdict))
         decision = sentence.retries.decide(
             attempt.samples, attempt.sample_rate, verdict, errors=errors, final=attempt.sent
@@ -81,14 +93,14 @@ class Guardian:
 
     def rivals(self, seed: int) -> tuple[int, ...]:
         """Seeds of the candidates beside the sentence's first attempt, as they are asked for one after the other."""
-        number = self._settings.candidates if self.chooses else 1
+        number = self.settings.candidates if self.chooses else 1
         return tuple(retry_seed(seed, place) for place in range(1, number))
 
     def report(self, seed: int) -> Report | None:
         """Of the sentence whose first attempt had this seed."""
         return self._reports.get(seed)
 
-    def _judged(self, attempt: Attempt) -> tuple[Finding, float | None]:
+    def _looked_at(self, attempt: Attempt) -> Finding:
         piece, decoded = attempt.piece, attempt.decoded
         spoken = Spoken(
             text=attempt.text,
@@ -99,17 +111,7 @@ class Guardian:
             speed=piece.sampling.speed,
         )
         pace = self._paces.get((piece.conditioning, piece.language)) or pace_of(piece.language, ())
-        verdict = judge(spoken, pace)
-        if self._hear is None or attempt.sent:
-            return verdict, None
-        errors = self._errors(attempt.samples, attempt.sample_rate, attempt.text, piece.language)
-        found = misheard(errors)
-        return (replace(verdict, findings=(*verdict.findings, found)) if found else verdict), errors
-
-    def _errors(self, samples: Samples, rate: int, text: str, language: str) -> float:
-        assert self._hear is not None
-        heard = self._hear(Audio(samples, rate), language)
-        return character_error_rate([(normalise(text, language), normalise(heard, language))])
+        return judge(spoken, pace)
 
     @staticmethod
     def _report(sentence: _Sentence, decision: Decision) -> Report:
@@ -122,3 +124,9 @@ class Guardian:
             warnings=decision.warnings,
             ratio=round(verdict.ratio, 4),
         )
+
+
+def _errors(hear: Hear, attempt: Attempt) -> float:
+    language = attempt.piece.language
+    heard = hear(Audio(attempt.samples, attempt.sample_rate), language)
+    return character_error_rate([(normalise(attempt.text, language), normalise(heard, language))])

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 
+from voices.engine.ear import Ear
 from voices.engine.memory import resident_bytes
 from voices.engine.requests import ModelChoice, SpeechRequest
 from voices.engine.residents import Residents
@@ -23,6 +24,8 @@ __all__ = ["OwnerSettings", "OwnerState", "OwnerStatus", "SpeechOwner"]
 _KEEP_LOOP_SECONDS = 10.0
 """How long room for keys and values is kept for the next request; for a full-size model it may be gigabytes."""
 
+_REST_SECONDS = 0.05
+
 
 class SpeechOwner:
     """Thread-safe. Its thread starts with the first request and is a daemon, so it never holds up an exit."""
@@ -34,7 +37,8 @@ class SpeechOwner:
         self._thread: threading.Thread | None = None
         self._closed = False
         self._residents = Residents(self.settings)
-        self._scheduler = Scheduler(self.settings, self._residents)
+        self._ear = Ear(self._ring)
+        self._scheduler = Scheduler(self.settings, self._residents, self._ear)
 
     # --- what callers use -------------------------------------------------------------------------------------
 
@@ -112,7 +116,8 @@ class SpeechOwner:
     def _run(self) -> None:
         while self._ready():
             try:
-                self._scheduler.turn()
+                if not self._scheduler.turn():
+                    self._rest()
             except BaseException as error:
                 # A request's own trouble is answered within; this is a fault of the scheduler. Whoever waits is told,
                 # and the thread lives on with models loaded anew.
@@ -120,7 +125,19 @@ class SpeechOwner:
                 self._scheduler.fail_all(error)
                 self._residents.unload()
         self._scheduler.fail_all(_stopped())
+        self._ear.close()
         self._residents.unload()
+
+    def _rest(self) -> None:
+        """Until somebody has listened; now and then it is looked whether clients are still there."""
+        with self._lock:
+            if not self._closed and not self._scheduler.has_heard:
+                self._lock.wait(_REST_SECONDS)
+
+    def _ring(self) -> None:
+        """Somebody has listened: in the ear's thread."""
+        with self._lock:
+            self._lock.notify_all()
 
     def _ready(self) -> bool:
         """Wait until there is something to do; False when the owner is closed. Models leave memory when idle."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xttsproject.lib.audio import Samples
 from xttsproject.xtts.types import PAUSE_SECONDS, Sampling
@@ -71,7 +71,17 @@ class Verdict:
     warnings: tuple[str, ...] = ()
 
 
-Judge = Callable[[Attempt], Verdict]
+@dataclass(frozen=True)
+class Hearing:
+    """A judge that has to listen first: ``listen`` may take seconds and is called in a thread of its own; ``decide`` is
+    given what it found, in the thread that asked.
+    """
+
+    listen: Callable[[], Any]
+    decide: Callable[[Any], Verdict]
+
+
+Judge = Callable[[Attempt], Verdict | Hearing]
 Rivals = Callable[[int], Sequence[int]]
 
 
@@ -79,7 +89,8 @@ Rivals = Callable[[int], Sequence[int]]
 class SpeechRequest:
     """Pieces to be spoken in order as one speech, and the seconds of silence ``after`` the last.
 
-    ``judge`` is asked about every sentence before it counts as spoken. ``rivals`` gives, for the seed of a sentence's
+    ``judge`` is asked about every sentence before it counts as spoken, in the order of its attempts; while it listens
+    to one, others are spoken and judged. ``rivals`` gives, for the seed of a sentence's
     first attempt, those of further ones that are decoded beside it from the start; the judge hears them in this order,
     each when it has asked for it, and what is not heard any more leaves. A stream of a request with rivals, or one that
     is ``settled``, comes sentence by sentence, each once it has been judged; any other comes as it is spoken, and is

@@ -1,7 +1,8 @@
 """Whose sentences are decoded next, and when which sound is made: continuous batching over all requests.
 
 Every turn of :meth:`Scheduler.turn` is one code for each sentence of one model, and then at most one piece of sound for
-a stream and one sentence's for the others, so that nobody's stream waits for another's whole text.
+a stream and one sentence's for the others, so that nobody's stream waits for another's whole text. Judges that listen
+do so in another thread; what they have heard is taken up at the next turn.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from voices.engine.ear import Ear
 from voices.engine.residents import Core, Residents
 from voices.engine.sessions import Session
 from voices.engine.state import OwnerSettings
@@ -24,10 +26,10 @@ _REPORT_TURNS = 8
 
 
 class Scheduler:
-    """For the owner's thread alone; :attr:`sessions` may be looked at by others."""
+    """For the owner's thread alone; :attr:`sessions` may be looked at by others. Its judges listen with the ``ear``."""
 
-    def __init__(self, settings: OwnerSettings, residents: Residents):
-        self._settings, self._residents = settings, residents
+    def __init__(self, settings: OwnerSettings, residents: Residents, ear: Ear):
+        self._settings, self._residents, self._ear = settings, residents, ear
         self.sessions: tuple[Session, ...] = ()
         self._turns = 0
 
@@ -42,17 +44,20 @@ class Scheduler:
         return sum(session.rows for session in self.sessions)
 
     def begin(self, ticket: Ticket) -> None:
-        self.sessions = (*self.sessions, Session(ticket))
+        self.sessions = (*self.sessions, Session(ticket, self._ear))
 
-    def turn(self) -> None:
-        """One step of everything."""
+    @property
+    def has_heard(self) -> bool:
+        """Whether a judge that had to listen has."""
+        return any(session.has_heard for session in self.sessions)
+
+    def turn(self) -> bool:
+        """One step of everything; whether there was anything to do. If not, everybody waits for somebody to listen."""
+        begun = self.sessions
         for session in self.sessions:
             with self._answering(session):
                 session.ticket.check()
-        self._open()
-        self._fill()
-        self._step()
-        self._sound()
+        done = [self._take_up(), self._open(), self._fill(), self._step(), self._sound()]
         for session in self.sessions:
             with self._answering(session):
                 if session.finished:
@@ -61,16 +66,27 @@ class Scheduler:
                     session.ticket.finish(speech)
                 elif self._turns % _REPORT_TURNS == 0:
                     session.report()
+        return any(done) or self.sessions != begun
 
     def fail_all(self, error: BaseException) -> None:
         for session in self.sessions:
             self._leave(session)
             session.ticket.fail(error)
 
-    # --- steps of a turn --------------------------------------------------------------------------------------
+    # --- steps of a turn: whether each had anything to do --------------------------------------------------------
 
-    def _open(self) -> None:
+    def _take_up(self) -> bool:
+        """Go on with what was listened to meanwhile."""
+        able = [session for session in self.sessions if session.has_heard]
+        for session in able:
+            with self._answering(session):
+                while session.has_heard:
+                    session.take_up()
+        return bool(able)
+
+    def _open(self) -> bool:
         """Plan what has a model to speak it; the oldest request goes first."""
+        opened = False
         for session in self.sessions:
             while session.unopened:
                 group, resident = session.unopened[0], None
@@ -79,22 +95,26 @@ class Scheduler:
                     if resident is not None:
                         session.unopened.popleft()
                         session.opened.append(group)
+                        opened = True
                         group.begin(resident)
                 if resident is None or session not in self.sessions:
                     break
             if session.unopened and time.monotonic() - session.since > _PATIENCE_SECONDS:
                 # Those who came later would keep the models that are in its way.
                 break
+        return opened
 
-    def _fill(self) -> None:
+    def _fill(self) -> bool:
         """Let sentences into their loops: those of whoever has fewest there, in the order of the text."""
+        filled = False
         while self.sentences < self._settings.batch:
             rows: Counter[object] = Counter()
             for session in self.sessions:
                 rows[_asker(session)] += session.rows
             able = [session for session in self.sessions if self._may_begin(session)]
             if not able:
-                return
+                break
+            filled = True
             session = min(able, key=lambda each: (rows[_asker(each)], each.rows))
             with self._answering(session):
                 sentence = session.pending.popleft()
@@ -103,6 +123,7 @@ class Scheduler:
                 sentence.row = resident.core.loop.add(sentence.utterance)
                 resident.core.rows[sentence.row] = sentence
                 session.rows += 1
+        return filled
 
     def _may_begin(self, session: Session) -> bool:
         """Half of the places at most are one request's: the next one need not wait for a sentence to end."""
@@ -111,18 +132,18 @@ class Scheduler:
         resident = session.pending[0].group.resident
         return resident is not None and resident.core.room > 0
 
-    def _step(self) -> None:
+    def _step(self) -> bool:
         """A code for every sentence of one model; models take turns."""
         busy = [core for core in self._residents.cores if core.rows]
         if not busy:
-            return
+            return False
         self._turns += 1
         core = busy[self._turns % len(busy)]
         try:
             ended = core.loop.step()
         except BaseException as error:
             self._broken(core, error)
-            return
+            return True
         for row in ended:
             sentence = core.rows.pop(row, None)
             if sentence is None:
@@ -135,19 +156,21 @@ class Scheduler:
             with self._answering(session):
                 sentence.decoded = row.result()
                 session.ended(sentence)
+        return True
 
-    def _sound(self) -> None:
+    def _sound(self) -> bool:
         streams = [session for session in self.sessions if session.ticket.streamed and session.ready_to_send]
         if streams:
             # Whose listener has least left to hear.
             session = min(streams, key=lambda each: each.sent_seconds - (time.monotonic() - each.since))
             with self._answering(session):
                 session.send()
-        others = [session for session in self.sessions if session.decoded]
+        others = [session for session in self.sessions if session.may_render]
         if others:
             session = min(others, key=lambda each: each.since)
             with self._answering(session):
                 session.render(session.decoded.popleft())
+        return bool(streams or others)
 
     # --- when something goes wrong ----------------------------------------------------------------------------
 
@@ -195,6 +218,7 @@ class Scheduler:
         session.rows = 0
         session.pending.clear()
         session.decoded.clear()
+        session.stop_listening()
 
 
 def _asker(session: Session) -> object:

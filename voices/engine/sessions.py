@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from voices.engine.requests import Attempt, ModelChoice, Piece, SpeechRequest, Verdict
+from voices.engine.ear import Ear
+from voices.engine.requests import Attempt, Hearing, ModelChoice, Piece, SpeechRequest, Verdict
 from voices.engine.tickets import Chunk, Ticket
 from xttsproject.lib.audio import Samples
 from xttsproject.lib.errors import DomainError
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
     from xttsproject.xtts.streaming import GrowingSound
 
 _DECODING_SHARE = 0.8
+
+_LISTENED_TO = 2
+"""Sentences of one request that are with the ear at most: one is heard, one is next, and then it is somebody else's
+turn."""
 
 
 class Sentence:
@@ -140,13 +146,23 @@ class Group:
             self.resident.groups.discard(self)
 
 
+@dataclass(frozen=True)
+class _Listening:
+    """A sentence that is sound, and waits for the judge to have listened to it."""
+
+    sentence: Sentence
+    wave: Samples
+    hearing: Hearing
+    heard: Future[Any]
+
+
 class Session:
     """A request under way. Its methods are the owner's thread's."""
 
-    def __init__(self, ticket: Ticket):
+    def __init__(self, ticket: Ticket, ear: Ear):
         from xttsproject.xtts.streaming import FIRST_CODES
 
-        self.ticket = ticket
+        self.ticket, self._ear = ticket, ear
         self.request = ticket.request if isinstance(ticket.request, SpeechRequest) else SpeechRequest(())
         models = {ticket.request: []} if isinstance(ticket.request, ModelChoice) else ticket.request.by_model()
         self.unopened = deque(Group(self, model, places) for model, places in models.items())
@@ -158,6 +174,7 @@ class Session:
         """Sentences of it in loops."""
         self.decoded: deque[Sentence] = deque()
         """Decoded, to be made sound and judged; of a request that is not heard while it is decoded."""
+        self._listening: deque[_Listening] = deque()
         self.sent_seconds = 0.0
         self._planned: list[tuple[Planned, list[Sentence]] | None] = [None] * len(self.request.pieces)
         self._speeches: dict[int, Speech] = {}
@@ -209,10 +226,39 @@ class Session:
             self.decoded.append(sentence)
 
     def render(self, sentence: Sentence) -> None:
-        """Make a decoded sentence sound; whether it is good enough says the judge."""
+        """Make a decoded sentence sound; whether it is good enough says the judge, at once or when it has listened."""
         assert sentence.decoded is not None
         wave = sentence.engine.render(sentence.decoded.latents, sentence.conditioning, sentence.piece.sampling.speed)
         verdict = self._judge(sentence, wave, sent=False)
+        if isinstance(verdict, Hearing):
+            self._listening.append(_Listening(sentence, wave, verdict, self._ear.ask(verdict.listen)))
+        else:
+            self._take(sentence, wave, verdict)
+
+    @property
+    def may_render(self) -> bool:
+        """Whether a sentence is to be made sound now."""
+        return bool(self.decoded) and len(self._listening) < _LISTENED_TO
+
+    @property
+    def has_heard(self) -> bool:
+        """Whether the judge has listened to the next one it was to."""
+        return bool(self._listening) and self._listening[0].heard.done()
+
+    def take_up(self) -> None:
+        """Go on with what the judge has heard. Raises what went wrong while it listened."""
+        each = self._listening.popleft()
+        self._take(each.sentence, each.wave, each.hearing.decide(each.heard.result()))
+
+    def stop_listening(self) -> None:
+        for each in self._listening:
+            each.heard.cancel()
+        self._listening.clear()
+
+    def _take(self, sentence: Sentence, wave: Samples, verdict: Verdict) -> None:
+        """Do what was decided about an attempt."""
+        if verdict.again is None:
+            self.ticket.warnings += verdict.warnings
         lead = sentence.lead
         lead.attempts.popleft()
         if verdict.again is None:
@@ -279,7 +325,9 @@ class Session:
         if last:
             wave = np.concatenate(sentence.parts)
             sentence.sound, sentence.parts = None, []
-            self._judge(sentence, wave, sent=True)
+            verdict = self._judge(sentence, wave, sent=True)
+            assert isinstance(verdict, Verdict), "what has been sent is not listened to"
+            self.ticket.warnings += verdict.warnings
             self._advance(sentence)
             self._sounded(sentence, wave)
 
@@ -314,18 +362,13 @@ class Session:
             self.sent_seconds += len(samples) / self.ticket.sample_rate
             self.ticket.send(Chunk(self._number, samples))
 
-    def _judge(self, sentence: Sentence, wave: Samples, *, sent: bool) -> Verdict:
+    def _judge(self, sentence: Sentence, wave: Samples, *, sent: bool) -> Verdict | Hearing:
         judge = self.request.judge
         if judge is None:
             return Verdict()
         assert sentence.decoded is not None
         rate, seed = sentence.engine.sample_rate, sentence.utterance.seed
-        verdict = judge(
-            Attempt(sentence.piece, sentence.text, sentence.decoded, wave, rate, seed, sentence.number, sent)
-        )
-        if sent or verdict.again is None:
-            self.ticket.warnings += verdict.warnings
-        return verdict
+        return judge(Attempt(sentence.piece, sentence.text, sentence.decoded, wave, rate, seed, sentence.number, sent))
 
     def _sounded(self, sentence: Sentence, wave: Samples) -> None:
         sentence.wave = wave

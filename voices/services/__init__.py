@@ -22,6 +22,7 @@ from voices.services.preparation import voice_prepare, voice_prepare_again
 from voices.services.previewing import script_preview
 from voices.services.profiles import (
     profile_asked,
+    profile_checked,
     profile_copy,
     profile_delete,
     profile_find,
@@ -53,6 +54,7 @@ __all__ = [
     "lexicon_update",
     "pauses_of",
     "profile_asked",
+    "profile_checked",
     "profile_copy",
     "profile_delete",
     "profile_find",

@@ -77,6 +77,15 @@ def guard_listener(*, wanted: GuardSettings) -> Hear | None:
     return _listener() if wanted.mode == Mode.CAREFUL else None
 
 
+def careful_missing() -> str:
+    """Why no careful guard can listen here, for people who are about to choose one; empty where it can."""
+    try:
+        transcriber_bundle(settings.WHISPER_BUNDLE)
+    except DomainError as error:
+        return f"A careful guard needs a transcription model: {error.message}"
+    return ""
+
+
 def voice_pace(*, voice: Voice, language: str) -> Pace:
     """How fast a voice speaks a language: by what it has said, whoever asked for it, then by the clips that its
     checkpoint was trained on, then as the language is usually spoken.
@@ -159,16 +168,14 @@ def _clips(version_id: UUID) -> list[float]:
 
 
 def _listener() -> Hear:
-    name = settings.WHISPER_BUNDLE
-    try:
-        transcriber_bundle(name)
-    except DomainError as error:
+    name, missing = settings.WHISPER_BUNDLE, careful_missing()
+    if missing:
         raise DomainError(
             "guard_deaf",
-            f"A careful guard needs a transcription model: {error.message} Choose the fast guard, or a profile "
-            "that has it, otherwise.",
+            f"{missing.rstrip('.')}. Until then ask with the guard “fast”, which goes before what voice and profile "
+            "have.",
             field="guard",
-        ) from error
+        )
 
     def hear(sound: Audio, language: str) -> str:
         # Loaded with the first sentence; it stays in this process's memory.

@@ -85,6 +85,19 @@ def profile_update(*, profile: QualityProfile, **changes: Any) -> QualityProfile
     A value of None is the voice's or the model's own. DomainErrors ``profile_builtin``, ``name_empty``,
     ``name_too_long``, ``duplicate``, ``sampling_invalid``, ``guard_invalid``, ``visibility_unknown``.
     """
+    for field, value in profile_checked(profile=profile, **changes).items():
+        setattr(profile, field, value)
+    try:
+        with transaction.atomic():
+            profile.save()
+    except IntegrityError:
+        # Somebody was as fast with the same name.
+        raise _duplicate(profile.name) from None
+    return profile
+
+
+def profile_checked(*, profile: QualityProfile, **changes: Any) -> dict[str, Any]:
+    """What :func:`profile_update` would set, with its errors; nothing is changed."""
     _require_own(profile)
     changes = {**changes, "name": " ".join(str(changes.get("name", profile.name)).split())}
     _require_name(changes["name"])
@@ -110,17 +123,10 @@ def profile_update(*, profile: QualityProfile, **changes: Any) -> QualityProfile
     GuardSettings(
         **({"mode": mode} if mode else {}), **{each: value for each, value in values.items() if value is not None}
     )
-    for field in ("name", "purpose", "visibility", *VALUES, *GUARDING):
-        if field in changes:
-            setattr(profile, field, changes[field])
-    try:
-        with transaction.atomic():
-            profile.save()
-    except IntegrityError:
-        raise DomainError(
-            "duplicate", f"You have a profile “{profile.name}” already; choose another name.", field="name"
-        ) from None
-    return profile
+    others = QualityProfile.objects.filter(owner=profile.owner, name=changes["name"]).exclude(pk=profile.pk)
+    if others.exists():
+        raise _duplicate(changes["name"])
+    return {name: changes[name] for name in ("name", "purpose", "visibility", *VALUES, *GUARDING) if name in changes}
 
 
 def profile_delete(*, profile: QualityProfile) -> None:
@@ -147,6 +153,10 @@ def voice_use_profile(*, voice: Voice, profile: QualityProfile | None) -> None:
     """Have the voice speak with a profile, or as its model does; values that it had of its own give way."""
     voice.profile, voice.defaults = profile, {}
     voice.save(update_fields=["profile", "defaults"])
+
+
+def _duplicate(name: str) -> DomainError:
+    return DomainError("duplicate", f"You have a profile “{name}” already; choose another name.", field="name")
 
 
 def _require_own(profile: QualityProfile) -> None:

@@ -31,6 +31,7 @@ from xttsproject.lib.audio import write_wav
 from xttsproject.lib.disk import require_free, room_for
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import atomic_path
+from xttsproject.xtts.guard.retries import Mode
 from xttsproject.xtts.joining import piece_seed
 from xttsproject.xtts.types import Pauses, Sampling, Speech
 
@@ -253,8 +254,8 @@ def speech_keep(*, asked: Asked, speech: Speech) -> Synthesis:
         text=asked.text,
         language=plan.parts[0].language,
         profile_name=asked.profile_name,
-        # With the seed that was drawn, so that the same speech can be asked for again.
-        sampling={**asdict(asked.sampling), "seed": speech.seed},
+        # With the seed that was drawn, and all else that it takes to ask for the same speech again.
+        sampling={**asdict(asked.sampling), "seed": speech.seed, **_guarded(asked.guardian), **_paused(plan.pauses)},
         sentences=[
             {
                 **sentence,
@@ -277,3 +278,16 @@ def speech_keep(*, asked: Asked, speech: Speech) -> Synthesis:
         path.unlink(missing_ok=True)
         raise
     return synthesis
+
+
+def _guarded(guardian: Guardian | None) -> dict[str, Any]:
+    """How its sentences were guarded, as a request says it."""
+    if guardian is None:
+        return {"guard": Mode.OFF.value}
+    chosen = guardian.settings
+    candidates = {"candidates": chosen.candidates} if chosen.mode == Mode.CAREFUL else {}
+    return {"guard": chosen.mode.value, "max_retries": chosen.max_retries, **candidates}
+
+
+def _paused(pauses: Pauses) -> dict[str, float]:
+    return {"sentence_pause": pauses.sentence, "paragraph_pause": pauses.paragraph}

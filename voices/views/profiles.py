@@ -14,6 +14,7 @@ from datasets.views.access import editable_or_forbidden
 from voices.forms import ProfileForm
 from voices.models import QualityProfile
 from voices.services import profile_copy, profile_delete, profile_update
+from voices.services.guarding import careful_missing
 from xttsproject.lib.errors import DomainError
 
 
@@ -21,7 +22,7 @@ from xttsproject.lib.errors import DomainError
 @require_GET
 def profiles(request: HttpRequest) -> HttpResponse:
     rows = QualityProfile.objects.for_choice(request.user).select_related("owner")
-    return render(request, "voices/profiles.html", {"profiles": rows})
+    return render(request, "voices/profiles.html", {"profiles": rows, "careful_missing": careful_missing()})
 
 
 @login_required

@@ -31,6 +31,7 @@ from voices.services import (
     voice_share,
     voice_use_profile,
 )
+from voices.services.guarding import careful_missing
 from xttsproject.http import file_response
 from xttsproject.lib.errors import DomainError
 
@@ -91,6 +92,7 @@ def voice_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
             "preparation_form": PreparationForm(initial=asdict(voice.prepared)),
             "clips": [(clip, told(clip.quality.get("report", {}).get("values", {}))) for clip in voice.clips.all()],
             "guard_choices": GuardMode.choices,
+            "careful_missing": careful_missing(),
             "run_visible": voice.checkpoint is not None
             and Checkpoint.objects.visible_to(request.user).filter(pk=voice.checkpoint.pk).exists(),
         },

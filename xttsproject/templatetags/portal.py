@@ -40,6 +40,12 @@ def duration(value: timedelta | float | int | None) -> str:
 
 
 @register.filter
+def pause(value: float) -> str:
+    """Seconds of silence to the millisecond, as they may be written in a text: "0.25 s", "1.5 s"."""
+    return f"{round(value, 3):.7g} s"
+
+
+@register.filter
 def day(value: str) -> str:
     """A day as sites write it, "20260819", as people read it: "19 Aug 2026"; anything else as it is."""
     try:

@@ -10,7 +10,7 @@ import numpy as np
 
 from tests.xttsproject.xtts.guard.test_verdict import PACE, RATE, TEXT, USUAL, quiet, voice
 from voices.engine.guarding import Guardian
-from voices.engine.requests import Attempt, ModelChoice, Piece
+from voices.engine.requests import Attempt, Hearing, ModelChoice, Piece, Verdict
 from xttsproject.lib.audio import Audio, Samples
 from xttsproject.xtts.guard.retries import GuardSettings, Mode, retry_seed
 from xttsproject.xtts.types import Sampling
@@ -31,9 +31,15 @@ def attempt(samples: Samples, seed: int = 7, number: int = 0, *, sent: bool = Fa
     return Attempt(PIECE, TEXT, decoded, samples, RATE, seed, number, sent)
 
 
+def judged(judge: Guardian, said: Attempt) -> Verdict:
+    """With what has to be listened to, listened to here."""
+    answer = judge(said)
+    return answer.decide(answer.listen()) if isinstance(answer, Hearing) else answer
+
+
 def test_a_good_sentence_is_taken_without_a_word() -> None:
     judge = guardian()
-    verdict = judge(attempt(GOOD))
+    verdict = judged(judge, attempt(GOOD))
 
     assert verdict.again is None
     assert verdict.warnings == ()
@@ -45,9 +51,9 @@ def test_a_good_sentence_is_taken_without_a_word() -> None:
 
 def test_a_babbling_one_is_said_again_and_the_report_is_of_the_one_that_was_delivered() -> None:
     judge = guardian()
-    again = judge(attempt(LONG)).again
+    again = judged(judge, attempt(LONG)).again
     assert again == retry_seed(7, 1)
-    verdict = judge(attempt(GOOD, again, 1))
+    verdict = judged(judge, attempt(GOOD, again, 1))
 
     assert verdict.again is None
     assert verdict.samples is not None
@@ -60,7 +66,7 @@ def test_a_babbling_one_is_said_again_and_the_report_is_of_the_one_that_was_deli
 
 def test_babble_that_does_not_go_away_is_cut_off_and_told() -> None:
     judge = guardian(GuardSettings(max_retries=0))
-    verdict = judge(attempt(LONG))
+    verdict = judged(judge, attempt(LONG))
 
     assert verdict.samples is not None
     assert len(verdict.samples) < len(GOOD) + RATE / 10
@@ -69,17 +75,17 @@ def test_babble_that_does_not_go_away_is_cut_off_and_told() -> None:
 
 def test_sentences_are_judged_in_any_order() -> None:
     judge = guardian()
-    first, second = judge(attempt(LONG, 7)).again, judge(attempt(LONG, 8)).again
+    first, second = judged(judge, attempt(LONG, 7)).again, judged(judge, attempt(LONG, 8)).again
     assert first is not None
     assert second is not None
-    judge(attempt(GOOD, second, 1))
-    judge(attempt(GOOD, first, 1))
+    judged(judge, attempt(GOOD, second, 1))
+    judged(judge, attempt(GOOD, first, 1))
 
     assert {seed: (judge.report(seed) or judge).attempts for seed in (7, 8)} == {7: 2, 8: 2}  # type: ignore[union-attr]
 
 
 def test_what_was_streamed_is_warned_of_and_left_as_it_is() -> None:
-    verdict = guardian()(attempt(LONG, sent=True))
+    verdict = judged(guardian(), attempt(LONG, sent=True))
 
     assert verdict.again is None
     assert verdict.samples is None
@@ -95,9 +101,9 @@ def test_careful_asks_who_listens_and_takes_what_is_understood() -> None:
         return next(heard)
 
     judge = guardian(GuardSettings(Mode.CAREFUL), hear=hear)
-    again = judge(attempt(GOOD)).again
+    again = judged(judge, attempt(GOOD)).again
     assert again is not None
-    verdict = judge(attempt(GOOD, again, 1))
+    verdict = judged(judge, attempt(GOOD, again, 1))
 
     assert verdict.again is None
     assert verdict.warnings == ()
@@ -110,7 +116,7 @@ def test_candidates_are_asked_for_in_advance_with_the_seeds_that_the_judge_will_
     assert judge.chooses
     assert judge.rivals(7) == (retry_seed(7, 1), retry_seed(7, 2))
     seeds = [7]
-    while (again := judge(attempt(GOOD, seeds[-1], len(seeds) - 1)).again) is not None:
+    while (again := judged(judge, attempt(GOOD, seeds[-1], len(seeds) - 1)).again) is not None:
         seeds.append(again)
     # One more than the candidates, because all were misheard; and then it is enough.
     assert tuple(seeds) == (7, *judge.rivals(7), retry_seed(7, 3))
@@ -119,4 +125,4 @@ def test_candidates_are_asked_for_in_advance_with_the_seeds_that_the_judge_will_
 
 
 def test_an_unknown_voice_is_judged_by_its_language() -> None:
-    assert Guardian(GuardSettings())(attempt(GOOD)).again is None
+    assert judged(Guardian(GuardSettings()), attempt(GOOD)).again is None

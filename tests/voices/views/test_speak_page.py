@@ -236,11 +236,12 @@ def test_what_will_be_spoken_is_shown_without_speaking(people, page_for, speakin
     voice = VoiceFactory(owner=people.anna, name="Vera", state="ready")
     client = page_for(people.anna)
     there = reverse("voices:speech-plan")
-    fields = {"voice": voice.pk, "text": "It costs $5. [pause 2s]\n\nDr. Smith paid."}
+    fields = {"voice": voice.pk, "text": "It costs $5. [pause 2s]\n\nDr. Smith paid. [pause 250ms] So."}
     part = text_of(client.post(there, fields, headers=HTMX))
     assert "<html" not in part
     assert "It costs five dollars." in part
     assert "pause 2 s" in part
+    assert "pause 0.25 s" in part
     assert "/250 characters" in part
     whole = text_of(client.post(there, fields))
     assert "<html" in whole
@@ -331,6 +332,7 @@ def test_a_model_that_cannot_be_loaded_is_an_error_until_its_files_change(
 def test_what_was_spoken_before_can_be_spoken_again_with_all_its_values(people, page_for, make_voice):
     voice, client = make_voice(people.anna), page_for(people.anna)
     fields = {"voice": voice.pk, "text": "It costs <5> pounds.", "language": "en", "seed": 7, "speed": 1.5}
+    fields |= {"guard": "fast", "max_retries": 1, "sentence_pause": 0.4, "paragraph_pause": 1.2}
     client.post(SPEAK, fields, headers=HTMX)
     spoken = Synthesis.objects.get()
     assert f'href="{SPEAK}?again={spoken.pk}"' in text_of(client.get(SPEAK))
