@@ -194,10 +194,11 @@ def _tell_the_deaf(form: forms.Form) -> None:
     missing = careful_missing()
     if not missing:
         return
-    for field in form.fields.values():
-        if isinstance(field.widget, CarefulSelect):
-            field.widget.deaf = True
-            field.help_text = format_html("{} {}", mark_safe(str(field.help_text)), missing)  # noqa: S308 (ours)
+    fields = [field for field in form.fields.values() if isinstance(field.widget, CarefulSelect)]
+    for field in fields:
+        field.widget.deaf = True  # type: ignore[attr-defined]
+    # Once is enough.
+    fields[-1].help_text = format_html("{} {}", mark_safe(str(fields[-1].help_text)), missing)  # noqa: S308 (ours)
 
 
 class SpeakForm(ServiceForm):

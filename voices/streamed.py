@@ -6,7 +6,7 @@ import base64
 import json
 import logging
 from collections.abc import Callable, Generator, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 
@@ -17,6 +17,10 @@ from voices.services import SpeechStream
 from xttsproject.lib.errors import Cancelled, DomainError
 
 logger = logging.getLogger(__name__)
+
+
+class Closing(Protocol):
+    def close(self) -> None: ...
 
 
 def streamed(start: Callable[[], SpeechStream], output: Output, *, events: bool = False) -> HttpResponseBase:
@@ -33,7 +37,7 @@ def streamed(start: Callable[[], SpeechStream], output: Output, *, events: bool 
         return HttpResponse(status=CLIENT_GONE)
     encoder = stream_encoder(output, stream.sample_rate, stream.tags)
     response = StreamingHttpResponse(
-        _Body(stream, _events(stream, encoder) if events else _sound(stream, encoder)),
+        Body(stream, _events(stream, encoder) if events else _sound(stream, encoder)),
         content_type="text/event-stream" if events else wanted.content_type,
         headers={
             "Cache-Control": "no-store",
@@ -49,18 +53,19 @@ def streamed(start: Callable[[], SpeechStream], output: Output, *, events: bool 
     return response
 
 
-class _Body:
-    """Blocks of an answer. Closed by the server when the client is gone or has all of it, also before the first."""
+class Body:
+    """Blocks of an answer. Closed by the server when the client is gone or has all of it, also before the first; then
+    their ``source`` is too."""
 
-    def __init__(self, stream: SpeechStream, blocks: Generator[bytes, None, None]):
-        self._stream, self._blocks = stream, blocks
+    def __init__(self, source: Closing, blocks: Generator[bytes, None, None]):
+        self._source, self._blocks = source, blocks
 
     def __iter__(self) -> Iterator[bytes]:
         return self._blocks
 
     def close(self) -> None:
         self._blocks.close()
-        self._stream.close()
+        self._source.close()
 
 
 def _sound(stream: SpeechStream, encoder: StreamEncoder) -> Generator[bytes, None, None]:
@@ -78,14 +83,14 @@ def _events(stream: SpeechStream, encoder: StreamEncoder) -> Generator[bytes, No
     try:
         for block in _sound(stream, encoder):
             if block:
-                yield _event("speech.audio.delta", {"audio": base64.b64encode(block).decode()})
+                yield event("speech.audio.delta", {"audio": base64.b64encode(block).decode()})
     except DomainError as error:
-        yield _event("error", {"error": {"message": error.message, "code": error.code, "param": error.field}})
+        yield event("error", {"error": {"message": error.message, "code": error.code, "param": error.field}})
         return
     except Exception:
         logger.exception("A speech broke while it was streamed")
         message = "The speech broke off; try again."
-        yield _event("error", {"error": {"message": message, "code": "server_error", "param": None}})
+        yield event("error", {"error": {"message": message, "code": "server_error", "param": None}})
         return
     if stream.synthesis is None:
         return
@@ -94,8 +99,9 @@ def _events(stream: SpeechStream, encoder: StreamEncoder) -> Generator[bytes, No
     usage = {"input_tokens": read, "output_tokens": spoken, "total_tokens": read + spoken}
     # Beside what OpenAI's event has: what the guard had to say, and where the speech can be had again.
     told = {"warnings": kept.warnings, "synthesis_id": str(kept.pk), "seconds": round(kept.seconds, 3)}
-    yield _event("speech.audio.done", {"usage": usage, **told})
+    yield event("speech.audio.done", {"usage": usage, **told})
 
 
-def _event(kind: str, data: dict[str, Any]) -> bytes:
+def event(kind: str, data: dict[str, Any]) -> bytes:
+    """A server-sent event as OpenAI's are: its kind stands in the data too."""
     return f"event: {kind}\ndata: {json.dumps({'type': kind, **data})}\n\n".encode()

@@ -6,6 +6,7 @@ through the sound window by window and its speech detection passes over what is 
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,6 +75,19 @@ def dictate(
     transcriber: Transcriber, audio: Audio, wish: DictationWish | None = None, progress: Progress | None = None
 ) -> Dictated:
     """Write down what is said. Raises ``Cancelled`` between windows and DomainError ``language_unsupported``."""
+    under_way = dictating(transcriber, audio, wish, progress)
+    while True:
+        try:
+            next(under_way)
+        except StopIteration as end:
+            heard: Dictated = end.value
+            return heard
+
+
+def dictating(
+    transcriber: Transcriber, audio: Audio, wish: DictationWish | None = None, progress: Progress | None = None
+) -> Generator[Stretch, None, Dictated]:
+    """As :func:`dictate`, each stretch as soon as it is written down; returns the whole."""
     wish, progress = wish or DictationWish(), progress or Silent()
     if wish.language:
         transcriber.require_language(wish.language)
@@ -114,6 +128,7 @@ def dictate(
         for word in part.words or ():
             if written := clean_text(word.word):
                 words.append(Word(written, *_span(word.start, word.end, audio.seconds), probability(word.probability)))
+        yield stretches[-1]
     return Dictated(
         text=" ".join(stretch.text for stretch in stretches),
         language=info.language,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -15,7 +15,20 @@ from voices.engine.encoding import FORMATS, RATES, require_format
 from voices.engine.loudness import CEILING_DB, HIGHEST, LOWEST
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.guard.retries import MOST_CANDIDATES, MOST_RETRIES, GuardSettings
+from xttsproject.xtts.text import shorten
 from xttsproject.xtts.types import LONGEST_PAUSE, Pauses
+
+
+class NamedChoiceField(serializers.ChoiceField):
+    """Whoever chooses something else is told what there is."""
+
+    def fail(self, key: str, **kwargs: Any) -> NoReturn:
+        if key == "invalid_choice":
+            there = ", ".join(str(each) for each in self.choices)
+            raise serializers.ValidationError(
+                f"{shorten(repr(kwargs['input']))} is not a valid choice; choose one of {there}.", code=key
+            )
+        super().fail(key, **kwargs)
 
 
 @extend_schema_field({"type": "string", "pattern": f"^({'|'.join(FORMATS)})$"})
@@ -72,7 +85,7 @@ class SamplingSerializer(serializers.Serializer[Any]):
 class GuardSerializer(serializers.Serializer[Any]):
     """How what is spoken is guarded against babble, missing words and the like."""
 
-    guard = serializers.ChoiceField(
+    guard = NamedChoiceField(
         choices=GuardMode.choices,
         required=False,
         allow_blank=True,

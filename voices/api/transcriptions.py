@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -15,17 +16,21 @@ from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from datasets.pipeline.dictation import Dictated, DictationWish
+from datasets.pipeline.dictation import Dictated, DictationWish, Stretch
 from voices.api.answers import WAITING, SpeakingView
-from voices.api.fields import AnyAccept
+from voices.api.fields import AnyAccept, NamedChoiceField
 from voices.clients import CLIENT_GONE, hung_up
 from voices.services.clips import uploads_of
-from voices.services.transcription import listener, transcription_make
+from voices.services.transcription import listener, transcription_make, transcription_stream
+from voices.streamed import Body, event
 from xttsproject.lib.errors import Cancelled, DomainError
 from xttsproject.lib.subtitles import Cue, srt, vtt
 from xttsproject.xtts.languages import LANGUAGES
 
+logger = logging.getLogger(__name__)
+
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
+STREAMED = ("json", "text")
 GRANULARITIES = ("segment", "word")
 
 
@@ -38,7 +43,10 @@ class TranscriptionSerializer(serializers.Serializer[Any]):
         "WHISPER_BUNDLE. A model that speaks is refused."
     )
     language = serializers.CharField(
-        required=False, allow_blank=True, default="", help_text="Code such as en; left out: told from the sound."
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Code such as en, or English name; left out: told from the sound.",
     )
     prompt = serializers.CharField(
         required=False,
@@ -50,14 +58,18 @@ class TranscriptionSerializer(serializers.Serializer[Any]):
     temperature = serializers.FloatField(
         default=0.0, help_text="0 to 1; 0 is certain, and rises by itself where the result is poor."
     )
-    response_format = serializers.ChoiceField(choices=FORMATS, default="json")
+    response_format = NamedChoiceField(choices=FORMATS, default="json")
     timestamp_granularities = serializers.ListField(
-        child=serializers.ChoiceField(choices=GRANULARITIES),
+        child=NamedChoiceField(choices=GRANULARITIES),
         required=False,
         help_text="With `verbose_json`: segments (as by default), words, or both. `timestamp_granularities[]` is the "
         "same.",
     )
-    stream = serializers.BooleanField(default=False, help_text="Only false: the answer comes whole.")
+    stream = serializers.BooleanField(
+        default=False,
+        help_text="With `json` and `text`: as server-sent events while it is written down, `transcript.text.delta` "
+        "(`delta`) and `transcript.text.done` (`text`, `usage`).",
+    )
 
     def to_internal_value(self, data: Any) -> Any:
         # Forms repeat a field for a list; OpenAI's clients add brackets to its name.
@@ -117,19 +129,21 @@ class TranscriptionView(SpeakingView):
             (200, "text/plain"): OpenApiTypes.STR,
             (200, "text/vtt"): OpenApiTypes.STR,
             (200, "application/x-subrip"): OpenApiTypes.STR,
+            (200, "text/event-stream"): OpenApiTypes.STR,
             **WAITING,
         },
         operation_id="v1_audio_transcriptions_create",
     )
-    def post(self, request: Request) -> Response | HttpResponse:
+    def post(self, request: Request) -> HttpResponseBase:
         """Write down what is said in a file; nothing of it is kept."""
         asked = TranscriptionSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         values = asked.validated_data
-        if values["stream"]:
+        if values["stream"] and values["response_format"] not in STREAMED:
             raise DomainError(
                 "stream_unsupported",
-                "A transcription is not streamed; leave “stream” out or send false.",
+                f"A transcription is streamed as text, not as {values['response_format']}; leave “stream” out, or ask "
+                f"for one of {', '.join(STREAMED)}.",
                 field="stream",
             )
         granularities = _granularities(values)
@@ -141,8 +155,11 @@ class TranscriptionView(SpeakingView):
             beam=settings.WHISPER_BEAM_SIZE,
         )
         (upload,) = uploads_of([values["file"]])
+        asked_for = {"upload": upload, "model": values["model"], "wish": wish, "gone": hung_up(request._request)}
         try:
-            heard = transcription_make(upload=upload, model=values["model"], wish=wish, gone=hung_up(request._request))
+            if values["stream"]:
+                return _streamed(transcription_stream(**asked_for))
+            heard = transcription_make(**asked_for)
         except Cancelled:
             return HttpResponse(status=CLIENT_GONE)
         return _answer(heard, values["response_format"], granularities)
@@ -164,8 +181,56 @@ def _granularities(values: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _language(given: str) -> str:
-    """As Whisper writes it: "en-GB" and "EN" are "en", "zh-cn" is "zh". Which ones it knows, the model says."""
-    return given.strip().lower().replace("_", "-").split("-")[0]
+    """As Whisper writes it: "en-GB", "EN" and "English" are "en", "zh-cn" is "zh". Which it knows, the model says."""
+    given = given.strip().lower().replace("_", "-")
+    named = {language.name.lower(): language.code for language in LANGUAGES.values()}
+    return named.get(given, given).split("-")[0]
+
+
+def _streamed(under_way: Generator[Stretch, None, Dictated]) -> HttpResponseBase:
+    """As OpenAI's server-sent events. What is wrong before the first one is an ordinary error."""
+    first = _Next(under_way)
+    return StreamingHttpResponse(
+        Body(under_way, _events(under_way, first)),
+        content_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+class _Next:
+    """The next stretch, or at the end the whole."""
+
+    def __init__(self, under_way: Generator[Stretch, None, Dictated]):
+        self.stretch: Stretch | None = None
+        self.whole: Dictated | None = None
+        try:
+            self.stretch = next(under_way)
+        except StopIteration as end:
+            self.whole = end.value
+
+
+def _events(under_way: Generator[Stretch, None, Dictated], heard: _Next) -> Generator[bytes, None, None]:
+    try:
+        before = ""
+        while heard.stretch is not None:
+            yield event("transcript.text.delta", {"delta": before + heard.stretch.text})
+            before, heard = " ", _Next(under_way)
+    except Cancelled:
+        return
+    except DomainError as error:
+        yield event("error", {"error": {"message": error.message, "code": error.code, "param": error.field}})
+        return
+    except Exception:
+        logger.exception("A transcription broke while it was streamed")
+        message = "The transcription broke off; try again."
+        yield event("error", {"error": {"message": message, "code": "server_error", "param": None}})
+        return
+    assert heard.whole is not None
+    yield event("transcript.text.done", {"text": heard.whole.text, "usage": _usage(heard.whole)})
+
+
+def _usage(heard: Dictated) -> dict[str, Any]:
+    return {"type": "duration", "seconds": math.ceil(heard.seconds)}
 
 
 def _answer(heard: Dictated, name: str, granularities: tuple[str, ...]) -> Response | HttpResponse:
@@ -178,7 +243,7 @@ def _answer(heard: Dictated, name: str, granularities: tuple[str, ...]) -> Respo
         return HttpResponse(vtt(cues), content_type="text/vtt; charset=utf-8")
     answer: dict[str, Any] = {
         "text": heard.text,
-        "usage": {"type": "duration", "seconds": math.ceil(heard.seconds)},
+        "usage": _usage(heard),
     }
     if name == "verbose_json":
         answer |= {"task": "transcribe", "language": _spelled(heard.language), "duration": heard.seconds}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 from django.conf import settings
 from django.template.defaultfilters import filesizeformat
 
-from datasets.pipeline.dictation import Dictated, DictationWish, dictate
+from datasets.pipeline.dictation import Dictated, DictationWish, Stretch, dictating
 from datasets.pipeline.transcribe import WHISPER_RATE
 from datasets.services.names import renamed
 from datasets.services.transcribers import transcriber_bundle
@@ -57,6 +57,22 @@ def transcription_make(
     DomainErrors: ``too_large``, ``model_mismatch``, ``model_missing``, ``model_damaged``, ``language_unsupported``,
     ``busy``, and those of decoding (``not_media``, ``no_audio``, ``media_too_long``, …), field ``file``.
     """
+    under_way = transcription_stream(upload=upload, model=model, wish=wish, gone=gone)
+    while True:
+        try:
+            next(under_way)
+        except StopIteration as end:
+            heard: Dictated = end.value
+            return heard
+
+
+def transcription_stream(
+    *, upload: Upload, model: str, wish: DictationWish, gone: Callable[[], bool] | None = None
+) -> Generator[Stretch, None, Dictated]:
+    """As :func:`transcription_make`, each stretch as soon as it is written down; returns the whole.
+
+    The file is read before the first one. Whoever stops listening closes the generator, which gives the turn on.
+    """
     from datasets.pipeline.media import decode_audio
 
     _require_size(upload)
@@ -72,7 +88,7 @@ def transcription_make(
             named = renamed(error, upload.path, f"“{upload.name}”")
             named.field = "file"
             raise named from error
-        return dictate(transcriber, audio, wish, Watching(gone))
+        return (yield from dictating(transcriber, audio, wish, Watching(gone)))
 
 
 def _require_size(upload: Upload) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import Any
 
@@ -9,8 +10,10 @@ import numpy as np
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from datasets.pipeline.dictation import dictating
 from voices.engine.encoding import FORMATS, encode
 from voices.engine.listener import Listener, ListenerSettings
+from voices.services import transcription
 from voices.services.transcription import listener
 from xttsproject.lib.audio import Audio
 from xttsproject.lib.errors import DomainError
@@ -39,7 +42,8 @@ def test_silence_is_an_empty_text(people, api_for, hearing):
         ({"temperature": 1.5}, 400, "temperature_invalid", "temperature"),
         ({"timestamp_granularities[]": "word"}, 400, "format_mismatch", "timestamp_granularities"),
         ({"timestamp_granularities[]": "letter"}, 400, "invalid", "timestamp_granularities.0"),
-        ({"stream": "true"}, 400, "stream_unsupported", "stream"),
+        ({"stream": "true", "response_format": "srt"}, 400, "stream_unsupported", "stream"),
+        ({"stream": "true", "language": "tlh"}, 400, "language_unsupported", "language"),
         ({"model": ""}, 400, "invalid", "model"),
     ],
 )
@@ -47,6 +51,40 @@ def test_what_cannot_be_done_names_the_field(people, api_for, hearing, recording
     answer = post(api_for(people.anna), recording, **fields)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["param"]) == (status, code, param)
+
+
+def test_a_wrong_choice_is_told_what_there_is(people, api_for, hearing, recording):
+    answer = post(api_for(people.anna), recording, response_format="docx")
+    message = answer.json()["error"]["message"]
+    assert message == "response_format: 'docx' is not a valid choice; choose one of json, text, srt, verbose_json, vtt."
+
+
+@pytest.mark.parametrize("language", ["English", "en_GB", "EN"])
+def test_a_language_may_be_named_as_the_answer_names_it(people, api_for, hearing, recording, language):
+    answer = post(api_for(people.anna), recording, language=language, response_format="verbose_json")
+    assert (answer.status_code, answer.json()["language"]) == (200, "english")
+
+
+def test_a_client_that_leaves_a_streamed_transcription_gives_its_turn_on(people, api_for, hearing, recording):
+    anna = api_for(people.anna)
+    for read in (0, 1):
+        answer = post(anna, recording, stream="true")
+        assert answer.streaming
+        for _ in range(read):
+            next(iter(answer.streaming_content))
+        answer.close()
+        assert post(anna, recording).status_code == 200
+
+
+def test_what_breaks_in_a_streamed_transcription_is_an_event(people, api_for, hearing, recording, monkeypatch):
+    def breaking(*args: Any) -> Any:
+        yield next(dictating(*args))
+        raise DomainError("device_lost", "The device is gone.")
+
+    monkeypatch.setattr(transcription, "dictating", breaking)
+    blocks = list(post(api_for(people.anna), recording, stream="true").streaming_content)
+    assert blocks[0].startswith(b"event: transcript.text.delta\n")
+    assert json.loads(blocks[-1].split(b"data: ")[1])["error"]["code"] == "device_lost"
 
 
 def test_the_limits_are_named(people, api_for, hearing, recording, settings):

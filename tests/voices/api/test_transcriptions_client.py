@@ -38,6 +38,13 @@ def test_the_official_client_gets_every_form(people, hearing, live_server, recor
         assert transcribe(response_format="verbose_json", timestamp_granularities=["word"]).segments is None
         assert transcribe(response_format="verbose_json").words is None
 
+        events = list(transcribe(stream=True))
+        assert [event.type for event in events] == [
+            *["transcript.text.delta"] * len(whole.segments),
+            "transcript.text.done",
+        ]
+        assert "".join(event.delta for event in events[:-1]) == events[-1].text == answer.text
+
         assert transcribe(response_format="text").strip() == answer.text
         assert transcribe(response_format="srt").startswith("1\n00:00:0")
         assert transcribe(response_format="vtt").startswith("WEBVTT\n\n00:00:0")
