@@ -81,8 +81,9 @@ def _speech_arguments(parser: ArgumentParser) -> None:
         "--precisions",
         nargs="+",
         choices=("fp32", "bf16", "fp16", "int8"),
-        default=("fp32", "bf16", "fp16", "int8"),
+        default=None,
         metavar="PRECISION",
+        help="default: fp32, bf16, fp16, and on a processor int8",
     )
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     parser.add_argument("--threads", type=int, default=None, help="processor threads (default: torch's choice)")
@@ -95,13 +96,14 @@ def _speech(options: Mapping[str, Any], log: Log) -> Mapping[str, Any]:
     from voices.engine.benchmark.quality import measure_quality
     from voices.engine.benchmark.speech import Wish, measure
 
+    everything = ("fp32", "bf16", "fp16", "int8") if options["device"] == "cpu" else ("fp32", "bf16", "fp16")
     wish = Wish(
         work=options["work"],
         size=options["sizes"],
         codes=options["codes"],
         rounds=options["rounds"],
         long_rounds=options["long_rounds"],
-        precisions=tuple(options["precisions"]),
+        precisions=tuple(options["precisions"] or everything),
         device=options["device"],
         threads=options["threads"],
         graphs=not options["no_graphs"],

@@ -57,6 +57,14 @@ def test_a_voice_of_an_upload_is_prepared_and_speaks_at_24_000_hertz(people, mak
     assert synthesis.sampling["seed"] == 7
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+def test_whether_steps_are_recorded_is_a_setting(settings: Any, wanted: bool) -> None:
+    settings.SPEECH_GRAPHS = wanted
+    speech_owner_close()
+    assert speech_owner().settings.graphs is wanted
+    speech_owner_close()
+
+
 def test_the_same_seed_gives_the_same_sound_even_after_the_model_was_unloaded(people, make_voice):
     voice = make_voice(people.anna)
     first = read_wav(speak(people.anna, voice).audio_path).samples

@@ -58,7 +58,7 @@ class CudaGraphs(Recorder):
     """Records CUDA graphs of one device, which may be replayed in any order, but all on the same stream.
 
     They share one pool of memory: none of them needs anything of it once it has run, since what it reads and what it
-    leaves lies outside.
+    leaves lies outside. Recorded and replayed in inference mode, both: PyTorch keeps tensors of its own for a graph.
     """
 
     def __init__(self, device: torch.device):
@@ -104,8 +104,9 @@ class CudaGraphs(Recorder):
     def _mend(self) -> None:
         """After a recording that broke off. Where the driver has called it invalid, PyTorch (2.11) does not take back
         what it began with: its allocator would refuse to give memory back, and its generator to draw a number."""
-        with contextlib.suppress(RuntimeError):
-            torch._C._cuda_endAllocateToPool(torch.cuda.current_device(), self._pool)  # type: ignore[arg-type]
+        if self._pool is not None:
+            with contextlib.suppress(RuntimeError):
+                torch._C._cuda_endAllocateToPool(torch.cuda.current_device(), self._pool)
         generator = torch.cuda.default_generators[torch.cuda.current_device()]
         with contextlib.suppress(RuntimeError):
             fresh = torch.Generator(self._device).manual_seed(generator.initial_seed())

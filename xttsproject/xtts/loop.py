@@ -124,16 +124,16 @@ class SpeechLoop:
     read.
 
     With a ``recorder`` (by default the decoder's, which has one on a GPU) a step is recorded when it is first done and
-    then done again with one call; see :mod:`xttsproject.xtts.steps`.
+    then done again with one call; see :mod:`xttsproject.xtts.steps`. ``record``: whether that is wanted.
     """
 
-    def __init__(self, decoder: GptDecoder, limit: int = 32, recorder: Recorder | None = None):
+    def __init__(self, decoder: GptDecoder, limit: int = 32, recorder: Recorder | None = None, *, record: bool = True):
         if limit < 1:
             raise ValueError(f"the limit is {limit}, but at least one sentence must be let in")
         self._decoder, self._limit = decoder, limit
         self._cache = decoder.new_cache()
         self._chooser = Chooser(decoder.device, decoder.shape.audio_tokens, limit)
-        recorder = recorder or decoder.recorder
+        recorder = (recorder or decoder.recorder) if record else None
         self._steps = None if recorder is None else Steps(decoder, self._cache, self._chooser, limit, recorder)
         # A row's place here is its slot in the cache: the two are changed together.
         self._rows: list[Row] = []

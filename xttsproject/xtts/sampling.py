@@ -40,6 +40,7 @@ class Chooser:
         self._penalty, self._temperature, self._top_p = (torch.ones(room, 1, device=device) for _ in range(3))
         self._greedy = torch.ones(room, 1, dtype=torch.bool, device=device)
         self._top_k = torch.ones(room, 1, dtype=torch.long, device=device)
+        self._all = self._of(0, 0)
         self.widest = min(_STEP, codes)
         """How many of the likeliest codes are looked at, for all rows alike."""
 
@@ -68,28 +69,28 @@ class Chooser:
     def choose_there(self, logits: Tensor, luck: Tensor, widest: int, first: int = 0) -> Tensor:
         """:meth:`choose` with the luck on the device, so that there is nothing to wait for; ``widest`` is this
         object's, or was when the step was recorded."""
-        rows = slice(first, first + len(logits))
+        heard, *columns = self._all if len(logits) == len(self._draws) else self._of(first, first + len(logits))
+        penalty, temperature, top_p, greedy, top_k = columns
         # A number that is none makes the sum one too; finite numbers of this size do not overflow it.
         lost = ~logits.sum(dim=-1).isfinite()
         logits = logits.masked_fill(lost[:, None], 0.0)
         # Keskar et al., 2019 (CTRL): a positive score is divided, a negative one multiplied.
-        penalty = self._penalty[rows]
         weakened = torch.where(logits < 0, logits * penalty, logits / penalty)
-        scores = torch.where(self._heard[rows], weakened, logits) / self._temperature[rows]
+        scores = torch.where(heard, weakened, logits) / temperature
         best, codes = scores.topk(widest, dim=-1)
         rank = torch.arange(widest, device=logits.device)
-        best = best.masked_fill(rank >= self._top_k[rows], -torch.inf)
+        best = best.masked_fill(rank >= top_k, -torch.inf)
         chances = best.softmax(dim=-1)
         # Nucleus (Holtzman et al., 2020): a code stays while those before it have not reached p; the first always.
         before = chances.cumsum(dim=-1) - chances
-        chances = chances.masked_fill((before >= self._top_p[rows]) & (rank > 0), 0.0).double()
+        chances = chances.masked_fill((before >= top_p) & (rank > 0), 0.0).double()
         summed = chances.cumsum(dim=-1)
         threshold = luck[:, None] * summed[:, -1:]
         place = (summed <= threshold).sum(dim=-1, keepdim=True)
         # Rounding can put the threshold on the total itself; the last code with any chance is meant then.
         place = torch.minimum(place, (chances > 0).sum(dim=-1, keepdim=True) - 1)
-        chosen = codes.gather(1, place.masked_fill(self._greedy[rows], 0))
-        self._heard[rows].scatter_(1, chosen, True)
+        chosen = codes.gather(1, place.masked_fill(greedy, 0))
+        heard.scatter_(1, chosen, True)
         return chosen[:, 0].masked_fill(lost, NOTHING)
 
     def memory(self) -> Tensor:
@@ -112,6 +113,14 @@ class Chooser:
         kept = [1 if draw.greedy else min(draw.top_k or codes, codes) for draw in draws]
         self.widest = min(-(-max(kept, default=1) // _STEP) * _STEP, codes)
         _fill(self._top_k[rows], kept)
+        self._all = self._of(0, len(draws))
+
+    def _of(self, first: int, end: int) -> tuple[Tensor, ...]:
+        """Of these rows: what was heard, and the settings, as views."""
+        return tuple(
+            each[first:end]
+            for each in (self._heard, self._penalty, self._temperature, self._top_p, self._greedy, self._top_k)
+        )
 
 
 def uniforms(seed: int, steps: int) -> list[float]:

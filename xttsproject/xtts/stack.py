@@ -62,7 +62,8 @@ class Stack:
         return StackShares(self._factors, (owners != places[:, None])[:, None])
 
     def _put(self, key: weakref.ref[Adapter], adapter: Adapter, wanted: dict[weakref.ref[Adapter], Adapter]) -> bool:
-        if not all(bool(part.isfinite().all()) for pair in adapter.factors.values() for part in pair):
+        # Asked once, not of each: every answer would have to be waited for.
+        if not bool(torch.stack([part.isfinite().all() for pair in adapter.factors.values() for part in pair]).all()):
             self._damaged.add(adapter)
             return False
         self._let_go(wanted)

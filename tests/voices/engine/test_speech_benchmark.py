@@ -6,14 +6,19 @@ import json
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from django.core.management import CommandError, call_command
 
+from voices.engine.benchmark.contenders import Ours
 from voices.engine.benchmark.limits import Limits, least_seconds
 from voices.engine.benchmark.quality import SENTENCES, Quality, measure_quality
-from voices.engine.benchmark.speech import Measured, recommended
+from voices.engine.benchmark.speech import TEXTS, Measured, recommended
+from xttsproject.xtts.conditioning import Conditioning
 from xttsproject.xtts.config import read_config
+from xttsproject.xtts.engine import XttsEngine
+from xttsproject.xtts.graphs import Calling
 from xttsproject.xtts.projections import Precision, multiplies_bf16
 
 KEYS = {
@@ -59,6 +64,27 @@ def test_the_small_model_is_measured_beside_coquis_code(tmp_path: Path) -> None:
     assert any("one sentence, round 1: coqui" in line for line in lines)
     # The model of the measurement is gone, whole gigabytes where it is a full one.
     assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_recorded_steps_are_measured_as_the_portal_has_them_and_without(
+    engine: XttsEngine, voice: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine.gpt, "recorder", recorder := Calling())
+    ours, plain = Ours(engine), Ours(engine, record=False)
+    assert (ours.records, ours.still_records, plain.records, plain.still_records) == (True, True, False, False)
+    words = TEXTS[:2], [Conditioning.load(voice)] * 2, 21
+    # One loop for all that is asked for, with what has been recorded in it.
+    assert ours._loop() is ours._loop()
+    assert plain._loop() is not plain._loop()
+    assert (plain._loop()._steps, ours._loop()._steps is None) == (None, False)
+    for one, other in zip(ours.speak(*words), plain.speak(*words), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+    for one, other in zip(ours.users(*words), plain.users(*words), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+    ours.first_chunk(TEXTS[0], words[1][0])
+    assert not ours._loop().busy
+    recorder.give_up("it broke")
+    assert (ours.records, ours.still_records) == (True, False)
 
 
 def test_fewer_codes_than_a_chunk_are_refused(tmp_path: Path) -> None:

@@ -133,7 +133,8 @@ def test_other_threads_may_use_the_gpu_while_a_step_is_recorded(
 
 @pytest.mark.gpu
 @needs_cuda
-def test_a_recording_that_breaks_off_leaves_the_thread_as_it_was(caplog: pytest.LogCaptureFixture) -> None:
+@torch.inference_mode()
+def test_a_recording_that_breaks_off_leaves_the_thread_as_it_was() -> None:
     recorder, here = CudaGraphs(torch.device("cuda", 0)), torch.cuda.current_stream()
     number = torch.ones(1, device="cuda")
     with pytest.raises(RuntimeError):

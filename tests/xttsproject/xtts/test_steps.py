@@ -6,10 +6,13 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from tests.xttsproject.xtts.test_adapters import TARGETS, write_adapter
 from xttsproject.xtts.adapters import Adapter
@@ -320,6 +323,77 @@ def test_in_shrunk_weights_the_codes_are_the_same_too(
 def test_a_processor_has_no_graphs_and_speaks_in_the_ordinary_way(random_bundle: Path, engine: XttsEngine) -> None:
     assert XttsEngine.load(random_bundle, graphs=True).gpt.recorder is None
     assert SpeechLoop(engine.gpt)._steps is None
+
+
+# --- what a CUDA graph asks of the work, wherever it runs -----------------------------------------------------------
+
+_WAITING = {"_local_scalar_dense", "is_nonzero", "nonzero", "equal", "lift_fresh", "_unique2", "masked_select"}
+"""What a host waits for, or gives: neither can be recorded."""
+
+
+class Trace(TorchDispatchMode):
+    """The operations of some work, and what they read and write that was there before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[tuple[object, ...]] = []
+        self._given: set[int] = set()
+        self._made: set[int] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.overloadpacket.__name__
+        assert name not in _WAITING, f"{name} cannot be recorded"
+        self.lines.append((name, *(self._seen(each) for each in tree_leaves((args, kwargs or {})))))
+        result = func(*args, **(kwargs or {}))
+        for each in tree_leaves(result):
+            if isinstance(each, Tensor) and (address := each.untyped_storage().data_ptr()) not in self._given:
+                self._made.add(address)
+        return result
+
+    def _seen(self, value: object) -> object:
+        if not isinstance(value, Tensor):
+            return value
+        address = value.untyped_storage().data_ptr()
+        if address in self._made:
+            return tuple(value.shape)
+        self._given.add(address)
+        return address, value.storage_offset(), tuple(value.shape), value.stride()
+
+
+class Tracing(Calling):
+    """Does what is recorded anew each time, and demands that it be the same."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.compared = 0
+
+    def record(self, work: Work) -> Work:
+        with Trace() as first:
+            work()
+
+        def again() -> None:
+            with Trace() as now:
+                work()
+            assert now.lines == first.lines
+            self.compared += 1
+
+        return again
+
+
+def test_what_is_recorded_is_the_same_each_time_at_the_same_addresses_and_waits_for_nothing(
+    engine: XttsEngine, utterances: list[Utterance], alone: list[Decoded], adapters: list[Adapter]
+) -> None:
+    recorder = Tracing()
+    loop = SpeechLoop(engine.gpt, limit=3, recorder=recorder)
+    wanted = [utterances[0], utterances[4], replace(utterances[3], adapter=adapters[1], max_codes=30), utterances[2]]
+    rows = []
+    for utterance in [*wanted, replace(utterances[2], adapter=adapters[0])]:
+        rows.append(loop.add(utterance))
+        run(loop, 3)
+    run(loop)
+    assert_alike([rows[0], rows[1], rows[3]], [alone[0], alone[4], alone[2]])
+    assert recorder.compared > 40
+    assert recorder.off == ""
 
 
 def finite(tensors: Sequence[Tensor]) -> bool:

@@ -108,26 +108,23 @@ class Coqui:
 class Ours:
     """The engine, driven as the portal drives it; :attr:`decoding` is what the last call spent in the loop."""
 
-    def __init__(self, engine: XttsEngine):
-        self.engine = engine
+    def __init__(self, engine: XttsEngine, *, record: bool = True):
+        """``record``: whether steps are recorded, where the engine can."""
+        self.engine, self.records = engine, record and engine.gpt.recorder is not None
         self.decoding = 0.0
         self._kept: SpeechLoop | None = None
 
     @property
-    def records(self) -> bool:
-        """Whether steps are recorded: the first time that each kind of step is done takes longer then."""
-        return self.engine.gpt.recorder is not None
-
-    @property
     def still_records(self) -> bool:
-        """Whether that went well to the end."""
-        return self.engine.gpt.recorder is not None and not self.engine.gpt.recorder.off
+        """Whether that has gone well up to now."""
+        recorder = self.engine.gpt.recorder
+        return self.records and recorder is not None and not recorder.off
 
     def _loop(self) -> SpeechLoop:
         """The portal keeps its loop, with what was recorded in it, from one request to the next. Where nothing is
         recorded a new one is as fast, and holds no memory while others are measured."""
         if not self.records:
-            return SpeechLoop(self.engine.gpt)
+            return SpeechLoop(self.engine.gpt, record=False)
         if self._kept is None:
             self._kept = SpeechLoop(self.engine.gpt)
         return self._kept

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +241,7 @@ class _Bout:
             "eight_sentences": [],
             "eight_users": [],
         }
+        self._unrecorded(*one)
         for number in range(wish.long_rounds):
             # Coqui serves eight users as it speaks eight sentences: one call after the other. One run is both.
             spent = self._turn(
@@ -255,6 +257,16 @@ class _Bout:
             rounds["eight_sentences"].append(spent)
             rounds["eight_users"].append({"coqui": spent["coqui"], **users})
         return self._judge(rounds, decoding)
+
+    def _unrecorded(self, texts: Sequence[str], voices: Sequence[Conditioning], codes: int) -> None:
+        """What recording gains one sentence; to be read, and no part of the figures."""
+        for precision, side in self._ours.items():
+            if side.still_records:
+                plain = Ours(side.engine, record=False)
+                without, recorded = (
+                    Spent.on(partial(each.speak, texts, voices, codes), self._device) for each in (plain, side)
+                )
+                self._log(f"one sentence in {precision}: {recorded.wall:.2f} s recorded, {without.wall:.2f} s not")
 
     def _judge(self, rounds: dict[str, list[dict[str, Spent]]], decoding: dict[Precision, list[float]]) -> Measured:
         def compared(precision: Precision, field: str) -> dict[str, float]:
