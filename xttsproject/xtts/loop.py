@@ -213,7 +213,10 @@ class SpeechLoop:
 
     def _go_on_recorded(self) -> tuple[Tensor, Tensor] | None:
         """Latents ``(rows, width)`` and next codes ``(rows,)``, by a recorded step if there can be one."""
-        if self._steps is None or self._steps.off:
+        if self._steps is not None and self._steps.off:
+            # With all that was recorded.
+            self._steps = None
+        if self._steps is None:
             return None
         standing = [
             Standing(row.codes[-1], len(row), row._prefix + len(row) - 1, row._luck[len(row)], row.utterance.adapter)

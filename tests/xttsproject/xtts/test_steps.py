@@ -41,7 +41,7 @@ CAPS = (90, 260, 12, 110, 40)
 
 
 class Counting(Calling):
-    """Counts what is recorded and what is done again."""
+    """Counts what is recorded, having warmed up to it as a GPU does, and what is done again."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,6 +49,8 @@ class Counting(Calling):
 
     def record(self, work: Work) -> Work:
         self.recorded += 1
+        for _ in range(2):
+            work()
 
         def again() -> None:
             self.replayed += 1
@@ -260,7 +262,9 @@ def test_what_came_to_other_values_is_not_used_and_said_once(
     assert_alike([first, second], alone[:2])
     assert "other values" in recorder.off
     assert [record.message.count("without recorded steps") for record in caplog.records] == [1]
-    assert (recorder.recorded, len(steps_of(loop))) == (2, 0)
+    # What was recorded before is gone too.
+    assert recorder.recorded == 2
+    assert loop._steps is None
     # Of another loop either.
     row = (other := SpeechLoop(engine.gpt, recorder=recorder)).add(utterances[2])
     run(other)
@@ -394,6 +398,23 @@ def test_what_is_recorded_is_the_same_each_time_at_the_same_addresses_and_waits_
     assert_alike([rows[0], rows[1], rows[3]], [alone[0], alone[4], alone[2]])
     assert recorder.compared > 40
     assert recorder.off == ""
+
+
+def test_a_stack_that_grows_makes_what_was_recorded_unusable(
+    engine: XttsEngine, utterances: list[Utterance], adapters: list[Adapter]
+) -> None:
+    loop = SpeechLoop(engine.gpt, limit=2, recorder=Tracing())
+    for utterance in utterances[1:3]:
+        loop.add(utterance)
+    run(loop)
+    generation = loop._cache.generation
+    # In a cache that has room for all: each has a larger rank, more projections or company.
+    for theirs in (adapters[:1], adapters[1:2], adapters[:2], adapters[2:]):
+        wanted = [replace(utterances[2], adapter=adapter) for adapter in theirs]
+        rows = [loop.add(utterance) for utterance in wanted]
+        run(loop)
+        assert_alike(rows, [engine.gpt.decode([utterance])[0] for utterance in wanted])
+    assert loop._cache.generation == generation
 
 
 def finite(tensors: Sequence[Tensor]) -> bool:
