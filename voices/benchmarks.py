@@ -95,8 +95,9 @@ def _speech(options: Mapping[str, Any], log: Log) -> Mapping[str, Any]:
     from training.engine.tiny.gates.record import build_bundles
     from voices.engine.benchmark.quality import measure_quality
     from voices.engine.benchmark.speech import Wish, measure
+    from xttsproject.xtts.projections import PRECISIONS
 
-    everything = ("fp32", "bf16", "fp16", "int8") if options["device"] == "cpu" else ("fp32", "bf16", "fp16")
+    everything = tuple(each for each in PRECISIONS if each != "int8" or options["device"] == "cpu")
     wish = Wish(
         work=options["work"],
         size=options["sizes"],
