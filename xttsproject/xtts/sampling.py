@@ -12,6 +12,8 @@ NOTHING = -1
 """Chosen where there is nothing to choose from: scores that are no finite numbers."""
 
 _STEP = 64
+_SEEDS = 2**32
+"""How many seeds PyTorch's generator of a processor tells apart."""
 
 
 @dataclass(frozen=True)
@@ -124,10 +126,21 @@ class Chooser:
 
 
 def uniforms(seed: int, steps: int) -> list[float]:
-    """A sentence's luck: numbers of [0, 1), one per step; the same whatever the number of steps."""
-    generator = torch.Generator().manual_seed(seed)
-    numbers: list[float] = torch.rand(steps, generator=generator, dtype=torch.float64).tolist()
-    return numbers
+    """A sentence's luck: numbers of [0, 1), one per step; the same whatever the number of steps.
+
+    The generator takes 32 bits of a seed (MT19937; Matsumoto and Nishimura 1998), so seeds that are a multiple of 2^32
+    apart would say the same. Numbers that the higher bits give are added to those of the lower ones, modulo 1, where
+    there are any. They are taken one step later, so that halves which are exchanged say something else.
+    """
+    high, low = divmod(seed, _SEEDS)
+    numbers = _drawn(low, steps)
+    if high:
+        numbers = (numbers + _drawn(high, steps + 1)[1:]) % 1.0
+    return list(numbers.tolist())
+
+
+def _drawn(seed: int, count: int) -> Tensor:
+    return torch.rand(count, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def _fill(column: Tensor, values: Sequence[float]) -> None:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from xttsproject.xtts.sampling import Chooser, Draw, uniforms
+from xttsproject.xtts.types import LONGEST_SEED
 
 CODES = 60
 
@@ -100,3 +101,22 @@ def test_the_same_seed_draws_the_same_codes_and_another_one_others() -> None:
         return [int(chooser.choose(logits, [luck])) for luck in uniforms(seed, 20)]
 
     assert codes(5) == codes(5) != codes(6)
+
+
+def test_every_seed_that_is_allowed_has_luck_of_its_own():
+    """The generator itself takes 32 bits: what is 2^32 apart would say the same."""
+    below, step = 2**32, 2**32
+    seeds = [3, 3 + step, 3 + 2 * step, 5, 5 + 3 * step, below - 1, below, LONGEST_SEED, LONGEST_SEED - step]
+    lucks = [tuple(uniforms(seed, 8)) for seed in seeds]
+    assert len(set(lucks)) == len(seeds)
+    # Halves that are exchanged, too: 3 and 5 against 5 and 3.
+    assert not set(uniforms(3 + 5 * step, 8)) & set(uniforms(5 + 3 * step, 8))
+    assert all(0.0 <= number < 1.0 for luck in lucks for number in luck)
+    assert uniforms(3 + step, 20)[:8] == list(lucks[1])
+
+
+def test_seeds_below_2_to_the_32_say_what_they_always_said():
+    for seed in (0, 7, 999_999_999, 2**32 - 1):
+        generator = torch.Generator().manual_seed(seed)
+        assert uniforms(seed, 6) == torch.rand(6, generator=generator, dtype=torch.float64).tolist()
+    assert uniforms(7, 2) == pytest.approx([0.279380429906404, 0.27369371365176565], abs=1e-12)
