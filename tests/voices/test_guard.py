@@ -15,6 +15,7 @@ from voices.choices import Channel
 from voices.models import Synthesis, Voice
 from voices.services import guarding, speech_make, voice_create, voice_guard
 from voices.services.guarding import guard_settings, voice_pace
+from voices.services.wishes import Wish
 from xttsproject import storage
 from xttsproject.lib.audio import read_wav
 from xttsproject.lib.errors import DomainError
@@ -33,7 +34,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def speak(voice: Voice, **more: Any) -> Synthesis:
     fields = {"user": voice.owner, "voice": voice, "text": TEXT, "sampling": {"seed": 3}, "channel": Channel.API}
-    return speech_make(**{**fields, **more})
+    return speech_make(wish=Wish(**{**fields, **more}))
 
 
 def test_a_good_sentence_is_kept_with_its_pace_and_not_a_word(people, make_voice):

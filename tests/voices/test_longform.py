@@ -17,6 +17,7 @@ from voices.services.longform import (
     longform_regenerate,
     longform_resume,
 )
+from voices.services.wishes import Wish
 from xttsproject.jobs.models import Job
 from xttsproject.lib.audio import read_wav
 from xttsproject.lib.errors import DomainError
@@ -29,7 +30,7 @@ VALUES = {"seed": 11, "temperature": 0.7}
 
 def ask(voice: Voice, text: str = SHORT, **changes: Any) -> Synthesis:
     wanted: dict[str, Any] = {"sampling": VALUES, "channel": Channel.API, **changes}
-    return longform_create(user=wanted.pop("user", voice.owner), voice=voice, text=text, **wanted)
+    return longform_create(wish=Wish(user=wanted.pop("user", voice.owner), voice=voice, text=text, **wanted))
 
 
 def files(synthesis: Synthesis) -> dict[str, tuple[int, bytes]]:
@@ -48,7 +49,7 @@ def same(one: bytes, other: bytes) -> bool:
 
 def test_it_sounds_as_if_it_had_been_spoken_at_once(people, make_voice, work):
     vera = make_voice(people.anna)
-    at_once = speech_make(user=people.anna, voice=vera, text=SHORT, sampling=VALUES, channel=Channel.API)
+    at_once = speech_make(wish=Wish(user=people.anna, voice=vera, text=SHORT, sampling=VALUES, channel=Channel.API))
     synthesis = ask(vera)
     assert (synthesis.state, synthesis.has_whole, synthesis.is_long) == ("queued", False, True)
     assert work() == ["succeeded"]
@@ -128,19 +129,19 @@ def test_it_goes_on_where_it_was(people, make_voice, work, monkeypatch):
     synthesis = ask(vera)
     from voices.services import longform_speaking
 
-    keep = longform_speaking._Booth.keep
+    keep = longform_speaking.Booth.keep
 
     def once(self: Any, spoken: Any, speech: Any) -> None:
         keep(self, spoken, speech)
         raise DomainError("power_gone", "The power went.")
 
-    monkeypatch.setattr(longform_speaking._Booth, "keep", once)
+    monkeypatch.setattr(longform_speaking.Booth, "keep", once)
     assert work() == ["failed"]
     synthesis.refresh_from_db()
     assert (synthesis.state, synthesis.error_code, synthesis.error) == ("failed", "power_gone", "The power went.")
     assert synthesis.parts.spoken().count() == 1
     kept = files(synthesis)
-    monkeypatch.setattr(longform_speaking._Booth, "keep", keep)
+    monkeypatch.setattr(longform_speaking.Booth, "keep", keep)
     longform_resume(synthesis=synthesis)
     assert work() == ["succeeded"]
     synthesis.refresh_from_db()
@@ -155,7 +156,7 @@ def test_a_sentence_may_be_asked_for_anew_while_the_rest_is_spoken(people, make_
     synthesis = ask(make_voice(people.anna))
     from voices.services import longform_speaking
 
-    keep = longform_speaking._Booth.keep
+    keep = longform_speaking.Booth.keep
     asked: list[tuple[int, int]] = []
 
     def and_again(self: Any, spoken: Any, speech: Any) -> None:
@@ -163,7 +164,7 @@ def test_a_sentence_may_be_asked_for_anew_while_the_rest_is_spoken(people, make_
         if not asked:
             asked.append((spoken.row.number, longform_regenerate(sentence=synthesis.parts.get(pk=spoken.row.pk))))
 
-    monkeypatch.setattr(longform_speaking._Booth, "keep", and_again)
+    monkeypatch.setattr(longform_speaking.Booth, "keep", and_again)
     assert work() == ["succeeded"]
     synthesis.refresh_from_db()
     ((number, seed),) = asked
@@ -240,18 +241,18 @@ def test_a_full_disk_is_said_and_gone_on_from(people, make_voice, work, monkeypa
     from voices.services import longform_speaking
     from xttsproject.lib import disk
 
-    keep, free = longform_speaking._Booth.keep, disk.free_bytes
+    keep, free = longform_speaking.Booth.keep, disk.free_bytes
 
     def and_full(self: Any, spoken: Any, speech: Any) -> None:
         keep(self, spoken, speech)
         monkeypatch.setattr(disk, "free_bytes", lambda path: 0)
 
-    monkeypatch.setattr(longform_speaking._Booth, "keep", and_full)
+    monkeypatch.setattr(longform_speaking.Booth, "keep", and_full)
     assert work() == ["failed"]
     synthesis.refresh_from_db()
     assert (synthesis.error_code, synthesis.parts.spoken().count()) == ("disk_full", 1)
     monkeypatch.setattr(disk, "free_bytes", free)
-    monkeypatch.setattr(longform_speaking._Booth, "keep", keep)
+    monkeypatch.setattr(longform_speaking.Booth, "keep", keep)
     longform_resume(synthesis=synthesis)
     assert work() == ["succeeded"]
 

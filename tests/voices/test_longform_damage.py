@@ -17,6 +17,7 @@ from voices.services.longform import longform_create, longform_regenerate, longf
 from voices.services.longform_output import longform_bytes, longform_chapter, longform_whole
 from voices.services.longform_sound import takes_forget
 from voices.services.output import synthesis_subtitles
+from voices.services.wishes import Wish
 from xttsproject.lib.audio import read_wav
 from xttsproject.lib.errors import DomainError
 
@@ -25,10 +26,16 @@ pytestmark = pytest.mark.django_db(transaction=True)
 TEXT = "# Morning\n\nThe old house by the sea was quiet. [pause 1s] Nobody was there.\n\n# Evening\n\nThen rain fell."
 
 
+def ask(owner: Any, voice: Voice, text: str = TEXT) -> Synthesis:
+    return longform_create(wish=Wish(user=owner, voice=voice, text=text, sampling={"seed": 11}, channel=Channel.API))
+
+
 @pytest.fixture
 def whole(people, make_voice, work) -> Synthesis:
     synthesis = longform_create(
-        user=people.anna, voice=make_voice(people.anna), text=TEXT, sampling={"seed": 11}, channel=Channel.API
+        wish=Wish(
+            user=people.anna, voice=make_voice(people.anna), text=TEXT, sampling={"seed": 11}, channel=Channel.API
+        )
     )
     assert work() == ["succeeded"]
     synthesis.refresh_from_db()
@@ -137,7 +144,9 @@ def test_a_sentence_that_cannot_be_spoken_is_named_and_what_was_spoken_beside_it
     from voices.engine.tickets import Ticket
 
     synthesis = longform_create(
-        user=people.anna, voice=make_voice(people.anna), text=TEXT, sampling={"seed": 11}, channel=Channel.API
+        wish=Wish(
+            user=people.anna, voice=make_voice(people.anna), text=TEXT, sampling={"seed": 11}, channel=Channel.API
+        )
     )
     finish = Ticket.finish
 
@@ -181,7 +190,7 @@ def test_chapters_with_long_titles_can_be_unpacked(people, make_voice, work):
     from voices.services.longform_output import longform_archive
 
     text = f"[chapter: {'漢' * 200}] The old house by the sea was quiet."
-    synthesis = longform_create(user=people.anna, voice=make_voice(people.anna), text=text, channel=Channel.API)
+    synthesis = ask(people.anna, make_voice(people.anna), text)
     work()
     synthesis.refresh_from_db()
     packed = b"".join(longform_archive(synthesis=synthesis, output=Output(require_format("wav"))))

@@ -11,6 +11,7 @@ from voices.choices import Channel
 from voices.models import Synthesis, Voice
 from voices.services.longform import longform_cancel, longform_create, longform_regenerate, longform_resume
 from voices.services.longform_speaking import longform_run
+from voices.services.wishes import Wish
 from xttsproject.jobs.models import Job
 from xttsproject.jobs.services import job_retry
 from xttsproject.jobs.tasks import run, turn
@@ -23,7 +24,7 @@ TEXT = "The old house by the sea was quiet. Then rain fell on all the roofs of t
 
 
 def ask(user: Any, voice: Voice, text: str = TEXT) -> Synthesis:
-    return longform_create(user=user, voice=voice, text=text, sampling={"seed": 5}, channel=Channel.API)
+    return longform_create(wish=Wish(user=user, voice=voice, text=text, sampling={"seed": 5}, channel=Channel.API))
 
 
 def test_one_person_may_have_so_many_waiting(people, make_voice, api_for, page_for, settings, work):

@@ -13,6 +13,7 @@ from tests.voices.factories import SpeakerFactory, make_checkpoint
 from voices.choices import Channel, VoiceState
 from voices.models import Voice
 from voices.services import speech_make, voice_create, voice_prepare_again
+from voices.services.wishes import Wish
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.studio import studio_names
 
@@ -91,7 +92,7 @@ def test_a_voice_of_the_models_own_speaks_without_clips(people, api_for, page_fo
     assert (voice.state, voice.studio, voice.clips.count()) == (VoiceState.READY, name, 0)
     assert voice.speaker.consent_kind == ConsentKind.LICENCE
     assert "published with the model" in voice.speaker.consent_statement
-    assert speech_make(user=people.anna, voice=voice, text="Yes.", channel=Channel.API).seconds > 0
+    assert speech_make(wish=Wish(user=people.anna, voice=voice, text="Yes.", channel=Channel.API)).seconds > 0
     page = page_for(people.anna).get(reverse("voices:voice-detail", args=[voice.pk])).content.decode()
     assert f"as “{name}”" in page
     refused = api_for(people.anna).post("/api/v1/decoding-searches/", {"voice": str(voice.pk), "count": 2})

@@ -18,6 +18,7 @@ from voices.models import QualityProfile, Synthesis, Voice
 from voices.services import profile_copy, profile_delete, profile_find, profile_update, speech_make, voice_use_profile
 from voices.services.guarding import guard_settings
 from voices.services.profiles import ensure_profiles
+from voices.services.wishes import Wish
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.config import RELEASED_SAMPLING
 from xttsproject.xtts.types import Sampling
@@ -176,7 +177,7 @@ def test_a_request_goes_before_its_profile_and_that_before_the_voice(people, api
         sampling: dict[str, Any] = Synthesis.objects.get(pk=answer["X-Synthesis-Id"]).sampling
         return sampling
 
-    own = speech_make(user=people.anna, voice=voice, text="Yes.", channel=Channel.API).sampling
+    own = speech_make(wish=Wish(user=people.anna, voice=voice, text="Yes.", channel=Channel.API)).sampling
     assert {name: own[name] for name in VALUES} == builtin("stable").values
     asked = drawn("/api/v1/speech/", {"text": "Yes.", "profile": "expressive", "top_k": 5})
     assert {name: asked[name] for name in VALUES} == {**builtin("expressive").values, "top_k": 5}

@@ -13,6 +13,7 @@ from voices.choices import Channel
 from voices.models import Synthesis, Voice
 from voices.services import speech_make, voice_share
 from voices.services.scripts import script_plan
+from voices.services.wishes import Wish
 from xttsproject.lib.audio import read_wav
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.joining import piece_seed
@@ -21,7 +22,7 @@ from xttsproject.xtts.types import Pauses
 
 def speak(user: Any, voice: Voice, text: str, **changes: Any) -> Synthesis:
     fields: dict[str, Any] = {"sampling": {"seed": 7}, "channel": Channel.API, **changes}
-    return speech_make(user=user, voice=voice, text=text, **fields)
+    return speech_make(wish=Wish(user=user, voice=voice, text=text, **fields))
 
 
 def refused(user: Any, voice: Voice, text: str) -> DomainError:

@@ -23,6 +23,7 @@ from voices.services import (
     voice_share,
 )
 from voices.services.runtime import speech_owner, speech_owner_close
+from voices.services.wishes import Wish
 from xttsproject import storage
 from xttsproject.lib.audio import read_wav, write_wav
 from xttsproject.lib.errors import DomainError
@@ -32,7 +33,7 @@ SAID = "The weather is fine today."
 
 def speak(user: Any, voice: Voice, **changes: Any) -> Synthesis:
     fields: dict[str, Any] = {"text": SAID, "sampling": {"seed": 7}, "channel": Channel.API, **changes}
-    return speech_make(user=user, voice=voice, **fields)
+    return speech_make(wish=Wish(user=user, voice=voice, **fields))
 
 
 def nothing_is_left() -> bool:

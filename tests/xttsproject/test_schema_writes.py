@@ -26,6 +26,7 @@ from voices.choices import Channel
 from voices.models import DecodingSearch
 from voices.services import lexicon_add, profile_copy, profile_find, voice_find
 from voices.services.longform import longform_create
+from voices.services.wishes import Wish
 from xttsproject import storage
 from xttsproject.jobs.choices import JobState
 from xttsproject.jobs.models import Job
@@ -49,7 +50,7 @@ def everything(user: Any) -> Known:
     checkpoints = [CheckpointFactory(run=run, epoch=epoch) for epoch in (1, 2)]
     samples = [SampleFactory(checkpoint=each) for each in checkpoints]
     voice = voice_find(user=user, given=studio_names(storage.bundle_dir("tiny"))[0])
-    long = longform_create(user=user, voice=voice, text="One. Two. Three.", channel=Channel.API)
+    long = longform_create(wish=Wish(user=user, voice=voice, text="One. Two. Three.", channel=Channel.API))
     space = {"temperature": {"low": 0.5, "high": 0.9}}
     profile = profile_copy(owner=user, profile=profile_find(user=user, given="stable"), name="Mine")
     shared: dict[str, Any] = {"owner": user, "speaker": speaker, "language": "en"}

@@ -37,6 +37,7 @@ from voices.choices import Channel
 from voices.clients import hung_up
 from voices.models import Voice
 from voices.services import pauses_of, profile_asked, speech_make, speech_stream, studio_offered, voice_find
+from voices.services.wishes import Wish
 from voices.streamed import streamed
 from xttsproject.bundles.manifest import Bundle, list_bundles
 from xttsproject.lib.errors import DomainError
@@ -135,27 +136,27 @@ class OpenAISpeechView(SpeakingView):
         voice = voice_find(user=request.user, given=values["voice"])
         _require_model(values["model"], voice)
         output = output_of(values, values["response_format"])
-        wanted = {
-            "user": request.user,
-            "voice": voice,
-            "text": values["input"],
-            "language": values.get("language", ""),
-            "sampling": sampling_of(values, request.user),
-            "pauses": pauses_of(values),
-            "guard": guard_of(values),
-            "profile": profile_asked(user=request.user, profile=values.get("profile")),
-            "channel": Channel.OPENAI,
-            "text_field": "input",
-        }
+        wish = Wish(
+            user=request.user,
+            voice=voice,
+            text=values["input"],
+            language=values.get("language", ""),
+            sampling=sampling_of(values, request.user),
+            pauses=pauses_of(values),
+            guard=guard_of(values),
+            profile=profile_asked(user=request.user, profile=values.get("profile")),
+            channel=Channel.OPENAI,
+            text_field="input",
+        )
         stream, stream_format = values.get("stream"), values.get("stream_format")
         if stream or stream_format:
             require_streamable(request, output)
         if stream or stream_format or (stream is None and streamable(request, output)):
             gone, settled = hung_up(request._request), not (stream or stream_format)
             return streamed(
-                lambda: speech_stream(**wanted, gone=gone, settled=settled), output, events=stream_format == "sse"
+                lambda: speech_stream(wish=wish, gone=gone, settled=settled), output, events=stream_format == "sse"
             )
-        return spoken(request, lambda gone: speech_make(**wanted, gone=gone), output)
+        return spoken(request, lambda gone: speech_make(wish=wish, gone=gone), output)
 
 
 class OpenAIModelsView(APIView):

@@ -50,6 +50,7 @@ from voices.services.longform_output import (
     require_whole,
 )
 from voices.services.output import SUBTITLES, synthesis_file, synthesis_subtitles
+from voices.services.wishes import Wish
 from xttsproject.accounts.api.schema import ErrorSerializer
 from xttsproject.http import bytes_response, file_response
 
@@ -96,11 +97,9 @@ class SynthesisViewSet(
         asked = LongSpeechSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         values = asked.validated_data
-        synthesis, again = speak_once(
-            user=request.user,
-            key=request.headers.get(HEADER, ""),
-            fingerprint=fingerprint_of(request.path, body_of(request)),
-            make=lambda gone: longform_create(
+
+        def wish() -> Wish:
+            return Wish(
                 user=request.user,
                 voice=voice_find(user=request.user, given=values["voice"]),
                 text=values["text"],
@@ -110,7 +109,13 @@ class SynthesisViewSet(
                 guard=guard_of(values),
                 profile=profile_asked(user=request.user, profile=values.get("profile")),
                 channel=Channel.API,
-            ),
+            )
+
+        synthesis, again = speak_once(
+            user=request.user,
+            key=request.headers.get(HEADER, ""),
+            fingerprint=fingerprint_of(request.path, body_of(request)),
+            make=lambda gone: longform_create(wish=wish()),
             gone=None,
             at_once=True,
         )

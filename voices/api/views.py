@@ -48,6 +48,7 @@ from voices.services import (
     voice_share,
     voice_use_profile,
 )
+from voices.services.wishes import Wish
 from voices.streamed import streamed
 from xttsproject.http import file_response
 
@@ -158,19 +159,19 @@ class SpeechView(SpeakingView):
         values = asked.validated_data
         output = output_of(values, values["format"])
         voice = voice_find(user=request.user, given=values["voice"])
-        wanted = {
-            "user": request.user,
-            "voice": voice,
-            "text": values["text"],
-            "language": values.get("language", ""),
-            "sampling": sampling_of(values, request.user),
-            "pauses": pauses_of(values),
-            "guard": guard_of(values),
-            "profile": profile_asked(user=request.user, profile=values.get("profile")),
-            "channel": Channel.API,
-        }
+        wish = Wish(
+            user=request.user,
+            voice=voice,
+            text=values["text"],
+            language=values.get("language", ""),
+            sampling=sampling_of(values, request.user),
+            pauses=pauses_of(values),
+            guard=guard_of(values),
+            profile=profile_asked(user=request.user, profile=values.get("profile")),
+            channel=Channel.API,
+        )
         if values["stream"] or values.get("stream_format"):
             require_streamable(request, output)
             gone, events = hung_up(request._request), values.get("stream_format") == "sse"
-            return streamed(lambda: speech_stream(**wanted, gone=gone), output, events=events)
-        return spoken(request, lambda gone: speech_make(**wanted, gone=gone), output)
+            return streamed(lambda: speech_stream(wish=wish, gone=gone), output, events=events)
+        return spoken(request, lambda gone: speech_make(wish=wish, gone=gone), output)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -11,20 +10,21 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import models, transaction
 
-from voices.choices import Channel
 from voices.engine.planning import planned_sentences, require_readable
-from voices.models import QualityProfile, Synthesis, SynthesisSentence, Voice
+from voices.models import Synthesis, SynthesisSentence, Voice
 from voices.services.guarding import guard_listener, guard_settings
 from voices.services.longform_sound import longform_lost
 from voices.services.scripts import script_plan, script_voices
 from voices.services.speech import checked_text, require_ready, voice_sampling
+from voices.services.wishes import Wish
 from xttsproject.jobs.choices import JobState
 from xttsproject.jobs.models import Job
 from xttsproject.jobs.registry import Ending
 from xttsproject.jobs.services import job_cancel, job_start
 from xttsproject.lib.errors import DomainError
+from xttsproject.xtts.script import AUTO
 from xttsproject.xtts.text import shorten
-from xttsproject.xtts.types import LONGEST_SEED, Pauses
+from xttsproject.xtts.types import LONGEST_SEED
 
 KIND = "voices.longform"
 
@@ -33,32 +33,20 @@ _FEW = 5
 _UNKNOWN_SECONDS = 60.0
 
 
-def longform_create(
-    *,
-    user: Any,
-    voice: Voice,
-    text: str,
-    language: str = "",
-    sampling: Mapping[str, Any] | None = None,
-    pauses: Pauses | None = None,
-    guard: Mapping[str, Any] | None = None,
-    profile: QualityProfile | None = None,
-    channel: Channel,
-    text_field: str = "text",
-) -> Synthesis:
-    """Have ``text``, a script of up to SPEECH_LONG_CHARACTERS, spoken by a job. Arguments as of ``speech_make``.
+def longform_create(*, wish: Wish) -> Synthesis:
+    """Have what is wished for, a script of up to SPEECH_LONG_CHARACTERS, spoken by a job.
 
     Checked at once are its length and commands, the voices and the values; what is spoken how is settled by the job.
-    DomainErrors: those of ``speech_make`` that need no model.
+    DomainErrors: those of ``speech_make`` that need no model, and ``too_many_waiting``.
     """
-    text = checked_text(text, text_field, limit=settings.SPEECH_LONG_CHARACTERS)
-    for speaker in (voice, *script_voices(user=user, voice=voice, text=text, language=language, field=text_field)):
+    user, voice, field = wish.user, wish.voice, wish.text_field
+    text = checked_text(wish.text, field, limit=settings.SPEECH_LONG_CHARACTERS)
+    for speaker in (voice, *script_voices(user=user, voice=voice, text=text, language=wish.language, field=field)):
         require_ready(speaker)
-    given = {name: value for name, value in (sampling or {}).items() if value is not None}
+    given = {name: value for name, value in wish.sampling.items() if value is not None}
     wanted = voice_sampling(voice=voice, given=given)
-    guarded = guard_settings(voice=voice, given=guard or {}, profile=profile)
+    guarded = guard_settings(voice=voice, given=wish.guard, profile=wish.profile)
     guard_listener(wanted=guarded)
-    named = profile or voice.profile
     synthesis = Synthesis(
         owner=user,
         voice=voice,
@@ -66,15 +54,15 @@ def longform_create(
         bundle=voice.bundle,
         checkpoint_name=str(voice.checkpoint or "")[:255],
         text=text,
-        language=language if language not in ("", "auto") else voice.language,
+        language=wish.language if wish.language not in ("", AUTO) else voice.language,
         sampling=asdict(wanted),
-        profile_name=named.name if named is not None else "",
-        channel=channel,
+        profile_name=wish.profile_name,
+        channel=wish.channel,
         state=JobState.QUEUED,
         asked={
-            "language": language,
+            "language": wish.language,
             "sampling": given,
-            "pauses": asdict(pauses or Pauses()),
+            "pauses": asdict(wish.pauses),
             "guard": asdict(guarded),
         },
     )

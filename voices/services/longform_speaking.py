@@ -79,7 +79,7 @@ def longform_run(*, synthesis: Synthesis, progress: Progress, turn_is_over: Call
 def _speak(synthesis: Synthesis, progress: Progress, turn_is_over: Callable[[], bool]) -> bool:
     """Until no sentence is pending, those that are asked for anew meanwhile among them: then true; or until its turn is
     over."""
-    booth = _Booth(synthesis)
+    booth = Booth(synthesis)
     # Of what this run has to do, so that what is left of it can be told from the time it has taken.
     total, done = sum(synthesis.parts.pending().values_list(Length("text"), flat=True)), 0
     spoken, count = synthesis.parts.spoken().count(), synthesis.parts.count()
@@ -139,7 +139,7 @@ def _spoken(flying: _Flying) -> Speech:
     return speech
 
 
-class _Booth:
+class Booth:
     """Who speaks, with which values: as they were settled when the text was planned."""
 
     def __init__(self, synthesis: Synthesis):
@@ -156,7 +156,7 @@ class _Booth:
         if room <= 0:
             return []
         pending = self._synthesis.parts.pending().exclude(pk__in=[each.row.pk for each in flying])
-        return [self._begin(owner, bell, row) for row in pending.order_by("number")[:room]]
+        return [self.begin(owner, bell, row) for row in pending.order_by("number")[:room]]
 
     def keep(self, spoken: _Flying, speech: Speech) -> None:
         """First the file, then the row that names it. The file of the take before goes later: somebody may be hearing
@@ -184,7 +184,7 @@ class _Booth:
         if not kept and not SynthesisSentence.objects.filter(pk=row.pk, take=row.wish).exists():
             path.unlink(missing_ok=True)
 
-    def _begin(self, owner: SpeechOwner, bell: threading.Event, row: SynthesisSentence) -> _Flying:
+    def begin(self, owner: SpeechOwner, bell: threading.Event, row: SynthesisSentence) -> _Flying:
         text = row.next_text or row.text
         seed = row.seed if row.next_seed is None else row.next_seed
         piece, guardian = self._piece(row, text, seed), self._guardian(row)

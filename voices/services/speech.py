@@ -19,13 +19,14 @@ from voices.engine.guarding import Guardian
 from voices.engine.requests import ModelChoice, Piece, SpeechRequest
 from voices.engine.tags import tag_wav
 from voices.engine.tickets import Ticket
-from voices.models import QualityProfile, Synthesis, Voice
+from voices.models import Synthesis, Voice
 from voices.services.converting import converted_forget
 from voices.services.guarding import guardian_for, sentences_told
 from voices.services.output import synthesis_tags
 from voices.services.pace import speech_turn_note
 from voices.services.runtime import speech_owner
 from voices.services.scripts import SpeechPlan, script_plan
+from voices.services.wishes import Wish
 from xttsproject import storage
 from xttsproject.lib.audio import write_wav
 from xttsproject.lib.disk import require_free, room_for
@@ -33,7 +34,7 @@ from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import atomic_path
 from xttsproject.xtts.guard.retries import Mode
 from xttsproject.xtts.joining import piece_seed
-from xttsproject.xtts.types import Pauses, Sampling, Speech
+from xttsproject.xtts.types import Sampling, Speech
 
 # The full-size model speaks two to three times slower than real time on a small CPU, and others may be ahead.
 TIMEOUT_SECONDS = 1800.0
@@ -43,42 +44,15 @@ _WHAT = "What is spoken"
 SAMPLING_FIELDS = tuple(field.name for field in fields(Sampling))
 
 
-def speech_make(
-    *,
-    user: Any,
-    voice: Voice,
-    text: str,
-    language: str = "",
-    sampling: Mapping[str, Any] | None = None,
-    pauses: Pauses | None = None,
-    guard: Mapping[str, Any] | None = None,
-    profile: QualityProfile | None = None,
-    channel: Channel,
-    gone: Callable[[], bool] | None = None,
-    text_field: str = "text",
-) -> Synthesis:
-    """Speak ``text``, a script, through this process's engine and store it. Blocks until it is spoken.
+def speech_make(*, wish: Wish, gone: Callable[[], bool] | None = None) -> Synthesis:
+    """Speak through this process's engine what is wished for, and store it. Blocks until it is spoken.
 
-    ``sampling`` holds values that differ from the voice's defaults, None counting as not given; ``guard`` likewise how
-    its sentences are guarded (``guard``, ``max_retries``, ``candidates``). ``profile`` is the one that the request
-    names: how it guards is below ``guard``, and its values are in ``sampling`` already. ``gone`` says whether the
-    client has hung up; then the work stops and ``Cancelled`` is raised. ``text_field`` is what the caller's form or API
-    calls the text, for errors. DomainErrors: ``text_empty``, ``text_too_long``, ``text_unspeakable``,
-    ``language_unsupported``, ``sampling_invalid``, ``guard_invalid``, ``guard_deaf``, ``voice_not_ready``,
-    ``voice_failed``, ``voice_outdated``, ``busy``, ``speech_timeout``, and the engine's own.
+    ``gone`` says whether the client has hung up; then the work stops and ``Cancelled`` is raised. DomainErrors:
+    ``text_empty``, ``text_too_long``, ``text_unspeakable``, ``language_unsupported``, ``sampling_invalid``,
+    ``guard_invalid``, ``guard_deaf``, ``voice_not_ready``, ``voice_failed``, ``voice_outdated``, ``busy``,
+    ``speech_timeout``, and the engine's own.
     """
-    asked = speech_ask(
-        user=user,
-        voice=voice,
-        text=text,
-        language=language,
-        sampling=sampling,
-        pauses=pauses,
-        guard=guard,
-        profile=profile,
-        channel=channel,
-        text_field=text_field,
-    )
+    asked = speech_ask(wish=wish)
     speech = asked.ticket.wait(TIMEOUT_SECONDS, gone)
     assert speech is not None
     return speech_keep(asked=asked, speech=speech)
@@ -105,43 +79,30 @@ class Asked:
     profile_name: str = ""
 
 
-def speech_ask(
-    *,
-    user: Any,
-    voice: Voice,
-    text: str,
-    language: str = "",
-    sampling: Mapping[str, Any] | None = None,
-    pauses: Pauses | None = None,
-    guard: Mapping[str, Any] | None = None,
-    profile: QualityProfile | None = None,
-    channel: Channel,
-    text_field: str = "text",
-    streamed: bool = False,
-    settled: bool = False,
-) -> Asked:
+def speech_ask(*, wish: Wish, streamed: bool = False, settled: bool = False) -> Asked:
     """Check what :func:`speech_make` is given, and put it into the line of this process's engine.
 
     What is ``streamed`` comes while it is spoken, or with ``settled`` sentence by sentence, each once its guard has
     judged it; where nothing is guarded there is nothing to wait for.
     """
-    text = checked_text(text, text_field)
-    plan = script_plan(user=user, voice=voice, text=text, language=language, pauses=pauses, field=text_field)
-    wanted = voice_sampling(voice=voice, given=sampling or {})
-    guardian = guardian_for(plan=plan, voice=voice, given=guard or {}, profile=profile)
+    user, voice, field = wish.user, wish.voice, wish.text_field
+    text = checked_text(wish.text, field)
+    plan = script_plan(user=user, voice=voice, text=text, language=wish.language, pauses=wish.pauses, field=field)
+    wanted = voice_sampling(voice=voice, given=wish.sampling)
+    guardian = guardian_for(plan=plan, voice=voice, given=wish.guard, profile=wish.profile)
     for speaker in (voice, *plan.voices):
         require_ready(speaker)
     rivals = guardian.rivals if guardian is not None and guardian.chooses else None
     # Before anything is spoken that could not be kept.
     require_free(Path(settings.MEDIA_ROOT), 0, _WHAT)
-    asked = request_of(plan, voice, wanted, sampling or {})
+    asked = request_of(plan, voice, wanted, wish.sampling)
     request = replace(asked, judge=guardian, rivals=rivals, settled=settled and guardian is not None)
     started, status = time.monotonic(), speech_owner().status()
     ticket = speech_owner().submit(request, asker=str(user.pk), streamed=streamed)
     ahead = status.waiting + status.speaking
-    named = profile or voice.profile
-    name = named.name if named is not None else ""
-    return Asked(uuid4(), user, voice, text, plan, wanted, channel, ticket, started, ahead, guardian, name)
+    return Asked(
+        uuid4(), user, voice, text, plan, wanted, wish.channel, ticket, started, ahead, guardian, wish.profile_name
+    )
 
 
 def request_of(plan: SpeechPlan, voice: Voice, wanted: Sampling, given: Mapping[str, Any]) -> SpeechRequest:

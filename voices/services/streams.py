@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
@@ -11,6 +10,7 @@ from django.utils import timezone
 from voices.engine.tags import speech_tags
 from voices.models import Synthesis
 from voices.services.speech import TIMEOUT_SECONDS, Asked, speech_ask, speech_keep
+from voices.services.wishes import Wish
 from xttsproject.lib.audio import Samples
 
 
@@ -82,10 +82,10 @@ class SpeechStream:
             self._asked.ticket.abandon()
 
 
-def speech_stream(*, gone: Callable[[], bool] | None = None, settled: bool = False, **wanted: Any) -> SpeechStream:
-    """Speak as :func:`voices.services.speech_make` does, from which the arguments and errors are, piece by piece.
+def speech_stream(*, wish: Wish, gone: Callable[[], bool] | None = None, settled: bool = False) -> SpeechStream:
+    """Speak as :func:`voices.services.speech_make` does, from which the errors are, piece by piece.
 
     Blocks until the first piece is there. With ``settled`` what comes is what would have come whole: a sentence is
     heard once its guard is done with it, so that bad ones have been said again.
     """
-    return SpeechStream(speech_ask(**wanted, streamed=True, settled=settled), gone)
+    return SpeechStream(speech_ask(wish=wish, streamed=True, settled=settled), gone)

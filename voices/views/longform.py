@@ -28,6 +28,7 @@ from voices.services.longform import (
     longform_turn_seconds,
 )
 from voices.services.longform_output import chapter_title
+from voices.services.wishes import Wish
 from xttsproject.jobs.choices import JobState
 from xttsproject.lib.errors import DomainError
 from xttsproject.refusals import refusals_told
@@ -55,7 +56,7 @@ def add(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
         try:
-            synthesis = longform_create(
+            wish = Wish(
                 user=request.user,
                 voice=values["voice"],
                 text=values["text"],
@@ -66,6 +67,7 @@ def add(request: HttpRequest) -> HttpResponse:
                 profile=values["profile"],
                 channel=Channel.PAGE,
             )
+            synthesis = longform_create(wish=wish)
         except DomainError as error:
             form.refuse(error)
             refused = error

@@ -31,6 +31,7 @@ from voices.services.longform_output import longform_whole
 from voices.services.output import synthesis_file
 from voices.services.output import synthesis_subtitles as subtitles_of
 from voices.services.speech import checked_text
+from voices.services.wishes import Wish
 from voices.streamed import streamed
 from voices.views.sending import file_name, saved_headers, sent
 from xttsproject.http import bytes_response, file_response
@@ -90,8 +91,8 @@ def stream(request: HttpRequest) -> HttpResponseBase:
     problems = [] if form.is_valid() else _problems(form)
     if not problems:
         try:
-            wanted = _wanted(request, form)
-            return streamed(lambda: speech_stream(**wanted), Output(require_format("pcm")))
+            wish = _wish(request, form)
+            return streamed(lambda: speech_stream(wish=wish, gone=hung_up(request)), Output(require_format("pcm")))
         except DomainError as error:
             problems = [error.message]
     return render(request, "voices/_outcome.html", {"problems": problems}, status=400)
@@ -202,27 +203,26 @@ def _speak(request: HttpRequest, form: SpeakForm) -> dict[str, Any]:
     if not form.is_valid():
         return {"problems": _problems(form)}
     try:
-        synthesis = speech_make(**_wanted(request, form))
+        synthesis = speech_make(wish=_wish(request, form), gone=hung_up(request))
     except DomainError as error:
         form.refuse(error)
         return {"problems": [error.message]}
     return {"synthesis": synthesis}
 
 
-def _wanted(request: HttpRequest, form: SpeakForm) -> dict[str, Any]:
+def _wish(request: HttpRequest, form: SpeakForm) -> Wish:
     values = form.cleaned_data
-    return {
-        "user": request.user,
-        "voice": values["voice"],
-        "text": values["text"],
-        "language": values["language"],
-        "sampling": form.sampling,
-        "pauses": form.pauses,
-        "guard": form.guarding,
-        "profile": values["profile"],
-        "channel": Channel.PAGE,
-        "gone": hung_up(request),
-    }
+    return Wish(
+        user=request.user,
+        voice=values["voice"],
+        text=values["text"],
+        language=values["language"],
+        sampling=form.sampling,
+        pauses=form.pauses,
+        guard=form.guarding,
+        profile=values["profile"],
+        channel=Channel.PAGE,
+    )
 
 
 def _plan(request: HttpRequest, form: SpeakForm) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from voices.choices import Channel
 from voices.models import Synthesis, Voice
 from voices.services.longform import longform_create
 from voices.services.trial import trial_make
+from voices.services.wishes import Wish
 from xttsproject.accounts.groups import ensure_groups
 from xttsproject.jobs.models import Job
 from xttsproject.jobs.services import jobs_rescue
@@ -37,12 +38,14 @@ def ask(voice: str, sentences: int, seed: int) -> str:
     owner = get_user_model().objects.get()
     text = "\n\n".join(_SENTENCE.format(number) for number in range(1, sentences + 1))
     made = longform_create(
-        user=owner,
-        voice=row,
-        text=f"# One\n\n{text}",
-        sampling={"seed": seed},
-        guard={"guard": "fast"},
-        channel=Channel.API,
+        wish=Wish(
+            user=owner,
+            voice=row,
+            text=f"# One\n\n{text}",
+            sampling={"seed": seed},
+            guard={"guard": "fast"},
+            channel=Channel.API,
+        )
     )
     return str(made.pk)
 
