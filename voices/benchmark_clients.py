@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from typing import Any
 import requests
 from django.conf import settings
 
+from voices.benchmark_portal import manage, portal_environment
 from voices.engine.crowd import run_crowd
 from xttsproject.lib.benchmarks import Benchmark, Log
 from xttsproject.lib.errors import DomainError
@@ -38,10 +38,10 @@ def _run(options: Mapping[str, Any], log: Log) -> Mapping[str, Any]:
     if options["clients"] < 1 or options["seconds"] <= 0:
         raise DomainError("options_invalid", "--clients must be at least 1 and --seconds above 0.")
     with tempfile.TemporaryDirectory(prefix="clients-") as folder:
-        environment = _environment(Path(folder), options["bundle"])
+        environment = {**portal_environment(Path(folder), options["bundle"]), "SPEECH_PRELOAD": "true"}
         log("Setting up a portal of its own.")
-        _manage(environment, "migrate", "--verbosity", "0")
-        trial = json.loads(_manage(environment, "shell", "--verbosity", "0", "-c", _TRIAL).splitlines()[-1])
+        manage(environment, "migrate", "--verbosity", "0")
+        trial = json.loads(manage(environment, "shell", "--verbosity", "0", "-c", _TRIAL).splitlines()[-1])
         with _portal(environment, Path(folder, "portal.log")) as address:
             log(f"{options['clients']} clients ask for {options['seconds']:g} s.")
             return run_crowd(
@@ -52,39 +52,6 @@ def _run(options: Mapping[str, Any], log: Log) -> Mapping[str, Any]:
 CLIENTS = Benchmark(
     "clients", "many clients of a portal at once: errors, mixed sound, how long they wait", _run, _arguments
 )
-
-
-def _environment(root: Path, bundle: Path | None) -> dict[str, str]:
-    if bundle is None:
-        from xttsproject.bundles.tiny import TINY_XTTS, xtts
-
-        bundle = xtts.build(root / "models" / TINY_XTTS).path
-    environment = {
-        **os.environ,
-        "DATA_ROOT": str(root),
-        "MODELS_DIR": str(bundle.resolve().parent),
-        "XTTS_BUNDLE": bundle.name,
-        "DATABASE_URL": "",
-        "DEVICE": str(settings.DEVICE),
-        "SPEECH_PRELOAD": "true",
-    }
-    # Of whoever started this one: tests have settings of their own.
-    environment.pop("DJANGO_SETTINGS_MODULE", None)
-    return environment
-
-
-def _manage(environment: dict[str, str], *words: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "manage.py", *words],
-        cwd=settings.BASE_DIR,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise DomainError("benchmark_failed", f"manage.py {words[0]} failed:\n{done.stderr[-2000:]}")
-    return done.stdout
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 
 from voices.benchmark_clients import CLIENTS
+from voices.benchmark_longform import LONGFORM
 from xttsproject.lib.benchmarks import Benchmark, Log, add_benchmark
 from xttsproject.lib.errors import DomainError
 
@@ -120,3 +121,4 @@ def _speech(options: Mapping[str, Any], log: Log) -> Mapping[str, Any]:
 
 add_benchmark(Benchmark("speech", "decoding and rendering beside Coqui's own code", _speech, _speech_arguments))
 add_benchmark(CLIENTS)
+add_benchmark(LONGFORM)
