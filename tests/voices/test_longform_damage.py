@@ -32,11 +32,7 @@ def ask(owner: Any, voice: Voice, text: str = TEXT) -> Synthesis:
 
 @pytest.fixture
 def whole(people, make_voice, work) -> Synthesis:
-    synthesis = longform_create(
-        wish=Wish(
-            user=people.anna, voice=make_voice(people.anna), text=TEXT, sampling={"seed": 11}, channel=Channel.API
-        )
-    )
+    synthesis = ask(people.anna, make_voice(people.anna))
     assert work() == ["succeeded"]
     synthesis.refresh_from_db()
     return synthesis
@@ -143,11 +139,7 @@ def test_a_sentence_that_cannot_be_spoken_is_named_and_what_was_spoken_beside_it
 ):
     from voices.engine.tickets import Ticket
 
-    synthesis = longform_create(
-        wish=Wish(
-            user=people.anna, voice=make_voice(people.anna), text=TEXT, sampling={"seed": 11}, channel=Channel.API
-        )
-    )
+    synthesis = ask(people.anna, make_voice(people.anna))
     finish = Ticket.finish
 
     def or_fail(self: Any, speech: Any) -> None:

@@ -34,7 +34,7 @@ from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import atomic_path
 from xttsproject.xtts.guard.retries import Mode
 from xttsproject.xtts.joining import piece_seed
-from xttsproject.xtts.types import Sampling, Speech
+from xttsproject.xtts.types import Pauses, Sampling, Speech
 
 # The full-size model speaks two to three times slower than real time on a small CPU, and others may be ahead.
 TIMEOUT_SECONDS = 1800.0

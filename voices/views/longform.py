@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from datasets.services.following import latest_job
-from voices.choices import Channel
+from voices.choices import Channel, GuardMode
 from voices.longforms import AgainForm, LongForm, first_problem
 from voices.models import Synthesis, SynthesisSentence
 from voices.services.longform import (
@@ -202,8 +202,11 @@ def _initial(request: HttpRequest) -> dict[str, Any]:
         again = None
     if again is None:
         return {"voice": request.GET.get("voice")}
-    asked = again.asked
+    asked, guard = again.asked, again.asked["guard"]
     return {
+        "guard": guard["mode"],
+        "max_retries": guard["max_retries"],
+        **({"candidates": guard["candidates"]} if guard["mode"] == GuardMode.CAREFUL else {}),
         **asked["sampling"],
         **{f"{name}_pause": value for name, value in asked["pauses"].items() if value != getattr(Pauses(), name)},
         "voice": again.voice_id,

@@ -139,7 +139,15 @@ def test_a_text_is_asked_for_again_with_its_values(anna, page_for, people):
     where = reverse("voices:long-detail", args=(synthesis.pk,))
     assert f"{ADD}?again={synthesis.pk}" in anna.get(where).content.decode()
     filled = anna.get(ADD, {"again": str(synthesis.pk)}).context["form"].initial
-    wanted = {"text": TEXT, "temperature": 0.6, "sentence_pause": 0.4, "language": "auto", "seed": 5}
+    wanted = {
+        "guard": "fast",
+        "max_retries": 2,
+        "text": TEXT,
+        "temperature": 0.6,
+        "sentence_pause": 0.4,
+        "language": "auto",
+        "seed": 5,
+    }
     assert wanted.items() <= filled.items()
     assert "paragraph_pause" not in filled
     assert "text" not in page_for(people.ben).get(ADD, {"again": str(synthesis.pk)}).context["form"].initial
