@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +85,7 @@ def test_careful_takes_the_best_of_its_candidates(people, make_voice, monkeypatc
 
 
 @pytest.fixture
-def hearing(settings: Any, speaking: Path, tiny_whisper_bundle: Path, tmp_path: Path) -> None:
+def hearing(settings: Any, speaking: Path, tiny_whisper_bundle: Path, tmp_path: Path) -> Iterator[None]:
     """The tiny models side by side, so that what is spoken is really heard."""
     models = tmp_path / "models"
     models.mkdir()
@@ -92,6 +94,8 @@ def hearing(settings: Any, speaking: Path, tiny_whisper_bundle: Path, tmp_path: 
     settings.MODELS_DIR = models
     settings.WHISPER_BUNDLE = tiny_whisper_bundle.name
     settings.WHISPER_THREADS = 1
+    yield
+    guarding.guard_listener_close()
 
 
 @pytest.fixture
@@ -130,6 +134,20 @@ def test_a_careful_guard_hears_which_candidate_is_worse_and_delivers_another(cle
     assert sum(same) == 1
     assert not same[0]
     assert "misheard" not in careful.sentences[0]["faults"]
+
+
+def test_who_listens_leaves_memory_when_nobody_is_listened_to(clear, settings):
+    settings.SPEECH_IDLE_UNLOAD = 1
+    guarding.guard_listener_close()
+    speak(clear, guard={"guard": "careful", "candidates": 1, "max_retries": 0})
+    listener = guarding._guards_listener()
+    assert listener.loaded
+    ends = time.monotonic() + 20
+    while listener.loaded:
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+    # And comes back.
+    assert "misheard" not in speak(clear, guard={"guard": "careful", "max_retries": 0}).sentences[0]["faults"]
 
 
 def test_a_careful_stream_is_judged_before_it_is_heard(clear, api_for, monkeypatch):

@@ -1,4 +1,4 @@
-"""The one transcription model of a web process: loaded when asked for, one recording at a time, gone when idle.
+"""A transcription model of a web process: loaded when asked for, one recording at a time, gone when idle.
 
 Apart from speech: it has a line of its own, so that nobody who wants to hear something waits for a dictation, nor the
 other way round.
