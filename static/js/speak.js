@@ -22,6 +22,13 @@ if (form && outcome) {
   text.addEventListener("input", count);
   count();
 
+  // On a small screen what came of it stands below what one looks at.
+  const seen = (place, wanted = () => true) =>
+    new MutationObserver(() => {
+      if (place.childElementCount && wanted()) place.scrollIntoView({ block: "nearest" });
+    }).observe(place, { childList: true });
+  seen(outcome);
+
   const say = (sentence) => {
     const box = document.createElement("div");
     box.className = "alert alert-danger";
@@ -104,6 +111,12 @@ if (form && outcome) {
   const plan = document.querySelector("#plan");
   const show = document.querySelector("#show-plan");
   let waiting;
+  let asked = false;
+  show.addEventListener("click", (event) => {
+    // Not where it is brought up to date below, while one types.
+    asked = event.isTrusted;
+  });
+  seen(plan, () => asked);
   form.addEventListener("input", () => {
     clearTimeout(waiting);
     if (plan.childElementCount) waiting = setTimeout(() => show.click(), 800);
