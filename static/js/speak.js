@@ -126,7 +126,8 @@ if (form && outcome) {
   text.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
-      form.requestSubmit();
+      // Its button, for htmx would take the last one that was pressed, and that may be the plan's, by the clock above.
+      submit.click();
     }
   });
 }
