@@ -10,10 +10,11 @@ import torch
 
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.conditioning import Conditioning
-from xttsproject.xtts.engine import XttsEngine
+from xttsproject.xtts.engine import Saying, XttsEngine
 from xttsproject.xtts.loop import SpeechLoop, Utterance
 from xttsproject.xtts.projections import PRECISIONS, Precision, projection, resolve_precision
 from xttsproject.xtts.sampling import Draw
+from xttsproject.xtts.types import Sampling
 
 CPU = torch.device("cpu")
 SMALLER: tuple[Precision, ...] = ("bf16", "fp16", "int8")
@@ -81,6 +82,28 @@ def test_a_sentence_is_the_same_bit_for_bit_whoever_joins_and_leaves(smaller: Xt
         [alone] = smaller.gpt.decode([utterance])
         assert tuple(row.codes) == alone.codes
         assert torch.equal(row.latents(), alone.latents)
+
+
+@pytest.mark.parametrize("precision", SMALLER)
+def test_it_is_so_on_several_threads_too(tiny_bundle: Path, precision: Precision) -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        engine = XttsEngine.load(tiny_bundle, precision=precision)
+        voice = next(iter(engine.builtin_speakers().values()))
+        texts = [
+            "It is said alone.",
+            "And it is said beside many others, some of which go on for longer.",
+            "Is it the same?",
+        ]
+        wanted = [engine.planned(Saying(text, "en", voice, Sampling(seed=3))).utterances[0] for text in texts]
+        for together, utterance in zip(engine.gpt.decode(wanted), wanted, strict=True):
+            [alone] = engine.gpt.decode([utterance])
+            assert together.codes == alone.codes
+            assert torch.equal(together.latents, alone.latents)
+            assert np.array_equal(engine.render(together.latents, voice), engine.render(alone.latents, voice))
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_a_precision_that_is_unknown_or_not_for_the_device_is_refused(random_bundle: Path) -> None:
