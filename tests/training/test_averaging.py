@@ -128,6 +128,13 @@ def test_one_average_of_a_run_at_a_time_and_none_for_strangers(
     assert "Average epochs 1, 2" in page_for(people.tom).get(f"/runs/{listed.pk}/").content.decode()
 
 
+def test_numbers_that_are_none_are_no_epochs(people: Any, listed: TrainingRun, page_for: Any) -> None:
+    page = page_for(people.tom)
+    sent = page.post(f"/runs/{listed.pk}/average/", {"epochs": ["9" * 5000, "x", "1"]}, follow=True)
+    assert sent.status_code == 200
+    assert "An average is of 2 to 16 checkpoints; 1 were chosen." in sent.content.decode()
+
+
 def test_the_admin_averages_checkpoints_of_one_run(people: Any, listed: TrainingRun, page_for: Any) -> None:
     other = CheckpointFactory(run=RunFactory(owner=people.tom))
     rows = [str(row.pk) for row in listed.checkpoints.filter(epoch__in=(1, 3))]

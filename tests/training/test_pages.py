@@ -88,6 +88,24 @@ def test_the_run_shows_every_checkpoint_beside_its_sample(people: Any, page_for:
         assert word in parts[2].split("</tr>")[0]
 
 
+@pytest.mark.parametrize(
+    ("spec", "facts", "words"),
+    [
+        ({"speech_precision": "auto"}, {"speech_precision": "bf16"}, "spoken in bf16, as the machine allows"),
+        ({"speech_precision": "int8"}, {}, "spoken in int8<"),
+        # Made before samples had a precision.
+        ({}, {}, "spoken in fp32<"),
+    ],
+)
+def test_the_run_tells_in_what_precision_its_samples_are_spoken(
+    people: Any, page_for: Any, spec: dict[str, Any], facts: dict[str, Any], words: str
+) -> None:
+    run = RunFactory(
+        owner=people.tom, spec={"epochs": 2, "sample_prompts": [{"text": "Hear me."}], **spec}, facts=facts
+    )
+    assert words in page_for(people.tom).get(f"/runs/{run.pk}/").content.decode()
+
+
 def test_another_persons_run_is_not_there(people: Any, page_for: Any, trained: TrainingRun) -> None:
     page = page_for(people.anna)
     sample = trained.samples.get(epoch=1)

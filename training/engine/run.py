@@ -319,6 +319,7 @@ class Run:
             resumed_from_epoch=position.epoch if position else None,
             device=self._device if self.spec.devices == 1 else f"{self.spec.devices} × {accelerator.device.type}",
             precision=self._precision,
+            speech_precision=self._sampler.precision,
         )
 
     def _tell_smaller(self) -> None:

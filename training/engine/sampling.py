@@ -86,7 +86,8 @@ class Sampler:
     With ``keep`` the base model and what it heard of the reference clips stay loaded in between, as far as memory
     allows: what a checkpoint then costs is its adapter and its sentences. An adapter speaks beside the base model's
     weights, as in the portal's own speech; what holds more than an adapter (whole modules, the whole GPT) is loaded for
-    itself each time. Either way a sample does not depend on what was spoken before it.
+    itself each time. Either way a sample does not depend on what was spoken before it. ``precision`` is what it speaks
+    in, None where there is nothing to speak. DomainError ``precision_unsupported`` where the device lacks it.
     """
 
     def __init__(self, spec: TrainSpec, device: str, *, keep: bool = False):
@@ -95,6 +96,7 @@ class Sampler:
         self._keep = keep and self._beside
         self._engine: XttsEngine | None = None
         self._voice: Conditioning | None = None
+        self.precision = _speech_precision(spec, device)
 
     def speak(
         self,
@@ -161,3 +163,24 @@ class Sampler:
         if self._keep:
             self._engine, self._voice = base, voice
         return (base.adapted(adapter) if adapter and not merged else base), voice
+
+
+def _speech_precision(spec: TrainSpec, device: str) -> str | None:
+    """What the samples are spoken in on this device; None where nothing is. DomainError ``precision_unsupported``."""
+    from xttsproject.xtts.engine import choose_device
+    from xttsproject.xtts.projections import resolve_precision
+
+    if not spec.sample_prompts:
+        return None
+    try:
+        return resolve_precision(spec.speech_precision, choose_device(device))
+    except DomainError as error:
+        raise DomainError(
+            error.code,
+            f"This run speaks its samples in {spec.speech_precision}, which speech had when it was made, and in no other, "
+            f"so that all of them compare. {error.message} Go on with it on a machine like the one that it "
+            "began on, or start a new run, which takes the SPEECH_PRECISION of today."
+            if error.code == "precision_unsupported"
+            else error.message,
+            field=error.field,
+        ) from error

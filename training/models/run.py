@@ -145,7 +145,7 @@ class TrainingRun(OwnedModel):
 
     @property
     def was_stopped(self) -> bool:
-        """Its sweep found that it was not worth its remaining epochs."""
+        """Its sweep found that it was not worth its remaining epochs, or had no hours left when it was to begin."""
         return self.state == RunState.CANCELLED and bool(self.stop_reason) and self.error_code != CANCELLED_BY_HAND
 
     @property

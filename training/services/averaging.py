@@ -79,6 +79,7 @@ def average_make(*, run: TrainingRun, epochs: Sequence[int], progress: Progress)
             raise checkpoint_gone(row)
         checkpoint_verify(checkpoint=row)
     spec = spec_of(run=run)
+    sampler = Sampler(spec, settings.DEVICE)
     folder = run.folder / _path(epochs)
     clear_leftovers_of(run.folder, folder.name)
     progress.report(0.02, "averaging")
@@ -108,7 +109,7 @@ def average_make(*, run: TrainingRun, epochs: Sequence[int], progress: Progress)
     def on_sample(facts: SampleFacts) -> None:
         sample_record(run=run, checkpoint=made, data=asdict(facts))
 
-    Sampler(spec, settings.DEVICE).speak(made.epoch, folder, Part(progress, 0.6, 1.0), on_sample, folder=folder.name)
+    sampler.speak(made.epoch, folder, Part(progress, 0.6, 1.0), on_sample, folder=folder.name)
     return made
 
 

@@ -129,7 +129,8 @@ def comparison_vote(*, preference: Preference, voter: Any, vote: str) -> bool:
 
 def comparison_outcome(*, run: TrainingRun, among: Sequence[int] = ()) -> Outcome:
     """What all people's votes on a run come to, over all sentences."""
-    rows = Preference.objects.filter(run=run).given().with_samples()
+    # Not the runs of their samples: each vote would bring the whole spec and all facts along, three times.
+    rows = Preference.objects.filter(run=run).given().select_related("earlier__checkpoint", "later__checkpoint")
     duels: dict[Pair, Counter[str]] = {}
     voters = set()
     votes = 0

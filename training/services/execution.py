@@ -19,7 +19,7 @@ from training.models import TrainingRun
 from training.services.ingest import run_ingest_events
 from training.services.pruning import checkpoints_prune
 from training.services.spec import spec_of
-from training.services.trials import trial_hopeless
+from training.services.trials import trial_hopeless, trial_late
 from xttsproject.lib.errors import Cancelled, DomainError
 from xttsproject.lib.files import write_json
 from xttsproject.lib.progress import Progress
@@ -37,7 +37,7 @@ COUNT_SECONDS = 5.0
 
 
 class TrialStopped(Cancelled):
-    """The run's sweep found that it is not worth its remaining epochs."""
+    """The run's sweep found that it is not worth its remaining epochs, or has no hours left for it."""
 
 
 class TrainingBroke(Exception):
@@ -59,6 +59,8 @@ def run_execute(*, run: TrainingRun, progress: Progress) -> None:
         # What an earlier attempt could not finish removing before it died.
         checkpoints_prune(run=run)
         progress.check()
+        if late := trial_late(run=run):
+            raise TrialStopped(late)
         progress.report(0.0, "starting the training process")
         _train(run, progress)
     except TrialStopped as stopped:

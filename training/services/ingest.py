@@ -22,6 +22,7 @@ STARTED_FACTS = (
     "trainable_parameters",
     "resumed_from_epoch",
     "precision",
+    "speech_precision",
 )
 KEPT_FACTS = ("base_validation", "scores")
 # What the engine writes into each checkpoint's folder before it tells of the checkpoint.

@@ -130,6 +130,12 @@ def spec_build(*, version: DatasetVersion, bundle: Bundle, values: RunValues) ->
     except DomainError as error:
         field = _FIELDS.get(error.field or "", error.field)
         raise DomainError(error.code, error.message, permanent=error.permanent, field=field) from error
+    if spec.speech_precision == "int8" and spec.device.startswith("cuda"):
+        raise DomainError(
+            "precision_unsupported",
+            f"The samples of a run are spoken as speech is, and SPEECH_PRECISION is int8, which the device "
+            f"{spec.device} lacks; ask an administrator to set it to auto, fp16 or bf16.",
+        )
     validation_require(spec=spec, version=version, clips=version.clips_validation)
     speaks = read_config(bundle.path).languages
     if language not in speaks:

@@ -22,7 +22,7 @@ from training.services.naming import name_require, name_save
 from training.services.runs import run_cancel, run_create, run_ended, trainer_require
 from training.services.spec import RunValues, values_of
 from training.services.sweepspace import MOST_TRIALS, Search, sweep_preflight, values_at
-from training.services.trials import in_a_row_broken, sweep_spent
+from training.services.trials import hours_spent, in_a_row_broken
 from xttsproject.accounts.models import Visibility
 from xttsproject.jobs.choices import JobState
 from xttsproject.jobs.models import Job
@@ -120,8 +120,7 @@ def _advance(sweep: Sweep) -> None:
             f"{len(broken)} trials in a row failed, so no more are begun. The last one said: {broken[0].error}",
         )
     active = [run for run in sweep.trials.select_related("job") if run.is_active and not run.is_abandoned]
-    spent = sweep.budget_hours is not None and sweep_spent(sweep=sweep).total_seconds() >= sweep.budget_hours * 3600
-    if sweep.begun >= len(sweep.plan) or spent:
+    if sweep.begun >= len(sweep.plan) or hours_spent(sweep=sweep):
         if not active:
             sweep.succeed()
         return

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from django.db import models
 
-from training.choices import CheckpointKind, RunState
+from training.choices import CheckpointKind, RunState, Scored
+from training.engine.figures import counted, judge
 from training.engine.median import hopeless
 from training.engine.search import BY_NAME, Point
-from training.models import Checkpoint, Sweep, TrainingRun
+from training.models import Checkpoint, Scorecard, Sweep, TrainingRun
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,19 @@ def trial_hopeless(*, run: TrainingRun) -> str:
     return found.sentence if found else ""
 
 
+def trial_late(*, run: TrainingRun) -> str:
+    """Why a trial that has trained nothing yet is not to begin, as a sentence; empty where it may.
+
+    It may have waited for a worker while others used up its sweep's hours. Somebody who resumes it wants it trained.
+    """
+    if not run.sweep_id or run.stop_reason or run.step or run.trained_seconds:
+        return ""
+    sweep = Sweep.objects.filter(pk=run.sweep_id).first()
+    if sweep is None or not hours_spent(sweep=sweep):
+        return ""
+    return f"Not begun: while it waited, other trials used up the {sweep.budget_hours:g} hours of “{sweep.name}”."
+
+
 def _losses(sweep: Sweep) -> dict[Any, list[float]]:
     """Validation losses epoch by epoch, as far as each trial has them without a gap."""
     rows = (
@@ -77,9 +91,10 @@ def sweep_trials(*, sweep: Sweep) -> list[Trial]:
     """The best first: by score where scored, then by loss, then those that have neither, in the order of trying."""
     rows = list(sweep.trials.select_related("job", "owner", "version").order_by("trial"))
     checkpoints: dict[Any, list[Checkpoint]] = {}
-    for checkpoint in Checkpoint.objects.filter(run__sweep=sweep).select_related("scorecard").order_by("epoch"):
+    for checkpoint in Checkpoint.objects.filter(run__sweep=sweep).order_by("epoch"):
         checkpoints.setdefault(checkpoint.run_id, []).append(checkpoint)
-    found = [_trial(sweep, run, checkpoints.get(run.pk, [])) for run in rows]
+    scores = _scores(sweep)
+    found = [_trial(sweep, run, checkpoints.get(run.pk, []), scores) for run in rows]
     return sorted(
         found,
         key=lambda trial: (
@@ -92,9 +107,9 @@ def sweep_trials(*, sweep: Sweep) -> list[Trial]:
     )
 
 
-def _trial(sweep: Sweep, run: TrainingRun, checkpoints: Sequence[Checkpoint]) -> Trial:
+def _trial(sweep: Sweep, run: TrainingRun, checkpoints: Sequence[Checkpoint], all_scores: Mapping[int, float]) -> Trial:
     point = sweep.plan[run.trial] if run.trial is not None and run.trial < len(sweep.plan) else {}
-    scores = {row.pk: score for row in checkpoints if (score := _score(row)) is not None}
+    scores = {row.pk: all_scores[row.pk] for row in checkpoints if row.pk in all_scores}
     losses = {row.pk: row.loss for row in checkpoints if row.loss is not None}
     kept = [row for row in checkpoints if row.is_kept]
     best = max((row for row in kept if row.pk in scores), key=lambda row: scores[row.pk], default=None)
@@ -102,9 +117,31 @@ def _trial(sweep: Sweep, run: TrainingRun, checkpoints: Sequence[Checkpoint]) ->
     return Trial(run, point, min(losses.values(), default=None), max(scores.values(), default=None), best)
 
 
-def _score(checkpoint: Checkpoint) -> float | None:
-    card = getattr(checkpoint, "scorecard", None)
-    return card.composite if card else None
+def _scores(sweep: Sweep) -> dict[int, float]:
+    """The composites of all trials' checkpoints, all by the same figures.
+
+    A run's own composites are by those that its cards have. Where a trial was scored before there was a transcription
+    model and another after, they would compare nothing: then what all trials have counts alone.
+    """
+    speakers: dict[Any, dict[str, Any]] = {}
+    spoken: dict[Any, list[Scorecard]] = {}
+    for card in Scorecard.objects.filter(run__sweep=sweep).defer("samples", "facts"):
+        if card.subject == Scored.SPEAKER:
+            speakers[card.run_id] = card.figures
+        else:
+            spoken.setdefault(card.run_id, []).append(card)
+    counting = {
+        run: {figure.name for figure in counted((card.figures for card in cards), speakers.get(run, {}))}
+        for run, cards in spoken.items()
+    }
+    composites = {card.checkpoint_id: card.composite for cards in spoken.values() for card in cards}
+    if len({frozenset(names) for names in counting.values()}) > 1:
+        common = set.intersection(*counting.values())
+        for run, cards in spoken.items():
+            known = {card.checkpoint_id: {name: card.figures[name] for name in common} for card in cards}
+            verdicts = judge(known, speakers.get(run, {}))
+            composites |= {checkpoint: verdict.composite for checkpoint, verdict in verdicts.items()}
+    return {pk: score for pk, score in composites.items() if pk is not None and score is not None}
 
 
 def sweep_curves(*, sweep: Sweep) -> list[TrialCurve]:
@@ -133,6 +170,11 @@ def sweep_curves(*, sweep: Sweep) -> list[TrialCurve]:
 def sweep_spent(*, sweep: Sweep) -> timedelta:
     """Time in which its trials trained, added up; waits, pauses and the time between two starts are not in it."""
     return sum((run.trained for run in sweep.trials.all()), timedelta(seconds=sweep.forgotten_seconds))
+
+
+def hours_spent(*, sweep: Sweep) -> bool:
+    """Whether the hours that a sweep may train are used up; never without such a budget."""
+    return sweep.budget_hours is not None and sweep_spent(sweep=sweep).total_seconds() >= sweep.budget_hours * 3600
 
 
 def sweep_remaining(*, sweep: Sweep) -> timedelta | None:

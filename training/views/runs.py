@@ -195,7 +195,7 @@ def run_average(request: HttpRequest, pk: UUID) -> HttpResponse:
     run = editable_or_forbidden(TrainingRun.objects.all(), request.user, pk)
     require_trainer(request)
     with refusals_told(request):
-        epochs = [int(epoch) for epoch in request.POST.getlist("epochs") if epoch.isdecimal()]
+        epochs = [int(epoch) for epoch in request.POST.getlist("epochs") if epoch.isdecimal() and len(epoch) < 19]
         average_create(run=run, epochs=epochs, user=request.user)
     return redirect("training:run-detail", pk)
 

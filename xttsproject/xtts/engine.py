@@ -131,7 +131,7 @@ class XttsEngine:
         :class:`DomainError` ``model_missing``, ``model_damaged``, ``adapter_…``,
         ``device_unavailable``, ``precision_unknown`` or ``precision_unsupported``.
         """
-        place = _device(device)
+        place = choose_device(device)
         chosen = resolve_precision(precision, place)
         config = read_config(bundle_path)
         state = read_state(bundle_path, "gpt")
@@ -376,7 +376,8 @@ def _vocoder(bundle_path: Path, config: XttsConfig, device: torch.device, precis
     return decoder
 
 
-def _device(name: str) -> torch.device:
+def choose_device(name: str) -> torch.device:
+    """A torch device by its name, or what ``auto`` stands for here. DomainError ``device_unavailable``."""
     wanted = ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
     try:
         device = torch.device(wanted)

@@ -14,6 +14,7 @@ import torch
 
 from tests.training.engine.conftest import EPOCHS, Finished, SpecMaker, execute
 from training.engine.events import read_events
+from training.engine.launch import EVENTS
 from training.engine.precision import resolve
 from training.engine.schedule import Schedule
 from training.engine.spec import Prompt, TrainSpec
@@ -38,6 +39,7 @@ def test_the_start_tells_what_will_be_done_and_what_is_left_out(finished: Finish
     assert started["resumed_from_epoch"] is None
     assert started["device"] == "cpu"
     assert started["precision"] == resolve("auto", torch.device("cpu"))
+    assert started["speech_precision"] == "fp32"
     # Rank 4 on four blocks, 128 wide: c_attn 128+384, c_proj 128+128, c_fc 128+512, the MLP's c_proj 512+128.
     assert started["trainable_parameters"] == 4 * 4 * 2048
 
@@ -204,6 +206,18 @@ def test_what_cannot_work_is_said_before_anything_is_computed(
         execute(spec)
     assert caught.value.code == code
     assert not (spec.run_dir / "checkpoints").exists()
+
+
+def test_a_precision_of_samples_that_the_device_lacks_is_said_before_anything_is_computed(
+    make_spec: SpecMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xttsproject.xtts.projections._engines", lambda: ["none"])
+    spec = make_spec(tmp_path / "run", speech_precision="int8")
+    with pytest.raises(DomainError, match="speaks its samples in int8") as caught:
+        execute(spec)
+    assert caught.value.code == "precision_unsupported"
+    assert not list(spec.run_dir.glob("*/*"))
+    assert not [event for event in read_events(spec.run_dir / EVENTS) if event.kind == "started"]
 
 
 @pytest.mark.shared_data

@@ -12,6 +12,8 @@ from tests.training.sweeps.steps import end, start, states, take
 from training.choices import RunState
 from training.models import TrainingRun
 from training.services import RunValues, run_delete, run_resume, sweep_remaining, sweep_spent
+from training.services.trials import trial_late
+from xttsproject.jobs.tasks import run as do_job
 
 pytestmark = pytest.mark.django_db
 
@@ -22,11 +24,27 @@ def test_no_trial_begins_once_the_hours_are_used_up(version: Any) -> None:
     run.add_trained(3600.0)
     waiting = sweep.trials.get(state=RunState.QUEUED)
     end(run, [3.0])
-    # The one that waits was begun before; it is trained, and then nothing follows.
-    assert take(sweep) == waiting
-    end(waiting, [3.0])
+    # The one that waits has trained nothing: a worker that takes it sends it away, and nothing follows.
+    assert do_job(str(waiting.job_id)) == "cancelled"
     sweep.refresh_from_db()
-    assert (sweep.state, states(sweep)) == (RunState.SUCCEEDED, ["succeeded", "succeeded"])
+    waiting.refresh_from_db()
+    assert (sweep.state, states(sweep)) == (RunState.SUCCEEDED, ["succeeded", "cancelled"])
+    assert waiting.was_stopped
+    assert waiting.stop_reason == "Not begun: while it waited, other trials used up the 1 hours of “Ranks”."
+    assert not waiting.folder.exists()
+    # Somebody who resumes it wants it trained.
+    assert waiting.requeue()
+    assert trial_late(run=waiting) == ""
+
+
+def test_a_trial_at_work_goes_on_although_the_hours_are_used_up(version: Any) -> None:
+    sweep = start(version, budget_hours=1.0, parallel=2)
+    one, other = take(sweep), take(sweep)
+    assert trial_late(run=other) == ""
+    other.add_trained(1.0)
+    one.add_trained(3600.0)
+    assert trial_late(run=other) == ""
+    assert trial_late(run=TrainingRun(pk=one.pk)) == ""
 
 
 def test_hours_in_which_a_trial_waited_or_paused_are_not_spent(version: Any, people: Any) -> None:

@@ -78,6 +78,27 @@ def test_a_scored_trial_comes_before_one_with_a_lower_loss(version: Any) -> None
     assert first.best == checkpoint
 
 
+def test_trials_that_were_scored_by_other_figures_are_ranked_by_those_that_all_have(version: Any) -> None:
+    sweep = start(version)
+    # The first was scored before there was a transcription model: nobody listened for its errors.
+    for similarity, errors, composite in ((0.5, None, 1.0), (0.6, 0.4, 0.8)):
+        run = take(sweep)
+        end(run, [3.0])
+        Scorecard.objects.create(run=run, subject=Scored.SPEAKER, figures={"similarity": 0.7}, key="k")
+        Scorecard.objects.create(
+            run=run,
+            checkpoint=run.checkpoints.get(),
+            subject=Scored.CHECKPOINT,
+            epoch=1,
+            figures={"similarity": similarity, "character_error_rate": errors},
+            composite=composite,
+            key="k",
+        )
+    first, second, *_ = sweep_trials(sweep=sweep)
+    # 0.5 below the speaker nothing is kept.
+    assert [(trial.run.trial, trial.score) for trial in (first, second)] == [(1, 0.8), (0, 0.6)]
+
+
 def test_the_same_seed_draws_the_same_points(version: Any) -> None:
     space = {"learning_rate": {"low": 1e-5, "high": 1e-2}, "batch_size": {"values": [1, 2]}}
     one = start(version, space=space, method="sobol", budget_runs=6, seed=3, name="One")
