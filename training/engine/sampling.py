@@ -177,8 +177,8 @@ def _speech_precision(spec: TrainSpec, device: str) -> str | None:
     except DomainError as error:
         raise DomainError(
             error.code,
-            f"This run speaks its samples in {spec.speech_precision}, which speech had when it was made, and in no other, "
-            f"so that all of them compare. {error.message} Go on with it on a machine like the one that it "
+            f"This run speaks its samples in {spec.speech_precision}, which speech had when it was made, and in no "
+            f"other, so that all of them compare. {error.message} Go on with it on a machine like the one that it "
             "began on, or start a new run, which takes the SPEECH_PRECISION of today."
             if error.code == "precision_unsupported"
             else error.message,
