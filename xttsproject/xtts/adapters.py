@@ -50,7 +50,14 @@ class Adapter:
     def added(self, name: str, x: Tensor) -> Tensor | None:
         """What is added to the projection of ``x``; None where this adapter leaves it as it is."""
         pair = self.factors.get(name)
-        return None if pair is None else fn.linear(fn.linear(x, pair[0]), pair[1])
+        if pair is None:
+            return None
+        first, second = pair
+        if x.shape[1] == 1 and x.device.type == "cpu":
+            # A product for each row: one for all is rounded by how many there are, and so by a sentence's company.
+            rows = len(x)
+            return torch.bmm(torch.bmm(x, first.t().expand(rows, -1, -1)), second.t().expand(rows, -1, -1))
+        return fn.linear(fn.linear(x, first), second)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -152,7 +153,7 @@ class Cache:
 def _look(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
     """Attention in three products. PyTorch's own for processors gives every thread a buffer whose address is aligned or
     not, and MKL rounds by that: what a row sees would hang on which thread it falls to, and so on its company."""
-    scores = (query * query.shape[-1] ** -0.5) @ keys.transpose(-1, -2)
+    scores = (query * (1.0 / math.sqrt(query.shape[-1]))) @ keys.transpose(-1, -2)
     return scores.add_(mask).softmax(dim=-1) @ values
 
 

@@ -23,7 +23,7 @@ from xttsproject.xtts import text as planning
 from xttsproject.xtts.adapters import Adapter
 from xttsproject.xtts.blocks import matrices
 from xttsproject.xtts.conditioning import Conditioning
-from xttsproject.xtts.config import XttsConfig, read_config
+from xttsproject.xtts.config import SOURCE_FILTER, XttsConfig, read_config
 from xttsproject.xtts.decode import Decoded, GptDecoder, Utterance
 from xttsproject.xtts.graphs import recorder_for
 from xttsproject.xtts.joining import joined
@@ -124,7 +124,7 @@ class XttsEngine:
         """Load a bundle, with a LoRA adapter's folder merged into it where one is given.
 
         ``device`` is a torch device or ``auto``; what ``precision`` means on it says
-        :mod:`xttsproject.xtts.projections`. All but ``fp32`` let the decoder compute in bfloat16 where the device
+        :mod:`xttsproject.xtts.projections`. All but ``fp32`` let Coqui's decoder compute in bfloat16 where the device
         multiplies in it. In the folder ``packed_dir`` shrunk weights are kept for the next load
         (:mod:`xttsproject.xtts.packing`). With ``graphs`` the steps of its loops are recorded
         (:mod:`xttsproject.xtts.steps`) where the device has CUDA graphs. Raises
@@ -297,7 +297,7 @@ class XttsEngine:
 
     def sounding(self) -> contextlib.AbstractContextManager[object]:
         """In which precision the decoder computes."""
-        if not _sounds_in_bf16(self.precision, self.device):
+        if not _sounds_in_bf16(self.config, self.precision, self.device):
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
@@ -365,13 +365,14 @@ class XttsEngine:
             )
 
 
-def _sounds_in_bf16(precision: Precision, device: torch.device) -> bool:
-    return precision != "fp32" and multiplies_bf16(device)
+def _sounds_in_bf16(config: XttsConfig, precision: Precision, device: torch.device) -> bool:
+    # The source-filter decoder adds up a pitch to a phase: what is rounded in one frame is heard in all later ones.
+    return precision != "fp32" and config.decoder_class != SOURCE_FILTER and multiplies_bf16(device)
 
 
 def _vocoder(bundle_path: Path, config: XttsConfig, device: torch.device, precision: Precision) -> nn.Module:
     decoder = load_decoder(bundle_path, config).to(device)
-    if device.type == "cpu" and _sounds_in_bf16(precision, device) and can_pack(decoder):
+    if device.type == "cpu" and _sounds_in_bf16(config, precision, device) and can_pack(decoder):
         decoder.waveform_decoder = PackedGenerator(decoder.waveform_decoder)
     return decoder
 

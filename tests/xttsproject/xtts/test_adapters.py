@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from xttsproject.lib.errors import DomainError
+from xttsproject.xtts.adapters import Adapter
 from xttsproject.xtts.conditioning import Conditioning
 from xttsproject.xtts.config import read_config
 from xttsproject.xtts.engine import XttsEngine
@@ -150,3 +151,16 @@ def test_an_adapter_that_is_not_there_or_empty_is_refused(engine: XttsEngine, tm
     (tmp_path / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 4, "lora_alpha": 8}))
     with pytest.raises(DomainError, match="no weights"):
         engine.adapted(tmp_path)
+
+
+def test_what_an_adapter_adds_to_a_row_hangs_on_no_other_row() -> None:
+    generator = torch.Generator().manual_seed(4)
+    first, second = torch.randn(8, 192, generator=generator), torch.randn(576, 8, generator=generator)
+    adapter, rows = Adapter({"it": (first, second)}), torch.randn(7, 1, 192, generator=generator)
+    together = adapter.added("it", rows)
+    assert together is not None
+    for row in range(len(rows)):
+        alone = adapter.added("it", rows[row : row + 1])
+        assert alone is not None
+        assert torch.equal(together[row : row + 1], alone)
+    torch.testing.assert_close(together, rows @ first.t() @ second.t(), rtol=1e-4, atol=1e-3)
