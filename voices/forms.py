@@ -17,7 +17,7 @@ from datasets.choices import LANGUAGE_CHOICES
 from datasets.forms import ManyFilesField, ServiceForm
 from datasets.models import Speaker
 from training.models import Checkpoint
-from voices.choices import GuardMode
+from voices.choices import Channel, GuardMode
 from voices.engine.preparing import LONGEST_SECONDS, LOUDNESS_LUFS, PAUSE_SECONDS, SHORTEST_SECONDS, Preparation
 from voices.engine.profiles import GUARDING
 from voices.models import LexiconEntry, QualityProfile, Voice
@@ -26,6 +26,7 @@ from voices.services.lookup import voice_find
 from voices.services.profiles import profile_sampling
 from voices.services.scripts import pauses_of
 from voices.services.studio import studio_offered
+from voices.services.wishes import Wish
 from xttsproject.accounts.models import Visibility
 from xttsproject.bundles.manifest import list_bundles
 from xttsproject.lib.errors import DomainError
@@ -309,6 +310,22 @@ class SpeakForm(ServiceForm):
     def pauses(self) -> Pauses:
         """Of a valid form."""
         return pauses_of(self.cleaned_data)
+
+    @property
+    def wish(self) -> Wish:
+        """Of a valid form."""
+        values = self.cleaned_data
+        return Wish(
+            user=self.user,
+            voice=values["voice"],
+            text=values["text"],
+            language=values["language"],
+            sampling=self.sampling,
+            pauses=self.pauses,
+            guard=self.guarding,
+            profile=values["profile"],
+            channel=Channel.PAGE,
+        )
 
     @property
     def more(self) -> list[forms.BoundField]:

@@ -16,6 +16,7 @@ from datasets.pipeline.transcribe import Transcriber
 from datasets.pipeline.transcript import Word, clean_text, finite, probability
 from xttsproject.lib.audio import Audio
 from xttsproject.lib.errors import DomainError
+from xttsproject.lib.generators import drained
 from xttsproject.lib.progress import Progress, Silent
 
 
@@ -75,13 +76,7 @@ def dictate(
     transcriber: Transcriber, audio: Audio, wish: DictationWish | None = None, progress: Progress | None = None
 ) -> Dictated:
     """Write down what is said. Raises ``Cancelled`` between windows and DomainError ``language_unsupported``."""
-    under_way = dictating(transcriber, audio, wish, progress)
-    while True:
-        try:
-            next(under_way)
-        except StopIteration as end:
-            heard: Dictated = end.value
-            return heard
+    return drained(dictating(transcriber, audio, wish, progress))
 
 
 def dictating(

@@ -32,12 +32,11 @@ from voices.api.fields import (
     SoundSerializer,
     StreamFormatField,
 )
-from voices.api.serializers import guard_of, sampling_of
+from voices.api.wishes import wish_of
 from voices.choices import Channel
 from voices.clients import hung_up
 from voices.models import Voice
-from voices.services import pauses_of, profile_asked, speech_make, speech_stream, studio_offered, voice_find
-from voices.services.wishes import Wish
+from voices.services import speech_make, speech_stream, studio_offered, voice_find
 from voices.streamed import streamed
 from xttsproject.bundles.manifest import Bundle, list_bundles
 from xttsproject.lib.errors import DomainError
@@ -136,18 +135,7 @@ class OpenAISpeechView(SpeakingView):
         voice = voice_find(user=request.user, given=values["voice"])
         _require_model(values["model"], voice)
         output = output_of(values, values["response_format"])
-        wish = Wish(
-            user=request.user,
-            voice=voice,
-            text=values["input"],
-            language=values.get("language", ""),
-            sampling=sampling_of(values, request.user),
-            pauses=pauses_of(values),
-            guard=guard_of(values),
-            profile=profile_asked(user=request.user, profile=values.get("profile")),
-            channel=Channel.OPENAI,
-            text_field="input",
-        )
+        wish = wish_of(values, request.user, voice, Channel.OPENAI, text_field="input")
         stream, stream_format = values.get("stream"), values.get("stream_format")
         if stream or stream_format:
             require_streamable(request, output)

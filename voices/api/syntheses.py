@@ -18,7 +18,7 @@ from rest_framework.reverse import reverse
 from voices.api.answers import KEY_PARAMETER, SOUNDS, UNFINISHED, SpeakingView, body_of, output_of, retry_after
 from voices.api.fields import AnyAccept
 from voices.api.filters import SynthesisFilter
-from voices.api.serializers import OutputSerializer, guard_of, sampling_of
+from voices.api.serializers import OutputSerializer
 from voices.api.synthesis_serializers import (
     LongSpeechSerializer,
     RegenerateSerializer,
@@ -27,11 +27,12 @@ from voices.api.synthesis_serializers import (
     SynthesisSerializer,
     SynthesisUpdateSerializer,
 )
+from voices.api.wishes import wish_of
 from voices.choices import Channel
 from voices.engine.encoding import Output
 from voices.models import Synthesis, SynthesisSentence
 from voices.querysets import SynthesisQuerySet
-from voices.services import pauses_of, profile_asked, synthesis_delete, synthesis_pin, voice_find
+from voices.services import synthesis_delete, synthesis_pin, voice_find
 from voices.services.idempotency import HEADER, fingerprint_of, speak_once
 from voices.services.longform import (
     longform_cancel,
@@ -99,17 +100,8 @@ class SynthesisViewSet(
         values = asked.validated_data
 
         def wish() -> Wish:
-            return Wish(
-                user=request.user,
-                voice=voice_find(user=request.user, given=values["voice"]),
-                text=values["text"],
-                language=values.get("language", ""),
-                sampling=sampling_of(values, request.user),
-                pauses=pauses_of(values),
-                guard=guard_of(values),
-                profile=profile_asked(user=request.user, profile=values.get("profile")),
-                channel=Channel.API,
-            )
+            voice = voice_find(user=request.user, given=values["voice"])
+            return wish_of(values, request.user, voice, Channel.API)
 
         synthesis, again = speak_once(
             user=request.user,

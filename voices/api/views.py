@@ -24,17 +24,14 @@ from voices.api.serializers import (
     VoiceDetailSerializer,
     VoiceSerializer,
     VoiceUpdateSerializer,
-    guard_of,
     preparation_of,
-    sampling_of,
 )
+from voices.api.wishes import wish_of
 from voices.choices import Channel
 from voices.clients import hung_up
 from voices.models import Voice
 from voices.querysets import VoiceQuerySet
 from voices.services import (
-    pauses_of,
-    profile_asked,
     profile_find,
     speech_make,
     speech_stream,
@@ -48,7 +45,6 @@ from voices.services import (
     voice_share,
     voice_use_profile,
 )
-from voices.services.wishes import Wish
 from voices.streamed import streamed
 from xttsproject.http import file_response
 
@@ -159,17 +155,7 @@ class SpeechView(SpeakingView):
         values = asked.validated_data
         output = output_of(values, values["format"])
         voice = voice_find(user=request.user, given=values["voice"])
-        wish = Wish(
-            user=request.user,
-            voice=voice,
-            text=values["text"],
-            language=values.get("language", ""),
-            sampling=sampling_of(values, request.user),
-            pauses=pauses_of(values),
-            guard=guard_of(values),
-            profile=profile_asked(user=request.user, profile=values.get("profile")),
-            channel=Channel.API,
-        )
+        wish = wish_of(values, request.user, voice, Channel.API)
         if values["stream"] or values.get("stream_format"):
             require_streamable(request, output)
             gone, events = hung_up(request._request), values.get("stream_format") == "sse"

@@ -16,6 +16,7 @@ from voices.engine.listener import Listener, ListenerSettings, Watching
 from voices.services.clips import Upload
 from xttsproject.bundles.manifest import Bundle, list_bundles
 from xttsproject.lib.errors import DomainError
+from xttsproject.lib.generators import drained
 
 _lock = threading.Lock()
 _listener: Listener | None = None
@@ -57,13 +58,7 @@ def transcription_make(
     DomainErrors: ``too_large``, ``model_mismatch``, ``model_missing``, ``model_damaged``, ``language_unsupported``,
     ``busy``, and those of decoding (``not_media``, ``no_audio``, ``media_too_long``, …), field ``file``.
     """
-    under_way = transcription_stream(upload=upload, model=model, wish=wish, gone=gone)
-    while True:
-        try:
-            next(under_way)
-        except StopIteration as end:
-            heard: Dictated = end.value
-            return heard
+    return drained(transcription_stream(upload=upload, model=model, wish=wish, gone=gone))
 
 
 def transcription_stream(

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from datasets.services.following import latest_job
-from voices.choices import Channel, GuardMode
+from voices.choices import GuardMode
 from voices.longforms import AgainForm, LongForm, first_problem
 from voices.models import Synthesis, SynthesisSentence
 from voices.services.longform import (
@@ -28,7 +28,6 @@ from voices.services.longform import (
     longform_turn_seconds,
 )
 from voices.services.longform_output import chapter_title
-from voices.services.wishes import Wish
 from xttsproject.jobs.choices import JobState
 from xttsproject.lib.errors import DomainError
 from xttsproject.refusals import refusals_told
@@ -54,20 +53,8 @@ def add(request: HttpRequest) -> HttpResponse:
     )
     refused: DomainError | None = None
     if request.method == "POST" and form.is_valid():
-        values = form.cleaned_data
         try:
-            wish = Wish(
-                user=request.user,
-                voice=values["voice"],
-                text=values["text"],
-                language=values["language"],
-                sampling=form.sampling,
-                pauses=form.pauses,
-                guard=form.guarding,
-                profile=values["profile"],
-                channel=Channel.PAGE,
-            )
-            synthesis = longform_create(wish=wish)
+            synthesis = longform_create(wish=form.wish)
         except DomainError as error:
             form.refuse(error)
             refused = error

@@ -14,7 +14,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from voices.choices import Channel
 from voices.clients import hung_up
 from voices.engine.encoding import Output, require_format
 from voices.forms import SpeakForm
@@ -31,7 +30,6 @@ from voices.services.longform_output import longform_whole
 from voices.services.output import synthesis_file
 from voices.services.output import synthesis_subtitles as subtitles_of
 from voices.services.speech import checked_text
-from voices.services.wishes import Wish
 from voices.streamed import streamed
 from voices.views.sending import file_name, saved_headers, sent
 from xttsproject.http import bytes_response, file_response
@@ -91,7 +89,7 @@ def stream(request: HttpRequest) -> HttpResponseBase:
     problems = [] if form.is_valid() else _problems(form)
     if not problems:
         try:
-            wish = _wish(request, form)
+            wish = form.wish
             return streamed(lambda: speech_stream(wish=wish, gone=hung_up(request)), Output(require_format("pcm")))
         except DomainError as error:
             problems = [error.message]
@@ -203,26 +201,11 @@ def _speak(request: HttpRequest, form: SpeakForm) -> dict[str, Any]:
     if not form.is_valid():
         return {"problems": _problems(form)}
     try:
-        synthesis = speech_make(wish=_wish(request, form), gone=hung_up(request))
+        synthesis = speech_make(wish=form.wish, gone=hung_up(request))
     except DomainError as error:
         form.refuse(error)
         return {"problems": [error.message]}
     return {"synthesis": synthesis}
-
-
-def _wish(request: HttpRequest, form: SpeakForm) -> Wish:
-    values = form.cleaned_data
-    return Wish(
-        user=request.user,
-        voice=values["voice"],
-        text=values["text"],
-        language=values["language"],
-        sampling=form.sampling,
-        pauses=form.pauses,
-        guard=form.guarding,
-        profile=values["profile"],
-        channel=Channel.PAGE,
-    )
 
 
 def _plan(request: HttpRequest, form: SpeakForm) -> dict[str, Any]:
