@@ -236,6 +236,18 @@ def test_the_votes_of_several_people_make_rates_and_an_order(people: Any, run: T
     assert [standing.votes for standing in outcome.standings] == [12, 12, 12]
 
 
+def test_those_who_are_liked_equally_share_a_place(people: Any, run: TrainingRun, page_for: Any, api_for: Any) -> None:
+    # Epoch 2 is liked best, and the two others equally.
+    judge_all(run, people.anna, lambda earlier, later: 2 if later == 2 else None)
+    outcome = comparison_outcome(run=run)
+    assert [(row.place, row.contender.epoch) for row in outcome.standings] == [(1, 2), (2, 0), (2, 1)]
+    html = " ".join(page_for(people.ben).get(f"/runs/{run.pk}/compare/outcome/").content.decode().split())
+    for place, title in ((1, "Epoch 2"), (2, "Base model"), (2, "Epoch 1")):
+        assert f'<td class="number">{place}</td> <th scope="row">{title}</th>' in html
+    told = api_for(people.ben).get(f"/api/v1/training-runs/{run.pk}/preferences/").json()
+    assert [row["place"] for row in told["standings"]] == [1, 2, 2]
+
+
 def test_open_pairs_do_not_count(people: Any, run: TrainingRun) -> None:
     comparison_next(run=run, voter=people.anna)
     outcome = comparison_outcome(run=run)
@@ -408,6 +420,7 @@ def test_comparing_over_the_api(people: Any, run: TrainingRun, api_for: Any) -> 
     won = Preference.objects.get(pk=pair["id"]).winner
     assert won is not None
     assert told["standings"][0] == {
+        "place": 1,
         "checkpoint": won.checkpoint_id,
         "epoch": won.epoch,
         "title": won.checkpoint.label if won.checkpoint else "base model",

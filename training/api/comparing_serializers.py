@@ -83,6 +83,7 @@ class PairResultSerializer(serializers.Serializer[Any]):
 
 
 class StandingSerializer(serializers.Serializer[Any]):
+    place = serializers.IntegerField(help_text="From 1; equal shares have the same.")
     checkpoint = serializers.IntegerField(source="contender.checkpoint", allow_null=True)
     epoch = serializers.IntegerField(source="contender.epoch")
     title = serializers.CharField(source="contender.label")

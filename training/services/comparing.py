@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 
 from training.choices import Vote
 from training.engine.levels import levelled
-from training.engine.ranking import Duel, bradley_terry, wilson
+from training.engine.ranking import Duel, bradley_terry, places, wilson
 from training.models import EpochSample, Preference, TrainingRun
 from training.services.contenders import Contender, contender_of, contenders_heard
 from xttsproject.lib.audio import read_wav, write_wav
@@ -67,8 +67,10 @@ class PairResult:
 
 @dataclass(frozen=True)
 class Standing:
-    """``share``: how likely the samples of this one are to be preferred to a middling one's."""
+    """``share``: how likely the samples of this one are to be preferred to a middling one's; equal ones share a
+    ``place``."""
 
+    place: int
     contender: Contender
     share: float
     votes: int
@@ -218,7 +220,8 @@ def _standings(contenders: Sequence[Contender], results: Sequence[PairResult]) -
     ]
     shares = bradley_terry([contender for contender in contenders if votes[contender]], duels)
     order = sorted(shares, key=lambda contender: (-shares[contender], contender.place))
-    return tuple(Standing(contender, shares[contender], votes[contender]) for contender in order)
+    ranked = zip(order, places([shares[contender] for contender in order]), strict=True)
+    return tuple(Standing(place, contender, shares[contender], votes[contender]) for contender, place in ranked)
 
 
 def comparison_wav(*, preference: Preference, place: str) -> bytes:
