@@ -119,6 +119,24 @@ def test_only_the_epochs_that_are_asked_for_are_compared(people: Any, run: Train
     assert (turn.done, turn.total) == (2, 6)
 
 
+def test_two_windows_that_compare_others_each_keep_their_pair(people: Any, run: TrainingRun, page_for: Any) -> None:
+    page = page_for(people.anna)
+    key = keys(run, 2)[0]
+    here = page.get(f"/runs/{run.pk}/compare/?among=0&among={keys(run, 1)[0]}").context["turn"].preference
+    there = page.get(f"/runs/{run.pk}/compare/?among=0&among={key}").context["turn"].preference
+    assert here != there
+    assert page.get(f"/runs/comparisons/{there.pk}/vote/").status_code == 405
+    for preference, vote in ((here, "1"), (there, "2")):
+        answer = page.post(f"/runs/comparisons/{preference.pk}/vote/", {"vote": vote, "among": ["0", key]}, follow=True)
+        assert answer.status_code == 200
+        preference.refresh_from_db()
+        assert preference.vote == vote
+    # What is left open in one window is what a third, which compares all, goes on with.
+    left = answer.context["turn"].preference
+    assert page.get(f"/runs/{run.pk}/compare/").context["turn"].preference == left
+    assert Preference.objects.waiting().count() == 1
+
+
 def test_what_cannot_be_compared_is_refused(people: Any, run: TrainingRun) -> None:
     for among, code in (([0, 10**9], "checkpoint_unknown"), (keys(run, 1), "nothing_to_compare")):
         with pytest.raises(DomainError) as caught:

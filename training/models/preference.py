@@ -38,9 +38,6 @@ class Preference(models.Model):
         ordering = ("-voted_at",)
         constraints = [
             models.UniqueConstraint(fields=("voter", "earlier", "later"), name="one_preference_per_pair_and_person"),
-            models.UniqueConstraint(
-                fields=("voter", "run"), condition=models.Q(vote=""), name="one_open_preference_per_run_and_person"
-            ),
         ]
 
     def __str__(self) -> str:

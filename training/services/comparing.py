@@ -87,7 +87,9 @@ class Outcome:
 
 
 def comparison_next(*, run: TrainingRun, voter: Any, among: Sequence[int] = ()) -> Turn:
-    """The pair that the person is to hear: the one that lies open, else one is drawn and dealt.
+    """The pair that the person is to hear: of these checkpoints the one that lies open, else one is drawn and dealt.
+
+    A pair of others that lies open stays as it is: it may be on the screen in another window, and is voted on there.
 
     ``among``: keys of the checkpoints to compare (0: the base model), all by default. Of the pairs that the person
     has not judged, those with the fewest votes by anybody come first, so that any number of votes is spread over all.
@@ -103,11 +105,8 @@ def comparison_next(*, run: TrainingRun, voter: Any, among: Sequence[int] = ()) 
         )
     judged = {(row.earlier_id, row.later_id): row for row in Preference.objects.filter(run=run, voter=voter)}
     given = sum(1 for earlier, later in pairs if (row := judged.get((earlier.pk, later.pk))) and row.vote)
-    open_one = next((row for row in judged.values() if row.is_open), None)
-    if open_one is not None and (open_one.earlier_id, open_one.later_id) not in {(a.pk, b.pk) for a, b in pairs}:
-        # The person wants to compare others now: this pair was never judged, and is dealt again another time.
-        open_one.delete()
-        open_one = None
+    dealt = (row for a, b in pairs if (row := judged.get((a.pk, b.pk))) and row.is_open)
+    open_one = min(dealt, key=lambda row: row.dealt_at, default=None)
     if open_one is None and given < len(pairs):
         open_one = _deal(run, voter, [pair for pair in pairs if (pair[0].pk, pair[1].pk) not in judged])
     if open_one is not None:
@@ -190,7 +189,7 @@ def _deal(run: TrainingRun, voter: Any, free: list[tuple[EpochSample, EpochSampl
             )
     except IntegrityError:
         # The person's other window was faster: both show the same pair.
-        return Preference.objects.get(run=run, voter=voter, vote="")
+        return Preference.objects.get(voter=voter, earlier=earlier, later=later)
 
 
 def _result(pair: Pair, counts: Counter[str]) -> PairResult:
