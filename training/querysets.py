@@ -58,14 +58,16 @@ class SweepQuerySet(OwnedQuerySet["Sweep"]):
         return self.select_related("owner", "job", "version__dataset__speaker")
 
     def with_trials(self) -> Self:
-        """Adds trials_ended, trials_stopped, and best_validation_loss over all trials."""
+        """Adds trials_ended, trials_stopped, trials_not_begun, and best_validation_loss over all trials."""
         ended = models.Q(trials__state__in=("succeeded", "failed", "cancelled"))
-        # As TrainingRun.was_stopped has it.
+        # As TrainingRun.was_stopped and stop_label have it.
         stopped = models.Q(trials__state="cancelled") & ~models.Q(trials__stop_reason="")
         stopped &= ~models.Q(trials__error_code=CANCELLED_BY_HAND)
+        untrained = models.Q(trials__step=0, trials__trained_seconds=0)
         return self.annotate(
             trials_ended=models.Count("trials", filter=ended, distinct=True),
-            trials_stopped=models.Count("trials", filter=stopped, distinct=True),
+            trials_stopped=models.Count("trials", filter=stopped & ~untrained, distinct=True),
+            trials_not_begun=models.Count("trials", filter=stopped & untrained, distinct=True),
             best_validation_loss=models.Min("trials__checkpoints__validation_loss"),
         )
 

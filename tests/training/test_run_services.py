@@ -181,6 +181,19 @@ def test_half_precision_on_a_processor_is_refused_before_anything_starts(tiny: P
     assert "fp32 or bf16" in error.message
 
 
+def test_samples_in_int8_on_a_gpu_are_refused_before_anything_starts(tiny: Path, people: Any, settings: Any) -> None:
+    version = frozen_version(people.tom, clips=2)
+    settings.SPEECH_PRECISION, settings.DEVICE = "int8", "cuda"
+    for step in (run_preflight, run_create):
+        named = {"name": "Run"} if step is run_create else {}
+        error = refused(step, owner=people.tom, version=version, values=RunValues(), **named)
+        assert error.code == "precision_unsupported"
+        assert "SPEECH_PRECISION is int8, which the device cuda lacks" in error.message
+    assert not TrainingRun.objects.exists()
+    settings.DEVICE = "cpu"
+    assert run_preflight(owner=people.tom, version=version, values=RunValues()).steps_total
+
+
 def test_a_run_takes_as_many_devices_as_there_may_be(tiny: Path, people: Any, settings: Any) -> None:
     version = frozen_version(people.tom, clips=7)
     error = refused(run_create, owner=people.tom, version=version, name="Run", values=RunValues(devices=2))

@@ -174,6 +174,43 @@ def test_checkpoints_without_a_sample_or_with_a_lost_one_are_left_out(models: Pa
     assert run_scoreboard(run=run).unscored == 2
 
 
+def test_what_this_device_cannot_speak_stays_missing_and_the_rest_is_scored(
+    models: Path, run: TrainingRun, monkeypatch: pytest.MonkeyPatch, page_for: Any, work: Callable[[], list[str]]
+) -> None:
+    """The run was made where int8 could be spoken; its scoring comes to a machine that cannot."""
+    run.spec |= {
+        "language": "en",
+        "speech_precision": "int8",
+        "sample_prompts": [{"text": TEXT, "language": "en", "seed": 1}],
+    }
+    run.save()
+    monkeypatch.setattr("xttsproject.xtts.projections._engines", lambda: ["none"])
+    scoring_start(run=run, user=run.owner)
+    assert work() == ["succeeded"], Job.objects.get().error
+    assert "cannot be spoken" not in Job.objects.get().result["notice"]
+    # One's sound is lost, and there it cannot be spoken again.
+    lost = EpochSample.objects.get(run=run, epoch=2).audio_path
+    sound = lost.read_bytes()
+    lost.unlink()
+    run.scorecards.exclude(subject=Scored.SPEAKER).delete()
+    found = run_score(run=run, progress=Silent())
+    assert (found.scored, found.spoken) == (2, 0)
+    assert not run.scorecards.filter(epoch=2).exists()
+    said = "Samples are missing and cannot be spoken here (epoch 2). This run speaks its samples in int8"
+    assert said in found.notice
+    assert said in page_for(run.owner).get(f"/runs/{run.pk}/").content.decode()
+    # There again, nothing is missing any more, and nothing is said.
+    lost.write_bytes(sound)
+    assert run_score(run=run, progress=Silent()).scored == 1
+    assert said not in page_for(run.owner).get(f"/runs/{run.pk}/").content.decode()
+    # Where nothing was ever spoken there is nothing to score.
+    for sample in EpochSample.objects.filter(run=run):
+        sample.audio_path.unlink()
+    with pytest.raises(DomainError, match="base model, epoch 1, epoch 2") as caught:
+        run_score(run=run, progress=Silent())
+    assert caught.value.code == "precision_unsupported"
+
+
 def test_a_broken_sample_is_named(models: Path, run: TrainingRun, work: Callable[[], list[str]]) -> None:
     EpochSample.objects.get(run=run, epoch=2).audio_path.write_bytes(b"RIFF")
     scoring_start(run=run, user=run.owner)

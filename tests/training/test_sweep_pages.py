@@ -74,7 +74,9 @@ def sweep(people: Any) -> Sweep:
     for trial, (state, losses) in enumerate(
         ((RunState.SUCCEEDED, [4.0, 3.0]), (RunState.CANCELLED, [6.0, 5.5]), (RunState.RUNNING, [4.5]))
     ):
-        run = RunFactory(owner=people.tom, version=version, sweep=made, trial=trial, state=state, epoch=len(losses))
+        run = RunFactory(
+            owner=people.tom, version=version, sweep=made, trial=trial, state=state, epoch=len(losses), step=4
+        )
         for epoch, loss in enumerate(losses, start=1):
             CheckpointFactory(run=run, epoch=epoch, validation_loss=loss)
     stopped = made.trials.get(trial=1)

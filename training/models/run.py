@@ -149,6 +149,11 @@ class TrainingRun(OwnedModel):
         return self.state == RunState.CANCELLED and bool(self.stop_reason) and self.error_code != CANCELLED_BY_HAND
 
     @property
+    def stop_label(self) -> str:
+        """What its sweep did with it, in two words, where ``was_stopped``."""
+        return "Stopped early" if self.step or self.trained_seconds else "Not begun"
+
+    @property
     def is_abandoned(self) -> bool:
         """Its state says that it waits or trains, but the job that would do so has been deleted or has ended."""
         return self.is_active and (self.job is None or not self.job.is_active)

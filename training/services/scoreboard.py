@@ -128,6 +128,6 @@ def _remarks(
             f"Score and loss disagree: {lowest.contender.phrase} has the lowest validation loss, {lowest.loss:.3f}, "
             f"but {score}. Listen to both before you choose."
         )
-    if speaker and speaker.facts.get("notice"):
-        said.append(speaker.facts["notice"])
+    if speaker:
+        said += filter(None, (speaker.facts.get(name) for name in ("notice", "unspoken")))
     return said

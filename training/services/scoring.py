@@ -94,20 +94,23 @@ def run_score(*, run: TrainingRun, progress: Progress) -> Scoring:
     """Let every checkpoint speak that has not, measure what has no card of this sound, and reckon what they come to.
 
     Each card is saved by itself, so an interrupted job goes on where it was. Without a transcription model for the
-    language, character errors stay untold. DomainErrors ``clip_unreadable``, ``version_damaged``, ``model_missing``,
-    ``model_damaged``, ``subject_gone``.
+    language, character errors stay untold. Samples that this device cannot speak in the run's precision stay missing,
+    and the rest is measured. DomainErrors ``clip_unreadable``, ``version_damaged``, ``model_missing``,
+    ``model_damaged``, ``subject_gone``; ``precision_unsupported`` where there is no sample at all.
     """
     progress.report(0.0, "looking at the samples")
     subjects = [
         _Subject(None),
         *(_Subject(checkpoint) for checkpoint in run.checkpoints.in_order().select_related("run")),
     ]
-    spoken = 0 if run.is_active else _speak(run, subjects, Part(progress, 0.0, 0.3))
+    spoken, mute = (0, None) if run.is_active else _speak(run, subjects, Part(progress, 0.0, 0.3))
     bundle = bundle_open(name=run.bundle)
     listener, notice = _listener()
     model_key = _models_key(bundle, listener, run)
     samples = {subject.key: _samples(run, subject) for subject in subjects}
     subjects = [subject for subject in subjects if samples[subject.key]]
+    if mute is not None and not subjects:
+        raise mute
     keys = {subject.key: _key(model_key, samples[subject.key]) for subject in subjects}
     known = {card.checkpoint_id: card.key for card in run.scorecards.exclude(subject=Scored.SPEAKER)}
     waiting = [subject for subject in subjects if known.get(subject.key) != keys[subject.key]]
@@ -135,33 +138,45 @@ def run_score(*, run: TrainingRun, progress: Progress) -> Scoring:
                 epoch=subject.epoch,
             )
     _reckon(run)
-    return Scoring(len(waiting), spoken, run.scorecards.get(subject=Scored.SPEAKER).facts["notice"])
+    return Scoring(len(waiting), spoken, _remember(run, mute.message if mute else ""))
 
 
-def _speak(run: TrainingRun, subjects: Sequence[_Subject], progress: Progress) -> int:
-    """Samples that are missing or whose sound is gone, of whatever still has its weights."""
+def _speak(run: TrainingRun, subjects: Sequence[_Subject], progress: Progress) -> tuple[int, DomainError | None]:
+    """Samples that are missing or whose sound is gone, of whatever still has its weights: how many were spoken.
+
+    And why none could be, where this device lacks the precision in which the run's samples are spoken: in another they
+    would not compare.
+    """
     found = EpochSample.objects.filter(run=run).select_related("run")
     rows = {(row.checkpoint_id, row.prompt_index): row for row in found}
     wanted = range(len(run.spec.get("sample_prompts", ())))
-    done, sampler = 0, None
-    for number, subject in enumerate(subjects):
+    lacking: list[tuple[_Subject, frozenset[int]]] = []
+    for subject in subjects:
         there = frozenset(
             index for index in wanted if (row := rows.get((subject.key, index))) and row.audio_path.is_file()
         )
-        if len(there) == len(wanted) or (subject.checkpoint is not None and not subject.checkpoint.is_kept):
-            continue
-        sampler = sampler or Sampler(spec_of(run=run), settings.DEVICE, keep=True)
-        adapter = subject.checkpoint.folder if subject.checkpoint else None
-        part = Part(progress, number / len(subjects), (number + 1) / len(subjects))
+        if len(there) < len(wanted) and (subject.checkpoint is None or subject.checkpoint.is_kept):
+            lacking.append((subject, there))
+    if not lacking:
+        return 0, None
+    try:
+        sampler = Sampler(spec_of(run=run), settings.DEVICE, keep=True)
+    except DomainError as error:
+        if error.code != "precision_unsupported":
+            raise
+        names = ", ".join(subject.label for subject, _ in lacking)
+        return 0, DomainError(error.code, f"Samples are missing and cannot be spoken here ({names}). {error.message}")
+    for number, (subject, there) in enumerate(lacking):
+        part = Part(progress, number / len(lacking), (number + 1) / len(lacking))
 
         def write(facts: SampleFacts, checkpoint: Checkpoint | None = subject.checkpoint) -> None:
             sample_record(run=run, checkpoint=checkpoint, data=asdict(facts))
 
         part.report(0.0, f"{subject.label} speaks")
+        adapter = subject.checkpoint.folder if subject.checkpoint else None
         folder = subject.checkpoint.folder.name if subject.checkpoint and subject.checkpoint.is_average else ""
         sampler.speak(subject.epoch, adapter, part, write, there, folder)
-        done += len(wanted) - len(there)
-    return done
+    return sum(len(wanted) - len(there) for _, there in lacking), None
 
 
 def _samples(run: TrainingRun, subject: _Subject) -> list[EpochSample]:
@@ -237,6 +252,16 @@ def _save(run: TrainingRun, subject: Scored, checkpoint: Checkpoint | None, **va
         if not TrainingRun.objects.select_for_update().filter(pk=run.pk).exists():
             raise DomainError("subject_gone", f"“{run.name}” was deleted while it was being scored.")
         Scorecard.objects.update_or_create(run=run, subject=subject, checkpoint=checkpoint, defaults=values)
+
+
+def _remember(run: TrainingRun, unspoken: str) -> str:
+    """Keep why samples are missing, or that none are, where the page finds it; returns all that stays untold."""
+    card = run.scorecards.get(subject=Scored.SPEAKER)
+    if card.facts.get("unspoken", "") != unspoken:
+        card.facts["unspoken"] = unspoken
+        # The time of measuring stays.
+        Scorecard.objects.filter(pk=card.pk).update(facts=card.facts)
+    return " ".join(filter(None, (card.facts["notice"], unspoken)))
 
 
 def _reckon(run: TrainingRun) -> None:

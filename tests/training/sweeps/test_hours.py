@@ -18,7 +18,7 @@ from xttsproject.jobs.tasks import run as do_job
 pytestmark = pytest.mark.django_db
 
 
-def test_no_trial_begins_once_the_hours_are_used_up(version: Any) -> None:
+def test_no_trial_begins_once_the_hours_are_used_up(version: Any, people: Any, page_for: Any) -> None:
     sweep = start(version, budget_hours=1.0)
     run = take(sweep)
     run.add_trained(3600.0)
@@ -29,7 +29,12 @@ def test_no_trial_begins_once_the_hours_are_used_up(version: Any) -> None:
     sweep.refresh_from_db()
     waiting.refresh_from_db()
     assert (sweep.state, states(sweep)) == (RunState.SUCCEEDED, ["succeeded", "cancelled"])
-    assert waiting.was_stopped
+    assert (waiting.was_stopped, waiting.stop_label) == (True, "Not begun")
+    for address in (f"/sweeps/{sweep.pk}/", "/sweeps/"):
+        html = page_for(people.tom).get(address).content.decode()
+        assert "ot begun" in html
+        assert "topped early<" not in html.replace("<dt>Stopped early</dt>", "")
+    assert "1 of them not begun" in html
     assert waiting.stop_reason == "Not begun: while it waited, other trials used up the 1 hours of “Ranks”."
     assert not waiting.folder.exists()
     # Somebody who resumes it wants it trained.

@@ -114,18 +114,18 @@ def test_a_trial_is_judged_by_the_others_and_only_once(version: Any) -> None:
         end(take(sweep), losses)
     run = take(sweep)
     CheckpointFactory(run=run, epoch=1, validation_loss=9.0)
-    TrainingRun.objects.filter(pk=run.pk).update(epoch=1)
+    TrainingRun.objects.filter(pk=run.pk).update(epoch=1, step=4)
     run.refresh_from_db()
     assert trial_hopeless(run=run) == ""
     CheckpointFactory(run=run, epoch=2, validation_loss=8.0)
-    TrainingRun.objects.filter(pk=run.pk).update(epoch=2)
+    TrainingRun.objects.filter(pk=run.pk).update(epoch=2, step=8)
     run.refresh_from_db()
     reason = trial_hopeless(run=run)
     assert reason.startswith("Stopped after epoch 2: its best validation loss so far, 8.000, is worse than 3.600")
     run.mark_cancelled(reason)
-    assert run.was_stopped
+    assert (run.was_stopped, run.stop_label) == (True, "Stopped early")
     counted: Any = Sweep.objects.with_trials().get()
-    assert counted.trials_stopped == 1
+    assert (counted.trials_stopped, counted.trials_not_begun) == (1, 0)
     # Somebody resumes it all the same.
     run.requeue()
     assert trial_hopeless(run=run) == ""
