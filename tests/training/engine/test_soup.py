@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from torch import Tensor
 
 from tests.training.engine.conftest import Finished
 from training.engine.checkpoint import clear_leftovers, clear_leftovers_of
+from training.engine.losses import Batch
 from training.engine.soup import average_checkpoints, measure_checkpoint
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.progress import Silent
@@ -102,6 +105,29 @@ def test_a_checkpoint_is_measured_as_the_run_measured_it(finished: Finished) -> 
     assert losses is not None
     assert losses.total == pytest.approx(told["validation_loss"], abs=1e-5)
     assert losses.mel == pytest.approx(told["validation_loss_mel"], abs=1e-5)
+
+
+def test_model_adapter_and_batches_are_measured_on_one_device(
+    finished: Finished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a device that holds shapes alone: what is computed there is left out, where it would be is looked at."""
+    seen: set[str] = set()
+    count = 0
+
+    def losses(gpt: torch.nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+        nonlocal count
+        tensors = (value for value in vars(batch).values() if isinstance(value, Tensor))
+        seen.update(each.device.type for each in (*gpt.parameters(), *gpt.buffers(), *tensors))
+        count += 1
+        return torch.zeros(()), torch.ones(())
+
+    monkeypatch.setattr("training.engine.soup._plain", lambda device: "meta")
+    monkeypatch.setattr("training.engine.soup._precision", lambda spec, device: nullcontext())
+    monkeypatch.setattr("training.engine.fit.forward_losses", losses)
+    found = measure_checkpoint(replace(finished.spec, device="cuda:0"), folders(finished, 3)[0], Silent())
+    assert (seen, count > 0) == ({"meta"}, True)
+    assert found is not None
+    assert (found.text, found.mel) == (0.0, 1.0)
 
 
 def test_adapters_of_different_layers_have_no_average(finished: Finished, tmp_path: Path) -> None:
