@@ -6,7 +6,7 @@ GELU). Nothing here needs transformers, whose import takes longer than loading t
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import torch
@@ -53,9 +53,16 @@ class GptBlocks:
     """The stack of blocks with its last norm."""
 
     def __init__(
-        self, state: State, shape: GptShape, device: torch.device, precision: Precision, ready: Shrunk | None = None
+        self,
+        state: State,
+        shape: GptShape,
+        device: torch.device,
+        precision: Precision,
+        ready: Shrunk | None = None,
+        pool: Executor | None = None,
     ):
-        """``ready`` are the matrices of :func:`matrices`, where they have been shrunk already."""
+        """``ready`` are the matrices of :func:`matrices`, where they have been shrunk already; the threads of ``pool``
+        pack them, or the calling one does."""
         self._heads, self._width = shape.heads, shape.width
         self._device, self.dtype = device, activation_dtype(precision, device)
 
@@ -72,9 +79,9 @@ class GptBlocks:
             return _Norm(tensor(f"{name}.weight"), tensor(f"{name}.bias"))
 
         # Packing one matrix keeps one core busy, and Python waits for it without holding up the others.
-        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-            names = [name.removesuffix(".weight") for name in matrices(shape)]
-            projections = dict(zip(names, pool.map(affine, names), strict=True))
+        each = map if pool is None else pool.map
+        names = [name.removesuffix(".weight") for name in matrices(shape)]
+        projections = dict(zip(names, each(affine, names), strict=True))
         self._blocks = [
             _Block(
                 attention_norm=norm(f"gpt.h.{layer}.ln_1"),

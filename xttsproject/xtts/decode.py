@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import weakref
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 
 import torch
@@ -48,12 +49,13 @@ class GptDecoder:
         name: str = "unnamed",
         ready: Shrunk | None = None,
         recorder: Recorder | None = None,
+        pool: Executor | None = None,
     ):
-        """``name`` is what people call the model; ``ready`` are its matrices, where they have been shrunk already;
-        with ``recorder`` its loops record their steps."""
+        """``name`` is what people call the model; ``ready`` are its matrices, where they have been shrunk already, and
+        ``pool`` has the threads that pack them; with ``recorder`` its loops record their steps."""
         self.shape, self.device, self.precision, self.name = shape, device, precision, name
         self.recorder = recorder
-        self._blocks = GptBlocks(state, shape, device, precision, ready)
+        self._blocks = GptBlocks(state, shape, device, precision, ready, pool)
         self.openings = Openings(_VOICES_KEPT)
 
         def exact(name: str) -> Tensor:

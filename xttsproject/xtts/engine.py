@@ -6,7 +6,6 @@ import contextlib
 import math
 import secrets
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +25,7 @@ from xttsproject.xtts.conditioning import Conditioning
 from xttsproject.xtts.config import SOURCE_FILTER, XttsConfig, read_config
 from xttsproject.xtts.decode import Decoded, GptDecoder, Utterance
 from xttsproject.xtts.graphs import recorder_for
+from xttsproject.xtts.hurry import loading_pool
 from xttsproject.xtts.joining import joined
 from xttsproject.xtts.languages import LANGUAGES, language_names, validate_language
 from xttsproject.xtts.networks import Undrawn, load_decoder, load_into, load_tokenizer
@@ -43,7 +43,7 @@ from xttsproject.xtts.types import (
     Speech,
     SpokenSentence,
 )
-from xttsproject.xtts.weights import apply_adapter, model_key, read_state, weights_stamp
+from xttsproject.xtts.weights import State, apply_adapter, model_key, read_state, weights_stamp
 
 if TYPE_CHECKING:
     # What it imports takes as long as packing the weights does: :meth:`XttsEngine.load` lets the two run side by side.
@@ -139,36 +139,26 @@ class XttsEngine:
             state = apply_adapter(state, adapter)
         key = model_key(bundle_path, adapter)
 
-        def decoder() -> GptDecoder:
-            ready = None
-            if packed_dir is not None and is_packed(chosen, place):
-                content = f"{key} {weights_stamp(bundle_path)}"
-                ready = shrunk_weights(packed_dir, content, state, matrices(config.gpt), chosen)
+        with loading_pool() as pool:
+            # Packing needs no Python, all else is Python mostly, and much of it imports: one thread of the pool does
+            # that while the others pack, and helps them when it is done.
+            beside = pool.submit(_beside_gpt, bundle_path, config, state, place, chosen)
             recorder = recorder_for(place) if graphs else None
-            return GptDecoder(state, config.gpt, place, chosen, bundle_path.name, ready, recorder)
-
-        own = StyleEncoder.pick(state)
-        if chosen != "fp32":
-            # A view would keep the whole file mapped, whose weights are not looked at again once they are packed.
-            own = {name: value.clone() for name, value in own.items()}
-        with ThreadPoolExecutor(1) as beside:
-            # Packing needs no Python; the rest is Python mostly, and much of it imports. Neither waits for the other.
-            packing = beside.submit(decoder)
-            with Undrawn():
-                encoder = StyleEncoder(config.gpt)
-            style = load_into(encoder, own, bundle_path, "conditioning")
-            vocoder = _vocoder(bundle_path, config, place, chosen)
-            tokenizer = load_tokenizer(bundle_path)
+            ready = None
             try:
-                gpt = packing.result()
+                if packed_dir is not None and is_packed(chosen, place):
+                    content = f"{key} {weights_stamp(bundle_path)}"
+                    ready = shrunk_weights(packed_dir, content, state, matrices(config.gpt), chosen, pool)
+                gpt = GptDecoder(state, config.gpt, place, chosen, bundle_path.name, ready, recorder, pool)
             except KeyError as error:
                 raise DomainError("model_damaged", f"The GPT weights of {bundle_path.name} lack {error}.") from error
+            style, vocoder, tokenizer = beside.result()
         return cls(
             bundle_path=bundle_path,
             config=config,
             tokenizer=tokenizer,
             gpt=gpt,
-            style_encoder=style.to(place),
+            style_encoder=style,
             vocoder=vocoder,
             mel_stats=read_state(bundle_path, "mel_stats")["mel_stats"].to(place),
             device=place,
@@ -368,6 +358,19 @@ class XttsEngine:
 def _sounds_in_bf16(config: XttsConfig, precision: Precision, device: torch.device) -> bool:
     # The source-filter decoder adds up a pitch to a phase: what is rounded in one frame is heard in all later ones.
     return precision != "fp32" and config.decoder_class != SOURCE_FILTER and multiplies_bf16(device)
+
+
+def _beside_gpt(
+    bundle_path: Path, config: XttsConfig, state: State, device: torch.device, precision: Precision
+) -> tuple[StyleEncoder, nn.Module, Tokenizer]:
+    own = StyleEncoder.pick(state)
+    if precision != "fp32":
+        # A view would keep the whole file mapped, whose weights are not looked at again once they are packed.
+        own = {name: value.clone() for name, value in own.items()}
+    with Undrawn():
+        encoder = StyleEncoder(config.gpt)
+    style = load_into(encoder, own, bundle_path, "conditioning").to(device)
+    return style, _vocoder(bundle_path, config, device, precision), load_tokenizer(bundle_path)
 
 
 def _vocoder(bundle_path: Path, config: XttsConfig, device: torch.device, precision: Precision) -> nn.Module:

@@ -38,6 +38,15 @@ if TYPE_CHECKING:
 
 Network = TypeVar("Network", bound=nn.Module)
 
+_DRAWING = (
+    torch.Tensor.uniform_,
+    torch.Tensor.normal_,
+    # These ask for a stand-in of their own, and what they call within asks no more.
+    nn.init.uniform_,
+    nn.init.normal_,
+    nn.init.kaiming_uniform_,
+)
+
 
 def build_gpt(config: XttsConfig) -> GPT:
     """Coqui's GPT for training, weights not loaded. Forward shapes are in its own docstring."""
@@ -160,9 +169,10 @@ class Undrawn(TorchFunctionMode):
     their place, each and every one, and drawing takes longer than reading."""
 
     def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
-        if func in (torch.Tensor.uniform_, torch.Tensor.normal_):
-            return args[0]
-        return func(*args, **(kwargs or {}))
+        given = kwargs or {}
+        if func in _DRAWING:
+            return args[0] if args else given["tensor"]
+        return func(*args, **given)
 
 
 def load_dvae(bundle_path: Path, config: XttsConfig) -> DiscreteVAE:

@@ -161,7 +161,7 @@ def _fp16(tensors: Mapping[str, Tensor], bias: Tensor) -> Projection:
 def _int8(tensors: Mapping[str, Tensor], bias: Tensor) -> Projection:
     _use_fbgemm()
     scales = tensors["scales"].double()
-    steps = torch._make_per_channel_quantized_tensor(tensors["weight"], scales, _zeros(scales), 0)
+    steps = _as_steps(tensors["weight"], scales)
     matrix = torch.ops.quantized.linear_prepack(steps, None)
     multiply = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32
     # Without VNNI, FBGEMM adds pairs of products in 16 bits, which 8 bits times 8 bits may exceed.
@@ -174,6 +174,14 @@ def _int8(tensors: Mapping[str, Tensor], bias: Tensor) -> Projection:
         return product.mul_(scale).add_(bias)
 
     return apply
+
+
+def _as_steps(weight: Tensor, scales: Tensor) -> Tensor:
+    """An int8 weight as a quantised one in the same memory: a copy would take a tenth of the time of packing."""
+    steps = torch._empty_per_channel_affine_quantized(
+        weight.shape, scales=scales, zero_points=_zeros(scales), axis=0, dtype=torch.qint8
+    )
+    return steps.set_(weight.untyped_storage(), weight.storage_offset(), weight.shape, weight.stride())
 
 
 def _zeros(scales: Tensor) -> Tensor:

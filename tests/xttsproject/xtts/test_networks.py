@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from xttsproject.lib.audio import Audio
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.config import parse_config, read_config
 from xttsproject.xtts.mel import MEL_RATE, dvae_mel
-from xttsproject.xtts.networks import build_dvae, build_gpt, load_dvae, load_gpt
+from xttsproject.xtts.networks import Undrawn, build_dvae, build_gpt, load_dvae, load_gpt
 from xttsproject.xtts.shapes import gpt_shapes
 from xttsproject.xtts.weights import read_state
 
@@ -82,3 +83,10 @@ def test_a_config_that_cannot_be_used_is_named(random_bundle: Path, tmp_path: Pa
     with pytest.raises(DomainError) as broken:
         read_config(tmp_path)
     assert broken.value.code == "model_damaged"
+
+
+def test_networks_are_built_without_drawing_random_weights() -> None:
+    state = torch.random.get_rng_state()
+    with Undrawn():
+        nn.Sequential(nn.Linear(8, 8), nn.Conv1d(4, 4, 3), nn.ConvTranspose1d(4, 4, 3), nn.Embedding(5, 4))
+    assert torch.equal(torch.random.get_rng_state(), state)
