@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from training.engine.tiny.voices import HELD_VOICES
+from voices.engine.planted.material import texts_for
+from xttsproject.xtts.text import plan
+
 
 def test_it_prints_recall_and_false_alarms_of_every_fault(tmp_path: Path) -> None:
     out = StringIO()
@@ -31,3 +35,15 @@ def test_it_prints_recall_and_false_alarms_of_every_fault(tmp_path: Path) -> Non
 def test_it_refuses_too_little(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="--voices must be from 1 to 10"):
         call_command("benchmark", "guard", "--work", str(tmp_path), "--voices", "0")
+
+
+def test_every_voice_is_given_texts_that_are_said_in_one_go() -> None:
+    """Two sentences in one text would be two utterances, and their codes nobody's."""
+
+    def planned(text: str, language: str) -> list[str]:
+        return plan(text, language, lambda piece: (len(piece), len(piece)))
+
+    for voice in HELD_VOICES[:10]:
+        texts = texts_for(voice.key, 40, planned)
+        assert len(set(texts)) == 40
+        assert all(len(planned(text, "en")) == 1 for text in texts)

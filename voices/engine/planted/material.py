@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from xttsproject.xtts.engine import XttsEngine
 
 Log = Callable[[str], None]
+Plan = Callable[[str, str], list[str]]
 
 LANGUAGE = "en"
 REFERENCES = 3
@@ -65,7 +66,7 @@ def gather(engine: XttsEngine, transcriber: Transcriber, work: Path, *, voices: 
     found: list[Said] = []
     for voice, clips in corpus.by_voice.items():
         references = [Audio(corpus.wave(index), RATE) for index in clips]
-        said = _speak(engine, voice, references, list(islice(_texts(voice), each)))
+        said = _speak(engine, voice, references, texts_for(voice, each, engine.plan))
         sounds = [Audio(sentence.samples, engine.sample_rate) for sentence in said]
         heard = transcriber.transcribe_many(sounds, LANGUAGE, Listening(beam=1, retries=()), Silent())
         found += [
@@ -76,8 +77,11 @@ def gather(engine: XttsEngine, transcriber: Transcriber, work: Path, *, voices: 
     return found
 
 
-def _texts(voice: str) -> Iterator[str]:
-    return (text for text in texts.sentences(f"guard measured {voice}") if len(text) >= _SHORTEST)
+def texts_for(voice: str, count: int, plan: Plan) -> list[str]:
+    """What a voice is to say: texts of one sentence each, which is what the guard judges. Some that are drawn have two,
+    and ``plan`` (:meth:`xttsproject.xtts.engine.XttsEngine.plan`) would have them said one by one."""
+    drawn = (text for text in texts.sentences(f"guard measured {voice}") if len(text) >= _SHORTEST)
+    return list(islice((text for text in drawn if len(plan(text, LANGUAGE)) == 1), count))
 
 
 def _references(folder: Path, voices: Sequence[Voice], log: Log) -> Corpus:
