@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.utils import timezone
 
 from tests.voices.factories import SynthesisFactory, VoiceFactory, make_checkpoint
 from voices.choices import Channel
-from voices.models import Synthesis, Voice
+from voices.models import Synthesis, SynthesisSentence, Voice
 from voices.services import guarding, speech_make, voice_create, voice_guard
 from voices.services.guarding import guard_settings, voice_pace
 from voices.services.wishes import Wish
@@ -216,10 +217,24 @@ def test_a_voices_pace_is_known_from_its_dataset_and_then_from_what_it_says(peop
     bad = {**said, "faults": ["babble"], "codes_per_character": 9.0}
     other = {**said, "voice": "Somebody", "codes_per_character": 9.0}
     unjudged = {"text": TEXT, "voice": "Tuned", "language": "en"}
-    SynthesisFactory(owner=people.ben, voice=tuned, sentences=[said] * 30 + [bad, other, unjudged])
+    # Its babble was cut off, so nothing is wrong with it any more; it was said at that length all the same.
+    cut = {**said, "codes_per_character": 9.0, "warnings": ["Its end was cut off: 1.0 s that were no words of it."]}
+    spoken = SynthesisFactory(owner=people.ben, voice=tuned, sentences=[said] * 30 + [bad, other, unjudged, cut])
+    for number, (taken, told) in enumerate([(1.0, []), (9.0, cut["warnings"])]):
+        SynthesisSentence.objects.create(
+            synthesis=spoken,
+            number=number,
+            voice=tuned,
+            language="en",
+            text=TEXT,
+            seed=1,
+            codes_per_character=taken,
+            warnings=told,
+            spoken_at=timezone.now(),
+        )
     known = voice_pace(voice=tuned, language="en")
 
-    assert known.sentences == 38
+    assert known.sentences == 39
     assert known.per_character < clips.per_character
 
 

@@ -132,7 +132,8 @@ def _verdict(report: Report | None) -> dict[str, Any]:
 
 
 def _said(voice: Voice, language: str) -> list[float]:
-    """Oldest first. What the guard complained of teaches nothing."""
+    """Oldest first. What the guard complained of teaches nothing; nor does a sentence whose end it cut off, which has
+    no fault any more, but the length that it was spoken with."""
     rows = (
         Synthesis.objects.filter(voice=voice, asked={})
         .order_by("-created_at")
@@ -144,10 +145,13 @@ def _said(voice: Voice, language: str) -> list[float]:
         for sentence in sentences
         if sentence.get("codes_per_character")
         and not sentence["faults"]
+        and not sentence.get("warnings")
         and sentence.get("voice", voice.name) == voice.name
         and sentence.get("language", language) == language
     ]
-    of_long = SynthesisSentence.objects.filter(voice=voice, language=language, faults=[], codes_per_character__gt=0)
+    of_long = SynthesisSentence.objects.filter(
+        voice=voice, language=language, faults=[], warnings=[], codes_per_character__gt=0
+    )
     for when, per_character in of_long.order_by("-spoken_at").values_list("spoken_at", "codes_per_character")[:KEPT]:
         assert when is not None
         assert per_character is not None
