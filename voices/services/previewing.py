@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from voices.engine.planning import PlannedSentence, planned_sentences, usual_pace
+from voices.engine.planning import (
+    PlannedSentence,
+    planned_sentences,
+    require_language,
+    require_readable,
+    usual_pace,
+)
 from voices.models import Synthesis, Voice
 from voices.services.scripts import Part, SpeechPlan
 
@@ -38,11 +44,19 @@ class Preview:
 
 
 def script_preview(*, user: Any, plan: SpeechPlan, speed: float = 1.0) -> Preview:
-    """DomainErrors: ``model_missing``, ``model_damaged``, and those of planning (``text_unspeakable``)."""
+    """What the model would refuse to speak is refused here, with the same words.
+
+    DomainErrors: ``model_missing``, ``model_damaged``, ``language_unsupported``, and those of planning
+    (``text_unspeakable``).
+    """
     paces: dict[tuple[Any, str], float] = {}
     parts = []
     for part in plan.parts:
-        sentences = tuple(planned_sentences(part.voice.bundle_path, part.spoken, part.language))
+        bundle = part.voice.bundle_path
+        require_language(bundle, part.language)
+        sentences = tuple(planned_sentences(bundle, part.spoken, part.language))
+        for sentence in sentences:
+            require_readable(bundle, sentence.text, part.language)
         key = part.voice.pk, part.language
         if key not in paces:
             paces[key] = _pace(user, part.voice, part.language)

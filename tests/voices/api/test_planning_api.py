@@ -22,7 +22,9 @@ def planned(client: Any, **fields: Any) -> dict[str, Any]:
     return body
 
 
-def test_a_plan_shows_voices_languages_pauses_words_and_sizes(people, api_for, speaking):
+def test_a_plan_shows_voices_languages_pauses_words_and_sizes(people, api_for, random_bundle, settings):
+    # The tiny model speaks English alone.
+    settings.MODELS_DIR = random_bundle.parent
     vera = VoiceFactory(owner=people.anna, name="Vera")
     lexicon_add(owner=people.anna, written="SQL", spoken="sequel")
     text = "I paid $5 for SQL.[pause 500ms] [voice: Vera]\n\nOnde fica a estação de trem mais próxima daqui? [pause]"
@@ -69,6 +71,9 @@ def test_the_length_is_judged_by_what_the_person_had_this_voice_say(people, api_
         ({"sentence_pause": 11}, 400, "sentence_pause", "sampling_invalid"),
         ({"speed": 0}, 400, "speed", "invalid"),
         ({"text": "x" * 300}, 400, "text", "text_unspeakable"),
+        # As speaking would refuse it.
+        ({"text": "One. [lang: de] Zwei."}, 400, "language", "language_unsupported"),
+        ({"text": "One.\n\n日本語のテスト。"}, 400, "text", "text_unspeakable"),
     ],
 )
 def test_a_plan_that_cannot_be_made_names_the_field(people, api_for, speaking, fields, status, param, code):
