@@ -6,9 +6,19 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 # These write no spaces, so nothing in them is a word by what stands around it.
 _UNSPACED = frozenset({"zh-cn", "ja"})
+
+# Vowel signs, accents and joiners: to ``re`` they are no part of a word, and yet a word goes on with them.
+_MARKS = (
+    "\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u0900-\u0903\u093a-\u093c\u093e-\u094f"
+    "\u0951-\u0957\u0962\u0963\u200c\u200d"
+)
+_OF_A_WORD = rf"[\w{_MARKS}]"
+_APOSTROPHES = "'’‘ʼ"
+_STRAIGHT = str.maketrans(dict.fromkeys(_APOSTROPHES, "'"))
 
 
 @dataclass(frozen=True)
@@ -37,7 +47,8 @@ def apply(text: str, language: str, words: Sequence[Word]) -> list[Stretch]:
     """Cut ``text`` where words of a lexicon stand.
 
     At each place the first of ``words`` that fits is taken, of longer ones before shorter; what was put in is not
-    looked at again. ``"".join(stretch.spoken or stretch.written …)`` is the text to be spoken: see :func:`spoken_text`.
+    looked at again. Any white space stands for a space, a line's end too, and any apostrophe for another.
+    ``"".join(stretch.spoken or stretch.written …)`` is the text to be spoken: see :func:`spoken_text`.
     """
     text = unicodedata.normalize("NFC", text)
     pattern, known = _pattern(text, language, words)
@@ -62,16 +73,37 @@ def spoken_text(stretches: Iterable[Stretch]) -> str:
 
 def _pattern(text: str, language: str, words: Sequence[Word]) -> tuple[re.Pattern[str] | None, list[Word]]:
     """One pattern of the words that occur at all: of a lexicon of thousands a text holds a few."""
-    folded = text.casefold()
-    present = [word for word in words if unicodedata.normalize("NFC", word.written).casefold() in folded]
+    folded = _folded(text)
+    present = [word for word in words if _key(word.written) in folded]
     # Stable: among words of one length the order that was given decides.
     present.sort(key=lambda word: -len(word.written))
     if not present:
         return None, []
     alternatives = []
     for number, word in enumerate(present):
-        written = re.escape(unicodedata.normalize("NFC", word.written))
+        written = "".join(map(_escaped, _spaced(unicodedata.normalize("NFC", word.written))))
         if word.whole_word and language not in _UNSPACED:
-            written = rf"(?<!\w){written}(?!\w)"
+            written = rf"(?<!{_OF_A_WORD}){written}(?!{_OF_A_WORD})"
         alternatives.append(f"(?P<w{number}>{written if word.match_case else f'(?i:{written})'})")
     return re.compile("|".join(alternatives)), present
+
+
+def _folded(text: str) -> str:
+    """What two texts have in common that are written alike but for case, white space and the kind of apostrophe."""
+    return _spaced(text.casefold().translate(_STRAIGHT))
+
+
+def _spaced(text: str) -> str:
+    return re.sub(r"\s+", " ", text)
+
+
+@lru_cache(maxsize=20_000)
+def _key(written: str) -> str:
+    # Of thousands of words, asked for with each paragraph of a book.
+    return _folded(unicodedata.normalize("NFC", written))
+
+
+def _escaped(sign: str) -> str:
+    if sign == " ":
+        return r"\s+"
+    return f"[{_APOSTROPHES}]" if sign in _APOSTROPHES else re.escape(sign)
