@@ -29,6 +29,8 @@ CONTEXT = 64
 WINDOWS_PER_CALL = 1024
 STATE = (1, 1, 128)
 WINDOW_SECONDS = WINDOW / RATE
+CLIP_LEAD = 1.0
+"""Seconds of silence before what was cut out close to its first word; see :func:`speech_probabilities`."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,18 @@ class ActivitySettings:
 
 
 def speech_stretches(
-    master_wav: Path, settings: ActivitySettings | None = None, progress: Progress | None = None
+    master_wav: Path,
+    settings: ActivitySettings | None = None,
+    progress: Progress | None = None,
+    *,
+    lead: float = 0.0,
 ) -> list[tuple[float, float]]:
-    """Stretches of speech as (start, end) in seconds, in order, not overlapping; edges lie on 32 ms steps."""
+    """Stretches of speech as (start, end) in seconds, in order, not overlapping; edges lie on 32 ms steps.
+
+    ``lead`` as :func:`speech_probabilities` takes it.
+    """
     settings, progress = settings or ActivitySettings(), progress or Silent()
-    return list(stretches_from(speech_probabilities(master_wav, progress), settings))
+    return list(stretches_from(speech_probabilities(master_wav, progress, lead=lead), settings))
 
 
 def stretches_from(probabilities: Iterable[float], settings: ActivitySettings) -> Iterator[tuple[float, float]]:
@@ -80,10 +89,17 @@ def _if_long_enough(start: int, end: int, settings: ActivitySettings) -> Iterato
         yield start * WINDOW_SECONDS, end * WINDOW_SECONDS
 
 
-def speech_probabilities(master_wav: Path, progress: Progress) -> Iterator[float]:
-    """One probability of speech per 32 ms window of a mono 16-bit WAV of any rate."""
+def speech_probabilities(master_wav: Path, progress: Progress, *, lead: float = 0.0) -> Iterator[float]:
+    """One probability of speech per 32 ms window of a mono 16-bit WAV of any rate.
+
+    ``lead``: seconds of silence that the network hears before the recording. A clip that begins in the middle of
+    speech it takes for none for up to a third of a second otherwise.
+    """
     session = _session()
     hidden, cell = np.zeros(STATE, np.float32), np.zeros(STATE, np.float32)
+    if lead:
+        silent = np.zeros((round(lead / WINDOW_SECONDS), CONTEXT + WINDOW), np.float32)
+        hidden, cell = session.run(["hn", "cn"], {"input": silent, "h": hidden, "c": cell})
     context = np.zeros(CONTEXT, np.float32)
     for block, fraction in sound_blocks(master_wav):
         progress.check()

@@ -133,6 +133,6 @@ def trimmed(audio: Audio, speech: list[tuple[float, float]]) -> Audio:
 
 
 def _speech(path: Path) -> list[tuple[float, float]]:
-    from datasets.pipeline.voice_activity import speech_stretches
+    from datasets.pipeline.voice_activity import CLIP_LEAD, speech_stretches
 
-    return speech_stretches(path)
+    return speech_stretches(path, lead=CLIP_LEAD)

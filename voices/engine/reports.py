@@ -16,10 +16,11 @@ import numpy.typing as npt
 
 from datasets.pipeline.screening.catalogue import RULES
 from datasets.pipeline.screening.recording import MeasuredClip, measure_clips
+from datasets.pipeline.voice_activity import CLIP_LEAD
 from xttsproject.lib.audio import Audio, read_wav
 from xttsproject.lib.progress import Progress, Silent
 
-FORMAT = 1
+FORMAT = 2
 """Raised when a figure is added or changed: clips are then measured anew."""
 
 LEAST_SPEECH = 3.0
@@ -70,7 +71,7 @@ def report_clips(paths: Sequence[Path], ear: Ear, progress: Progress) -> list[Re
     for place, path in enumerate(paths):
         progress.check()
         progress.report(place / len(paths), "measuring the clips")
-        (clip,) = measure_clips(path, [(0.0, read_wav(path).seconds)], Silent())
+        (clip,) = measure_clips(path, [(0.0, read_wav(path).seconds)], Silent(), lead=CLIP_LEAD)
         values.append(_figures(clip))
         voices.append(ear.embed(clip.audio))
     reports = []

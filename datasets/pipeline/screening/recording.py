@@ -28,12 +28,15 @@ class MeasuredClip:
     fingerprint: Fingerprint
 
 
-def measure_clips(master: Path, spans: Sequence[tuple[float, float]], progress: Progress) -> Iterator[MeasuredClip]:
+def measure_clips(
+    master: Path, spans: Sequence[tuple[float, float]], progress: Progress, *, lead: float = 0.0
+) -> Iterator[MeasuredClip]:
     """Measure the stretches (start, end in seconds) of a mono 16-bit WAV, in their order; one is in memory at a time.
 
-    The speech network listens to the recording once, as a whole. Raises ``Cancelled`` and what reading a file raises.
+    The speech network listens to the recording once, as a whole, after ``lead`` seconds of silence. Raises
+    ``Cancelled`` and what reading a file raises.
     """
-    probabilities = np.fromiter(speech_probabilities(master, progress), np.float64)
+    probabilities = np.fromiter(speech_probabilities(master, progress, lead=lead), np.float64)
     for index, (start, end) in enumerate(spans):
         progress.check()
         audio = read_wav(master, start, end)

@@ -13,7 +13,7 @@ from tests.voices.factories import speechlike
 from voices.engine.loudness import loudness_of
 from voices.engine.preparing import LOUDNESS_LUFS, PAUSE_SECONDS, Preparation, denoised, trimmed
 from voices.engine.reports import ANOTHER_VOICE, Embeddings, advice, report_clips, two_voices
-from xttsproject.lib.audio import Audio, write_wav
+from xttsproject.lib.audio import Audio, read_wav, write_wav
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.progress import Silent
 from xttsproject.xtts.types import ConditioningSettings, Sampling
@@ -86,6 +86,15 @@ def test_a_clip_that_sounds_like_nobody_in_the_others_is_named(tmp_path: Path):
     assert [report.values["seconds"] for report in reports] == list(voices)
     (alone,) = report_clips(paths[:1], Planted(voices), Silent())
     assert alone.values["likeness"] is None
+
+
+@pytest.mark.shared_data
+def test_clean_speech_that_begins_at_once_is_not_taken_for_speech_over_music(shared_data: Path):
+    """The network that tells speech from pauses misses the first words of a file that begins with them."""
+    for path in sorted((shared_data / "lj").glob("*.wav")):
+        (report,) = report_clips([path], Planted(dict.fromkeys((round(read_wav(path).seconds, 1),))), Silent())
+        assert not [each for each in report.advice if "Somebody speaks in it for" not in each], path.name
+        assert report.values["speech_ratio"] > 0.9
 
 
 @pytest.mark.parametrize(
