@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.languages import LANGUAGES, validate_language
+from xttsproject.xtts.words import words_of
 
 Measure = Callable[[str], tuple[int, int]]
 """Characters (cleaned) and tokens that a piece of text takes."""
@@ -32,16 +33,15 @@ _NEXT_SIGN = re.compile(r"[^ \t]")
 _QUOTES = '"“”„‟«»‹›「」『』'
 _TYPOGRAPHY = str.maketrans({"‘": "'", "’": "'", "‚": ",", "…": ".", "\u00a0": " ", "\u202f": " ", "\u200b": ""})
 _DASH = re.compile(r"\s+[-–—]+\s+")
-_UNSPACED_LANGUAGES = frozenset({"zh-cn", "ja"})
 
 
 def plan(text: str, language: str, measure: Measure, *, max_tokens: int = MAX_TOKENS) -> list[str]:
     """Cut text into pieces that the model reads in one go, in order.
 
-    Cuts at sentence ends, then at clause ends, then between words, never inside a word (Chinese and Japanese, which
-    write no spaces, between characters). ``measure`` tells a piece's size as the model sees it, so that spelled-out
-    numbers count in full. Short neighbours are joined. Raises :class:`DomainError` ``text_empty``, ``text_unspeakable``
-    or ``language_unsupported``.
+    Cuts at sentence ends, then at clause ends, then between words, never inside a word (:func:`words_of` knows those of
+    Chinese and Japanese, which write no spaces). ``measure`` tells a piece's size as the model sees it, so that
+    spelled-out numbers count in full. Short neighbours are joined. Raises :class:`DomainError` ``text_empty``,
+    ``text_unspeakable`` or ``language_unsupported``.
     """
     code = validate_language(language)
     limit = LANGUAGES[code].max_chars
@@ -106,20 +106,31 @@ def _cut(sentence: str, code: str, fits: Callable[[str], bool]) -> list[str]:
     """A sentence that is too long, cut at clause ends and, within a clause that is still too long, between words."""
     pieces: list[str] = []
     for clause in _clauses(sentence):
-        pieces.extend([clause] if fits(clause) else _pack(_words(clause, code), fits))
-    return [piece for piece in _pack(pieces, fits) if is_speakable(piece)]
+        pieces.extend([clause] if fits(clause) else _pack(words_of(clause, code), fits))
+    return [piece for piece in _evened(_pack(pieces, fits), code, fits) if is_speakable(piece)]
+
+
+def _evened(pieces: list[str], code: str, fits: Callable[[str], bool]) -> list[str]:
+    """Packing leaves scraps: the last two words, or the "Yes," before a long clause. Such a one and its neighbour are
+    parted anew, near their middle, and best at a clause end."""
+    for place in range(len(pieces) - 1):
+        both = pieces[place] + pieces[place + 1]
+        if min(len(pieces[place].strip()), len(pieces[place + 1].strip())) >= _SHORT:
+            continue
+        ends = list(itertools.accumulate(len(word) for word in words_of(both, code)))
+        clauses = {end.end() for end in _CLAUSE_END.finditer(both)}
+        ends.sort(key=lambda end: (len(both[:end].rstrip()) not in clauses, abs(2 * end - len(both))))
+        for end in ends:
+            first, second = both[:end], both[end:]
+            if min(len(first.strip()), len(second.strip())) >= _SHORT and fits(first) and fits(second):
+                pieces[place], pieces[place + 1] = first, second
+                break
+    return pieces
 
 
 def _clauses(sentence: str) -> list[str]:
     ends = [0, *(end.end() for end in _CLAUSE_END.finditer(sentence)), len(sentence)]
     return [sentence[a:b] for a, b in itertools.pairwise(ends) if sentence[a:b].strip()]
-
-
-def _words(clause: str, code: str) -> list[str]:
-    if code in _UNSPACED_LANGUAGES:
-        # A run of Latin letters or digits is a word there too; every other sign may be parted from the next.
-        return re.findall(r"[a-zA-Z0-9.,'%-]+\s*|.\s*", clause)
-    return re.findall(r"\S+\s*", clause)
 
 
 def _pack(parts: list[str], fits: Callable[[str], bool]) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from pathlib import Path
 
 from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
@@ -22,6 +24,7 @@ class Tokenizer:
                 "model_damaged", f"The tokenizer {vocab_file.parent.name}/{vocab_file.name} cannot be read ({error})."
             ) from error
         self.unknown: int | None = self._coqui.tokenizer.token_to_id("[UNK]")
+        self._reading = threading.Lock()
 
     def __len__(self) -> int:
         return int(self._coqui.get_number_tokens())
@@ -42,8 +45,12 @@ class Tokenizer:
             )
         # Python lowers the Turkish İ to an i and a combining dot, which no vocabulary of XTTS knows.
         lowered = text.strip().replace("İ", "i").lower()
+        # MeCab, by which Japanese is read, answers out of memory that its next question overwrites: of two threads that
+        # look at what will be spoken one would be given the other's words.
+        alone: contextlib.AbstractContextManager[object] = self._reading if code == "ja" else contextlib.nullcontext()
         try:
-            return str(self._coqui.preprocess_text(lowered, code.split("-")[0]))
+            with alone:
+                return str(self._coqui.preprocess_text(lowered, code.split("-")[0]))
         except Exception as error:  # num2words and the rules in front of it raise many kinds for odd numbers
             raise DomainError(
                 "text_unspeakable", f"“{shorten(text)}” cannot be read as {known.name} ({error}).", field="text"

@@ -53,7 +53,42 @@ def test_a_long_sentence_is_cut_at_a_clause_end() -> None:
 
 def test_chinese_is_cut_between_characters_where_nothing_else_helps() -> None:
     pieces = plan("天" * 200 + "。", "zh", measure)
-    assert [len(spoken_form(piece)) for piece in pieces] == [82, 82, 36]
+    assert [len(spoken_form(piece)) for piece in pieces] == [82, 59, 59]
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "word"),
+    [
+        ("天" * 70 + "在巴黎喝café-crème咖啡" + "天" * 60, "zh", "café-crème"),
+        ("天" * 78 + "在中华人民共和国" + "天" * 60, "zh", "中华人民共和国"),
+        ("あ" * 66 + "Straßenbahn" + "い" * 60, "ja", "Straßenbahn"),
+        ("昨日の夕方に友達と一緒に" * 5 + "新しいコンピューターを買いに行きました", "ja", "コンピューターを"),
+    ],
+)
+def test_words_stay_whole_where_no_spaces_are_written(text: str, language: str, word: str) -> None:
+    pieces = plan(text, language, measure)
+    assert "".join(pieces) == text
+    assert len(pieces) > 1
+    assert sum(word in piece for piece in pieces) == 1
+    assert not any(piece[0] in "、。，" for piece in pieces)
+
+
+def test_a_run_of_one_sign_is_no_word_that_could_not_be_cut() -> None:
+    assert "".join(plan("ア" * 200, "ja", measure)) == "ア" * 200
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("я пошёл домой " * 13 + "и всё тут", "ru"),
+        ("Yes, " + "and then the river went on through the wide and quiet valley " * 4 + "again", "en"),
+        ("今天我们一起去公园" * 9 + "好不好", "zh"),
+    ],
+)
+def test_cutting_leaves_no_scrap_on_which_the_model_would_babble(text: str, language: str) -> None:
+    pieces = plan(text, language, measure)
+    assert "".join("".join(pieces).split()) == "".join(text.split())
+    assert min(map(len, pieces)) >= 40
 
 
 def test_tokens_limit_a_piece_too() -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +14,7 @@ from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.languages import LANGUAGES
 from xttsproject.xtts.networks import load_tokenizer
 from xttsproject.xtts.tokenizer import Tokenizer
+from xttsproject.xtts.words import words_of
 
 RELEASED_VOCABULARY = Path(__file__).resolve().parents[4] / "shared" / "data" / "xtts_vocab.json"
 
@@ -98,3 +103,30 @@ def test_an_installation_reads_the_script_of_every_language() -> None:
 )
 def test_what_has_no_letters_is_read_in_latin_ones(tiny_bundle: Path, language: str, text: str, read: str) -> None:
     assert load_tokenizer(tiny_bundle).clean(text, language) == read
+
+
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Threads take turns after every few instructions."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.parametrize("how", ["cleaned", "parted"])
+def test_japanese_is_read_rightly_for_several_people_at_once(tiny_bundle: Path, restless: None, how: str) -> None:
+    tokenizer = load_tokenizer(tiny_bundle)
+    read: Callable[[str], Any] = lambda text: (  # noqa: E731
+        tokenizer.clean(text, "ja") if how == "cleaned" else words_of(text, "ja")
+    )
+    texts = [
+        "昨日東京タワーまで歩いて行きましたがとても楽しかったです",
+        "新しいコンピューターを買いに行きました",
+        "これは日本語のテストです本当に長い文章を書いています",
+        "お買い上げありがとうございますまたお越しください",
+    ]
+    alone = [read(text) for text in texts]
+    with ThreadPoolExecutor(4) as people:
+        together = list(people.map(read, texts * 100))
+    assert together == alone * 100
