@@ -264,7 +264,15 @@ class RunForm(forms.Form):
             }
         )
 
+    def worded(self, error: DomainError) -> str:
+        """A service's refusal, with the value called as it is on the page."""
+        # A search refuses what it would try as space.lora_rank.
+        name = (error.field or "").rpartition(".")[2]
+        if name in self.fields and error.message.startswith(f"{name} "):
+            return f"{self[name].label}{error.message.removeprefix(name)}"
+        return error.message
+
     def refuse(self, error: DomainError) -> None:
         """Put a service's refusal beside the field that it names."""
         field = {"prompts": "prompt"}.get(error.field or "", error.field)
-        self.add_error(field if field in self.fields else None, error.message)
+        self.add_error(field if field in self.fields else None, self.worded(error))

@@ -133,7 +133,7 @@ class SweepForm(RunForm):
     def refuse(self, error: DomainError) -> None:
         name = (error.field or "").removeprefix("space.")
         if f"{SEARCHED}{name}" in self.fields:
-            self.add_error(f"{SEARCHED}{name}", error.message)
+            self.add_error(f"{SEARCHED}{name}", self.worded(error))
         else:
             super().refuse(error)
 

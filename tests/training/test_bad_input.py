@@ -55,11 +55,36 @@ def test_one_clip_can_be_trained_on_and_the_preflight_says_what_that_lacks(
 
 def test_a_rank_of_0(tiny: Path, people: Any, page_for: Any, api_for: Any) -> None:
     version = frozen_version(people.tom, clips=2)
-    sentence = "lora.rank must be a whole number at least 1 and at most 1024, got 0."
+    sentence = "must be a whole number at least 1 and at most 1024, got 0."
     form, preflight, error = refusals(people.tom, page_for, api_for, version, lora_rank=0)
-    assert (error["code"], error["param"], error["message"]) == ("spec_invalid", "lora_rank", sentence)
-    assert sentence in form
-    assert sentence in preflight
+    assert (error["code"], error["param"], error["message"]) == ("spec_invalid", "lora_rank", f"lora_rank {sentence}")
+    # A page calls it by its label.
+    assert f"LoRA rank {sentence}" in form
+    assert f"LoRA rank {sentence}" in preflight
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("epochs", 10**399, "Epochs must be a whole number at least 1 and at most 100000, got 100000"),
+        (
+            "seed",
+            2**63,
+            "Seed must be a whole number at least 0 and at most 9223372036854775807, got 9223372036854775808.",
+        ),
+        ("early_stopping_min_delta", "x", "Better by at least: Enter a number."),
+    ],
+)
+def test_numbers_beyond_any_limit_and_none_at_all(
+    tiny: Path, people: Any, page_for: Any, api_for: Any, field: str, value: Any, said: str
+) -> None:
+    version = frozen_version(people.tom, clips=2)
+    form, preflight, error = refusals(people.tom, page_for, api_for, version, **{field: value})
+    assert said in preflight
+    assert said.partition(": ")[2] in form
+    assert error["param"] == field
+    # Of hundreds of digits no more than tell what was meant.
+    assert len(error["message"]) < 200
 
 
 def test_a_language_that_the_model_lacks(

@@ -102,7 +102,7 @@ def test_a_sweep_is_started_from_its_page(people: Any, page_for: Any, form: dict
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"searched_lora_rank": "0, 4"}, "lora.rank must be a whole number at least 1"),
+        ({"searched_lora_rank": "0, 4"}, "LoRA rank must be a whole number at least 1"),
         ({"searched_learning_rate": "1e-3 to 1e-4"}, "is empty"),
         ({"searched_learning_rate": "", "searched_lora_rank": ""}, "Nothing is searched"),
         ({"search_method": "grid"}, "a grid tries values"),

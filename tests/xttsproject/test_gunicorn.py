@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -84,6 +85,12 @@ def test_clients_that_take_nothing_or_send_nothing_give_their_threads_back(addre
         assert b"200 OK" in received(other)
     for connection in standing:
         connection.close()
+
+
+def test_a_forms_values_fit_into_an_address(address: tuple[str, int]) -> None:
+    """Five hundred Chinese characters and what else stands in the form of a new run."""
+    with ask(address, f"GET /?prompt={quote('好' * 500)}&rest={'x' * 1000} HTTP/1.1") as other:
+        assert b"200 OK" in received(other)
 
 
 def test_a_client_that_is_slow_but_moves_is_served_to_the_end(address: tuple[str, int]) -> None:

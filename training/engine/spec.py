@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,11 @@ def _refuse(field_name: str, message: str) -> DomainError:
     return DomainError("spec_invalid", message, field=field_name)
 
 
+# As a value is quoted: of a hundred digits the first and the last.
+_digits = reprlib.Repr()
+_digits.maxlong = 40
+
+
 def _check_number(
     name: str, value: object, low: float, high: float, *, whole: bool = False, above: bool = False
 ) -> None:
@@ -42,10 +48,12 @@ def _check_number(
     if isinstance(value, bool) or not isinstance(value, kinds):
         raise _refuse(name, f"{name} must be {kind}, got {value!r}.")
     assert isinstance(value, int | float)
-    if not math.isfinite(value) or value > high or value < low or (above and value == low):
+    # Whole numbers may be larger than any float, and limits of theirs than a float tells apart.
+    finite = isinstance(value, int) or math.isfinite(value)
+    if not finite or value > high or value < low or (above and value == low):
         lower = f"above {low:g}" if above else f"at least {low:g}"
-        upper = "" if math.isinf(high) else f" and at most {high:g}"
-        raise _refuse(name, f"{name} must be {kind} {lower}{upper}, got {value!r}.")
+        upper = "" if math.isinf(high) else f" and at most {high if whole else f'{high:g}'}"
+        raise _refuse(name, f"{name} must be {kind} {lower}{upper}, got {_digits.repr(value)}.")
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:

@@ -129,7 +129,11 @@ def spec_build(*, version: DatasetVersion, bundle: Bundle, values: RunValues) ->
         )
     except DomainError as error:
         field = _FIELDS.get(error.field or "", error.field)
-        raise DomainError(error.code, error.message, permanent=error.permanent, field=field) from error
+        message = error.message
+        if error.code == "spec_invalid" and error.field and field:
+            # It begins with the engine's name of the value.
+            message = message.replace(error.field, field, 1)
+        raise DomainError(error.code, message, permanent=error.permanent, field=field) from error
     if spec.speech_precision == "int8" and spec.device.startswith("cuda"):
         raise DomainError(
             "precision_unsupported",

@@ -221,7 +221,9 @@ def _require_possible(version: DatasetVersion, bundle: Bundle, values: RunValues
                 else:
                     replace(spec.lora, **{dimension.name.removeprefix("lora_"): value})  # type: ignore[arg-type]
             except DomainError as error:
-                raise DomainError("space_invalid", error.message, field=f"space.{dimension.name}") from error
+                # It begins with the engine's name of the value.
+                message = error.message.replace(error.field or dimension.name, dimension.name, 1)
+                raise DomainError("space_invalid", message, field=f"space.{dimension.name}") from error
 
 
 def _mean_epochs(space: Space, values: RunValues) -> float:

@@ -91,7 +91,7 @@ def run_add_preflight(request: HttpRequest) -> HttpResponse:
                 owner=request.user, version=version, values=form.values(), bundle=bundle
             )
         except DomainError as error:
-            context["refusal"] = error.message
+            context["refusal"] = form.worded(error)
     return render(request, "training/_preflight.html", context)
 
 

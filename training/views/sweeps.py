@@ -77,7 +77,7 @@ def sweep_add_preflight(request: HttpRequest) -> HttpResponse:
                 owner=request.user, version=version, values=form.values(), search=form.search(), bundle=bundle
             )
         except DomainError as error:
-            context["refusal"] = error.message
+            context["refusal"] = form.worded(error)
     return render(request, "training/_sweep_preflight.html", context)
 
 
