@@ -264,6 +264,18 @@ class RunForm(forms.Form):
             }
         )
 
+    @property
+    def complaints(self) -> list[str]:
+        """All that is wrong, each with the label of its field."""
+        said = [str(error) for error in self.non_field_errors()]
+        for field in self:
+            # What is searched names itself.
+            said += [
+                str(error) if str(error).startswith(f"{field.label}:") else f"{field.label}: {error}"
+                for error in field.errors
+            ]
+        return said
+
     def worded(self, error: DomainError) -> str:
         """A service's refusal, with the value called as it is on the page."""
         # A search refuses what it would try as space.lora_rank.

@@ -106,6 +106,7 @@ def test_a_sweep_is_started_from_its_page(people: Any, page_for: Any, form: dict
         ({"searched_learning_rate": "1e-3 to 1e-4"}, "is empty"),
         ({"searched_learning_rate": "", "searched_lora_rank": ""}, "Nothing is searched"),
         ({"search_method": "grid"}, "a grid tries values"),
+        ({"parallel": "0"}, "Trials at once must be a whole number from 1 to 1000, got 0."),
         ({"budget_runs": ""}, "Say how many trials"),
     ],
 )
@@ -118,6 +119,17 @@ def test_what_cannot_be_searched_is_said_on_the_form_and_before_it_is_sent(
     assert said in answer.content.decode()
     assert said in page.get("/sweeps/new/preflight/", {**form, **changes}).content.decode()
     assert not Sweep.objects.exists()
+
+
+def test_beside_the_form_each_field_is_called_by_its_label(people: Any, page_for: Any, form: dict[str, Any]) -> None:
+    changes = {"searched_learning_rate": "x", "grace_epochs": "y", "early_stopping_min_delta": "z"}
+    html = page_for(people.tom).get("/sweeps/new/preflight/", {**form, **changes}).content.decode()
+    for said in (
+        "<div>Learning rate: “x” is no number",
+        "<div>Not before epoch: Enter a whole number.</div>",
+        "<div>Better by at least: Enter a number.</div>",
+    ):
+        assert said in html
 
 
 def test_the_page_ranks_the_trials_and_says_why_one_was_stopped(people: Any, page_for: Any, sweep: Sweep) -> None:

@@ -118,6 +118,7 @@ def test_a_widgets_own_classes_are_kept():
         ("/speakers/", "Recordings"),
         ("/dataset-versions/0f0f0f0f-0000-4000-8000-000000000000/", "Datasets"),
         ("/runs/", "Training"),
+        ("/sweeps/new/", "Training"),
         ("/speak/", "Speak"),
         ("/", "Home"),
     ],

@@ -34,9 +34,13 @@ def _refuse(field_name: str, message: str) -> DomainError:
     return DomainError("spec_invalid", message, field=field_name)
 
 
-# As a value is quoted: of a hundred digits the first and the last.
 _digits = reprlib.Repr()
 _digits.maxlong = 40
+
+
+def quoted(number: object) -> str:
+    """As a refusal quotes it: of a hundred digits the first and the last."""
+    return _digits.repr(number)
 
 
 def _check_number(
@@ -53,7 +57,7 @@ def _check_number(
     if not finite or value > high or value < low or (above and value == low):
         lower = f"above {low:g}" if above else f"at least {low:g}"
         upper = "" if math.isinf(high) else f" and at most {high if whole else f'{high:g}'}"
-        raise _refuse(name, f"{name} must be {kind} {lower}{upper}, got {_digits.repr(value)}.")
+        raise _refuse(name, f"{name} must be {kind} {lower}{upper}, got {quoted(value)}.")
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:

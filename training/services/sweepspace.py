@@ -10,6 +10,7 @@ from typing import Any
 from datasets.models import DatasetVersion
 from training.engine.median import GRACE_EPOCHS
 from training.engine.search import GRID, METHODS, SOBOL, Space, Value, require_grid
+from training.engine.spec import quoted
 from training.services.runs import run_preflight
 from training.services.spec import RunValues, bundle_open, spec_build
 from xttsproject import storage
@@ -152,7 +153,11 @@ def _require_sound(search: Search) -> None:
         ("search_seed", search.seed, 0, 2**31 - 1),
     ):
         if number is not None and not low <= number <= high:
-            raise DomainError("search_invalid", f"{number} is not from {low} to {high}.", field=field)
+            raise DomainError(
+                "search_invalid",
+                f"{field} must be a whole number from {low} to {high}, got {quoted(number)}.",
+                field=field,
+            )
 
 
 def _require_validation(version: DatasetVersion, search: Search, clips: int) -> None:
@@ -171,7 +176,7 @@ def _count(space: Space, method: str, runs: int | None, hours: float | None) -> 
     if runs is not None and not 1 <= runs <= MOST_TRIALS:
         raise DomainError(
             "budget_invalid",
-            f"A sweep makes 1 to {MOST_TRIALS} trials, and {runs} were asked for.",
+            f"A sweep makes 1 to {MOST_TRIALS} trials, and {quoted(runs)} were asked for.",
             field="budget_runs",
         )
     if hours is not None and not 0 < hours <= MOST_HOURS:
