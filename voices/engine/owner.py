@@ -100,6 +100,7 @@ class SpeechOwner:
             sentences=self._scheduler.sentences,
             memory_bytes=resident_bytes(),
             last_error=self._residents.last_error,
+            graphs=self._residents.graphs,
         )
 
     def close(self, timeout: float = 30.0) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from voices.engine.memory import give_back_memory
 from voices.engine.requests import ModelChoice
-from voices.engine.state import OwnerSettings, OwnerState
+from voices.engine.state import Graphs, OwnerSettings, OwnerState
 from xttsproject.bundles.manifest import MANIFEST_FILE
 from xttsproject.lib.errors import Cancelled, DomainError
 
@@ -56,6 +56,13 @@ class Core:
         if self._loop is None:
             self._loop = SpeechLoop(self._engine.gpt, self._limit)
         return self._loop
+
+    @property
+    def graphs(self) -> Graphs:
+        recorder = self._engine.gpt.recorder
+        if recorder is None:
+            return Graphs(False, "the device has none, or SPEECH_GRAPHS is off")
+        return Graphs(not recorder.off, recorder.off)
 
     @property
     def has_loop(self) -> bool:
@@ -109,6 +116,11 @@ class Residents:
         """All weights that are there, each once."""
         with self._lock:
             return list(dict.fromkeys(resident.core for resident in self._loaded.values()))
+
+    @property
+    def graphs(self) -> Graphs | None:
+        """Of the weights that are there; a device's recorder is one for all of them."""
+        return next((core.graphs for core in self.cores), None)
 
     def take(self, model: ModelChoice) -> Resident | None:
         """The model, loaded if need be; None while others are needed whose place it would take.

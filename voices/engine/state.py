@@ -17,6 +17,14 @@ class OwnerState(StrEnum):
 
 
 @dataclass(frozen=True)
+class Graphs:
+    """Whether decoding steps are recorded as CUDA graphs; ``reason`` says why not, and is empty where they are."""
+
+    recorded: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class OwnerSettings:
     """``device`` is auto, cpu, cuda or cuda:N. ``idle_seconds`` without a request free the memory (0: never).
 
@@ -46,7 +54,8 @@ class OwnerStatus:
 
     ``loads`` counts how often a model has been loaded, ``models`` those in memory now; ``waiting`` and ``speaking``
     count requests, ``sentences`` what is decoded together. ``failed`` are models whose files could not be loaded and
-    have not changed since. ``memory_bytes`` is the whole process's; None where the system does not say.
+    have not changed since. ``memory_bytes`` is the whole process's; None where the system does not say. ``graphs`` is
+    None while no model is in memory.
     """
 
     state: OwnerState
@@ -59,3 +68,4 @@ class OwnerStatus:
     sentences: int
     memory_bytes: int | None
     last_error: str
+    graphs: Graphs | None

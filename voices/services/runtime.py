@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 
 from django.conf import settings
 
@@ -120,6 +121,7 @@ def readiness() -> tuple[bool, dict[str, object]]:
         "model": settings.XTTS_BUNDLE,
         "preload": _preload_state(),
         "low_memory": settings.SPEECH_LOW_MEMORY,
+        "graphs": asdict(status.graphs) if status and status.graphs else None,
         "error": (status.last_error if status else "") or None,
     }
     try:

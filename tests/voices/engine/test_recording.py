@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from tests.voices.engine.test_batching import assert_alike
+from voices.engine.state import Graphs
 from xttsproject.xtts import engine as engines
 from xttsproject.xtts.graphs import Calling, Recorder, Work
 
@@ -53,3 +54,16 @@ def test_requests_hear_the_same_from_recorded_steps(make_owner, ask, recorder):
     assert_alike(owner.submit(ask(TEXTS[0], 0)).wait(60), expected[0])
     assert recorder.recorded <= first + 1
     assert recorder.off == ""
+
+
+def test_whether_steps_are_recorded_is_told(make_owner, ask, recorder):
+    owner, ordinary = make_owner(), make_owner(graphs=False)
+    assert owner.status().graphs is None
+    for each in (owner, ordinary):
+        each.submit(ask(TEXTS[2])).wait(60)
+    assert owner.status().graphs == Graphs(True)
+    recorder.give_up("the driver is too old")
+    assert owner.status().graphs == Graphs(False, "the driver is too old")
+    told = ordinary.status().graphs
+    assert told is not None
+    assert (told.recorded, "SPEECH_GRAPHS is off" in told.reason) == (False, True)
