@@ -55,7 +55,12 @@ class VoiceForm(ServiceForm):
         queryset=Speaker.objects.none(),
         required=False,
         empty_label="The one the checkpoint was trained on",
-        help_text="Whose voice it is. Their recorded consent is what allows cloning it.",
+        help_text=format_lazy(
+            "Whose voice it is. Their recorded consent is what allows cloning it. "
+            '<a href="{}?next={}">Add a speaker</a>',
+            reverse_lazy("datasets:speaker-add"),
+            reverse_lazy("voices:voice-add"),
+        ),
     )
     language = forms.ChoiceField(
         choices=[("", "The one the checkpoint was trained on"), *LANGUAGE_CHOICES],

@@ -11,6 +11,7 @@ from django.db.models import Count, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from datasets.forms import SpeakerEditForm, SpeakerForm
@@ -35,6 +36,7 @@ def speaker_list(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "POST"])
 def speaker_add(request: HttpRequest) -> HttpResponse:
+    """``?next=<path>``: the page that asked for a speaker, which is told whom; else a recording is added next."""
     form = SpeakerForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -42,9 +44,17 @@ def speaker_add(request: HttpRequest) -> HttpResponse:
         except DomainError as error:
             form.refuse(error)
         else:
-            messages.success(request, f"“{speaker.name}” is on record. Add a recording next.")
-            return redirect(f"{reverse('datasets:source-add')}?speaker={speaker.pk}")
+            there = _next(request)
+            messages.success(request, f"“{speaker.name}” is on record." + ("" if there else " Add a recording next."))
+            return redirect(f"{there or reverse('datasets:source-add')}?speaker={speaker.pk}")
     return render(request, "datasets/speaker_add.html", {"form": form}, status=400 if form.errors else 200)
+
+
+def _next(request: HttpRequest) -> str:
+    """A page of this portal, or empty."""
+    path = request.GET.get("next", "").partition("?")[0]
+    secure = request.is_secure()
+    return path if url_has_allowed_host_and_scheme(path, {request.get_host()}, require_https=secure) else ""
 
 
 @login_required

@@ -47,7 +47,7 @@ def voice_list(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "POST"])
 def voice_add(request: HttpRequest) -> HttpResponse:
-    """``?checkpoint=<id>`` chooses it; one that the person does not see is 404."""
+    """``?checkpoint=<id>`` chooses it; one that the person does not see is 404. ``?speaker=<id>`` as well."""
     checkpoint = _checkpoint(request, request.GET.get("checkpoint", ""))
     if request.method == "POST":
         form = VoiceForm(request.POST, request.FILES, user=request.user)
@@ -56,7 +56,9 @@ def voice_add(request: HttpRequest) -> HttpResponse:
             return redirect("voices:voice-detail", voice.pk)
     else:
         name = f"{checkpoint.run.version.dataset.speaker.name}, {checkpoint}"[:120] if checkpoint else ""
-        form = VoiceForm(user=request.user, initial={"checkpoint": checkpoint, "name": name})
+        form = VoiceForm(
+            user=request.user, initial={"checkpoint": checkpoint, "name": name, "speaker": request.GET.get("speaker")}
+        )
     chosen = form.cleaned_data.get("checkpoint") if form.is_bound and hasattr(form, "cleaned_data") else checkpoint
     return render(
         request,

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
+from datasets.models import Speaker
 from tests.voices.factories import SpeakerFactory, VoiceFactory, make_checkpoint, speechlike
 from voices.engine.encoding import FORMATS, encode
 from voices.models import Voice
@@ -38,6 +39,20 @@ def test_a_checkpoint_is_chosen_beforehand_and_its_clips_are_shown(people, page_
     assert f'<option value="{checkpoint.pk}" selected>' in page
     assert "Sentence 8." in page
     assert "Sentence 3." not in page
+
+
+def test_whoever_has_no_speaker_yet_adds_one_and_comes_back(people, page_for, speaking):
+    client, here = page_for(people.anna), reverse("voices:voice-add")
+    add = f"{reverse('datasets:speaker-add')}?next={here}"
+    assert f'href="{add}"' in text_of(client.get(here))
+    person = {"name": "Mum", "consent_kind": "self", "consent_statement": "I agree.", "visibility": "private"}
+    back = client.post(add, person)
+    speaker = Speaker.objects.get()
+    assert back["Location"] == f"{here}?speaker={speaker.pk}"
+    assert f'<option value="{speaker.pk}" selected>' in text_of(client.get(back["Location"]))
+    for elsewhere in ("https://example.org/", "//example.org/", "javascript:alert(1)"):
+        led = client.post(f"{reverse('datasets:speaker-add')}?next={elsewhere}", {**person, "name": elsewhere})
+        assert led["Location"].startswith("/recordings/"), elsewhere
 
 
 def test_the_clips_follow_when_another_checkpoint_is_chosen(people, page_for, speaking):
