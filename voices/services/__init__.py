@@ -27,6 +27,7 @@ from voices.services.profiles import (
     profile_delete,
     profile_find,
     profile_sampling,
+    profile_spoken_with,
     profile_update,
     voice_use_profile,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "profile_delete",
     "profile_find",
     "profile_sampling",
+    "profile_spoken_with",
     "profile_update",
     "script_plan",
     "script_preview",

@@ -149,6 +149,24 @@ def profile_asked(*, user: Any, profile: str | QualityProfile | None) -> Quality
     return profile
 
 
+def profile_spoken_with(
+    *, user: Any, name: str, values: Mapping[str, Any]
+) -> tuple[QualityProfile | None, dict[str, Any]]:
+    """The profile of that name that something was spoken with, and what of its ``values`` that does not set.
+
+    No profile, and all values, where the person no longer sees one of the name, or it sets by now what was left to the
+    voice: then it alone brings the same speech back.
+    """
+    try:
+        profile = profile_find(user=user, given=name) if name else None
+    except DomainError:
+        profile = None
+    if profile is None or any(values.get(each) is None for each in profile.values):
+        return None, dict(values)
+    sets = {**profile.values, **profile.guarding}
+    return profile, {each: value for each, value in values.items() if each not in sets or sets[each] != value}
+
+
 def voice_use_profile(*, voice: Voice, profile: QualityProfile | None) -> None:
     """Have the voice speak with a profile, or as its model does; values that it had of its own give way."""
     voice.profile, voice.defaults = profile, {}

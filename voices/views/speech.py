@@ -19,6 +19,7 @@ from voices.engine.encoding import Output, require_format
 from voices.forms import SpeakForm
 from voices.models import Synthesis
 from voices.services import (
+    profile_spoken_with,
     script_plan,
     script_preview,
     speech_make,
@@ -243,8 +244,10 @@ def _initial(request: HttpRequest) -> dict[str, Any]:
         again = None
     if again is not None:
         spoken = {sentence.get("language", again.language) for sentence in again.sentences}
+        profile, values = profile_spoken_with(user=request.user, name=again.profile_name, values=again.sampling)
         return {
-            **again.sampling,
+            **values,
+            "profile": profile,
             "voice": again.voice_id,
             "text": again.text,
             "language": again.language if len(spoken) == 1 else "",

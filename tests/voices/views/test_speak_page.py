@@ -14,6 +14,7 @@ from django.urls import reverse
 from tests.voices.factories import SynthesisFactory, VoiceFactory
 from voices.engine.requests import ModelChoice
 from voices.models import Synthesis
+from voices.services import profile_copy, profile_delete, profile_find, profile_update
 from voices.services.runtime import speech_owner, speech_preload
 from xttsproject.lib.errors import DomainError
 
@@ -191,6 +192,7 @@ def test_a_preloaded_model_is_waited_for_and_then_stays_ready_even_when_it_left_
     speech_owner().submit(ModelChoice(speaking)).wait(60)
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["speech"]["models"]) == (200, 1)
+    assert answer.json()["speech"]["graphs"]["recorded"] is False
     ends = time.monotonic() + 20
     while speech_owner().status().models and time.monotonic() < ends:
         time.sleep(0.05)
@@ -344,6 +346,28 @@ def test_what_was_spoken_before_can_be_spoken_again_with_all_its_values(people, 
     # Nobody else's, and no nonsense.
     assert page_for(people.root).get(SPEAK, {"again": spoken.pk}).context["form"]["text"].value() == ""
     assert client.get(SPEAK, {"again": "x"}).status_code == 200
+
+
+def test_what_was_spoken_with_a_profile_is_spoken_again_with_it_by_name(people, page_for, make_voice):
+    voice, client = make_voice(people.anna), page_for(people.anna)
+    stable = profile_find(user=people.anna, given="stable")
+    mine = profile_copy(owner=people.anna, profile=stable, name="Mine", temperature=0.6)
+    fields = {"voice": voice.pk, "text": "It costs five pounds.", "profile": mine.pk, "top_k": 40, "seed": 7}
+    client.post(SPEAK, fields, headers=HTMX)
+    spoken = Synthesis.objects.get()
+
+    def filled() -> dict[str, Any]:
+        form = client.get(SPEAK, {"again": spoken.pk}).context["form"]
+        return {name: form[name].value() for name in ("profile", "temperature", "top_k", "top_p", "guard", "seed")}
+
+    kept = {"top_k": 40, "seed": 7}
+    nothing = {"temperature": None, "top_p": None, "guard": None}
+    assert filled() == {"profile": mine.pk, **nothing, **kept}
+    # The profile sets something else by now: that of then is said beside its name.
+    profile_update(profile=mine, temperature=0.9)
+    assert filled() == {"profile": mine.pk, **nothing, **kept, "temperature": 0.6}
+    profile_delete(profile=mine)
+    assert filled() == {"profile": None, "temperature": 0.6, "top_p": stable.top_p, "guard": "fast", **kept}
 
 
 def test_the_address_of_a_plan_leads_back_to_the_page(people, page_for):
