@@ -48,7 +48,11 @@ class ErrorSerializer(serializers.Serializer[Any]):
 
 class PortalSchema(AutoSchema):
     """Describes what answers hold by the model as well: a read-only field of a serializer does not say by itself that
-    its column may be empty or null."""
+    its column may be empty or null. Addresses stand together by what they are about."""
+
+    def get_tags(self) -> list[str]:
+        face, *rest = str(self.path).strip("/").split("/")
+        return ["like OpenAI's"] if face == "v1" else [rest[1] if len(rest) > 1 else face]
 
     def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
         column = _column(field) if direction == "response" and field.read_only else None
