@@ -63,6 +63,7 @@ const hear = async (number, pause = 0) => {
   }
   later(() => {
     current = number;
+    grow.classList.add("in-use");
     said.textContent = `Sentence ${number}`;
     words.textContent = sentence.text;
     audio.src = sentence.audio;
