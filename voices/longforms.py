@@ -8,7 +8,7 @@ from django import forms
 from django.conf import settings
 
 from datasets.forms import ServiceForm
-from voices.forms import SpeakForm
+from voices.forms import SpeakForm, SpokenVoiceField
 from xttsproject.xtts.types import LONGEST_SEED
 
 _BYTES_PER_CHARACTER = 4
@@ -77,6 +77,17 @@ class AgainForm(ServiceForm):
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text="What it is to say instead; empty: the same.",
     )
+
+
+class RecastForm(ServiceForm):
+    """Who is to say the rest of a text whose own voice no longer can; none: nobody else."""
+
+    voice = SpokenVoiceField(required=False)
+
+    def __init__(self, *args: Any, user: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        voices: Any = self.fields["voice"]
+        voices.offer(user)
 
 
 def first_problem(form: forms.Form) -> str:

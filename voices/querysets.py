@@ -86,12 +86,13 @@ class SynthesisQuerySet(models.QuerySet["Synthesis"]):
         return self.filter(state__in=ACTIVE_STATES)
 
     def with_excerpts(self) -> SynthesisQuerySet:
-        """Without the texts, of which one may have hundreds of kilobytes: see ``Synthesis.excerpt``."""
-        return self.defer("text").annotate(beginning=Left("text", EXCERPT))
+        """Without the texts, of which one may have hundreds of kilobytes: see ``Synthesis.excerpt``; and how many
+        ``characters`` each has."""
+        return self.defer("text").annotate(beginning=Left("text", EXCERPT), characters=Length("text"))
 
     def for_lists(self) -> SynthesisQuerySet:
-        """Without anything that grows with a text: excerpts, and ``characters``, ``sentence_count`` and
-        ``chapter_count`` in its place."""
+        """Without anything that grows with a text: excerpts, and ``sentence_count`` and ``chapter_count`` in its
+        place."""
         parts: Any = self.model._meta.get_field("parts").related_model
         counted = (
             parts.objects.filter(synthesis=models.OuterRef("pk"))
@@ -104,7 +105,6 @@ class SynthesisQuerySet(models.QuerySet["Synthesis"]):
             self.with_excerpts()
             .defer("text", "sentences", "chapters", "asked")
             .annotate(
-                characters=Length("text"),
                 spoken_by_job=models.Case(models.When(asked={}, then=False), default=True),
                 sentence_count=Coalesce(models.Subquery(counted), _Entries("sentences")),
                 chapter_count=_Entries("chapters"),

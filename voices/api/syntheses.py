@@ -20,8 +20,10 @@ from voices.api.fields import AnyAccept
 from voices.api.filters import SynthesisFilter
 from voices.api.serializers import OutputSerializer
 from voices.api.synthesis_serializers import (
+    DetailQuerySerializer,
     LongSpeechSerializer,
     RegenerateSerializer,
+    ResumeSerializer,
     SentenceSerializer,
     SynthesisDetailSerializer,
     SynthesisSerializer,
@@ -72,7 +74,26 @@ class SynthesisViewSet(
 
     def get_queryset(self) -> SynthesisQuerySet:
         rows = Synthesis.objects.visible_to(self.request.user)
-        return rows.for_lists() if self.action == "list" else rows
+        if self.action == "list":
+            return rows.for_lists()
+        return rows.with_excerpts() if self.brief else rows
+
+    @property
+    def brief(self) -> bool:
+        """Whether only the beginning of a text is read and told."""
+        if self.action != "retrieve":
+            return False
+        asked = DetailQuerySerializer(data=self.request.query_params)
+        asked.is_valid(raise_exception=True)
+        return not asked.validated_data["text"]
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "brief": self.brief}
+
+    @extend_schema(parameters=[DetailQuerySerializer])
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """What was spoken, or how far a long text is; with `text=false` without the whole text, for asking often."""
+        return super().retrieve(request, *args, **kwargs)
 
     def get_serializer_class(self) -> Any:
         return SynthesisSerializer if self.action == "list" else SynthesisDetailSerializer
@@ -138,12 +159,15 @@ class SynthesisViewSet(
         longform_cancel(synthesis=synthesis)
         return Response(self.get_serializer(synthesis).data)
 
-    @extend_schema(request=None, responses={200: SynthesisDetailSerializer, 429: ErrorSerializer})
+    @extend_schema(request=ResumeSerializer, responses={200: SynthesisDetailSerializer, 429: ErrorSerializer})
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, pk: Any = None) -> Response:
-        """Go on where a failed or cancelled long text was."""
+        """Go on where a failed or cancelled long text was, with another voice where one of its own is gone."""
         synthesis = self.get_object()
-        longform_resume(synthesis=synthesis)
+        asked = ResumeSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        given = asked.validated_data.get("voice")
+        longform_resume(synthesis=synthesis, voice=voice_find(user=request.user, given=given) if given else None)
         return Response(self.get_serializer(synthesis).data)
 
     @extend_schema(responses={**SOUNDS, **UNFINISHED}, parameters=[OutputSerializer])

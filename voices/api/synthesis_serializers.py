@@ -107,7 +107,9 @@ class SynthesisDetailSerializer(SynthesisSerializer):
     seconds. Those of a long text are at an address of their own; its job is told with it.
     """
 
-    text = serializers.CharField(read_only=True)
+    text = serializers.SerializerMethodField(  # type: ignore[assignment]
+        help_text=f"All of it; with `text=false` in the address its first {EXCERPT} characters."
+    )
     voices = serializers.ListField(
         source="voice_names", child=serializers.CharField(), read_only=True, help_text="Names of all who speak in it."
     )
@@ -134,8 +136,13 @@ class SynthesisDetailSerializer(SynthesisSerializer):
         )
         read_only_fields = fields
 
+    def get_text(self, synthesis: Synthesis) -> str:
+        return synthesis.excerpt if self.context.get("brief") else synthesis.text
+
     def get_characters(self, synthesis: Synthesis) -> int:
-        return len(synthesis.text)
+        # Counted by the database where the text was left there.
+        known: int | None = getattr(synthesis, "characters", None)
+        return len(synthesis.text) if known is None else known
 
     def get_sentence_count(self, synthesis: Synthesis) -> int:
         return synthesis.parts.count() if synthesis.is_long else len(synthesis.sentences)
@@ -162,6 +169,14 @@ class SynthesisDetailSerializer(SynthesisSerializer):
         if not synthesis.is_long:
             return None
         return reverse("synthesis-so-far", args=(synthesis.pk,), request=self.context.get("request"))
+
+
+class DetailQuerySerializer(serializers.Serializer[Any]):
+    """How one of them is to be described."""
+
+    text = serializers.BooleanField(
+        default=True, help_text=f"`false`: only the text's first {EXCERPT} characters, as in lists."
+    )
 
 
 class SentenceSerializer(serializers.ModelSerializer[SynthesisSentence]):
@@ -210,6 +225,17 @@ class SentenceSerializer(serializers.ModelSerializer[SynthesisSentence]):
 
 class SynthesisUpdateSerializer(serializers.Serializer[Synthesis]):
     pinned = serializers.BooleanField(help_text="Keep it whatever its age and size.")
+
+
+class ResumeSerializer(serializers.Serializer[Any]):
+    """How a long text is gone on with."""
+
+    voice = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        help_text="Id or name of a voice that says what is left to voices that were deleted, are no longer shared, or "
+        "whose model was replaced; of the model that the text was begun with.",
+    )
 
 
 class RegenerateSerializer(serializers.Serializer[Any]):

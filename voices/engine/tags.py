@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 # Names as FFmpeg has them, in RIFF's words (Microsoft's RIFF INFO list).
@@ -12,15 +13,30 @@ _RIFF_HEADER = 8
 _SIZE_LIMIT = 2**32 - 1
 
 
-def speech_tags(*, text: str, voices: tuple[str, ...], bundle: str, checkpoint: str, date: str) -> Mapping[str, str]:
-    """``checkpoint`` is empty where the base model spoke."""
-    model = f"the XTTS model {bundle}" + (f", fine-tuned ({checkpoint})" if checkpoint else "")
-    named = ", ".join(f"“{name}”" for name in voices)
+@dataclass(frozen=True)
+class Spoke:
+    """Who speaks in a file, and with what; ``checkpoint`` is empty where the base model does."""
+
+    voice: str
+    bundle: str
+    checkpoint: str
+
+
+def speech_tags(*, text: str, spoke: Sequence[Spoke], date: str) -> Mapping[str, str]:
+    """Of a file in which these speak: that it is synthetic, by which model and checkpoint and with which voices."""
+    by_model: dict[tuple[str, str], list[str]] = {}
+    for each in spoke:
+        by_model.setdefault((each.bundle, each.checkpoint), []).append(f"“{each.voice}”")
+    spoken = "; ".join(
+        f"by the XTTS model {bundle}{f', fine-tuned ({checkpoint})' if checkpoint else ''} "
+        f"with the voice {', '.join(voices)}"
+        for (bundle, checkpoint), voices in by_model.items()
+    )
     title = " ".join(text.split())
     return {
         "title": title if len(title) <= 100 else f"{title[:99]}…",
-        "artist": ", ".join(voices),
-        "comment": f"Synthetic speech, not a recording of a person: spoken by {model} with the voice {named}.",
+        "artist": ", ".join(dict.fromkeys(each.voice for each in spoke)),
+        "comment": f"Synthetic speech, not a recording of a person: spoken {spoken}.",
         "date": date,
         "encoded_by": "XTTS voice portal",
     }

@@ -11,6 +11,7 @@ from django.db import models
 from django.utils import timezone
 
 from voices.choices import Channel
+from voices.engine.tags import Spoke
 from voices.models.voice import Voice
 from voices.querysets import EXCERPT, SynthesisQuerySet
 from xttsproject import storage
@@ -41,8 +42,8 @@ class Synthesis(models.Model):
     sampling = models.JSONField(default=dict)
     sentences = models.JSONField(
         default=list,
-        help_text="[{text, start, end, codes, finished, piece, voice, language}], seconds; of those that were judged "
-        "also {attempts, faults, warnings, codes_per_character}",
+        help_text="[{text, start, end, codes, finished, piece, voice, language, bundle, checkpoint}], seconds; of what "
+        "was judged also {attempts, faults, warnings, codes_per_character}",
     )
     seconds = models.FloatField(default=0.0, help_text="Length of the speech; 0 until it is whole.")
     elapsed = models.FloatField(default=0.0, help_text="Seconds that speaking took.")
@@ -129,13 +130,23 @@ class Synthesis(models.Model):
         return self.text[:EXCERPT] if known is None else known
 
     @property
-    def voice_names(self) -> list[str]:
-        """Everybody who speaks in it; of a long one that is not planned yet whoever was asked."""
+    def spoke(self) -> list[Spoke]:
+        """Everybody who speaks in it, and with which model; of a long one that is not planned yet whoever was asked."""
         if self.is_long:
-            told = [facts["name"] for facts in self.asked.get("cast", {}).values()]
+            told = [(facts["name"], facts) for facts in self.asked.get("cast", {}).values()]
         else:
-            told = [sentence.get("voice", self.voice_name) for sentence in self.sentences]
-        return list(dict.fromkeys(told)) or [self.voice_name]
+            told = [(sentence.get("voice", self.voice_name), sentence) for sentence in self.sentences]
+        spoke = [
+            # What was spoken before this was kept of each has the model of the voice that was asked for.
+            Spoke(name, facts.get("bundle", self.bundle), facts.get("checkpoint", self.checkpoint_name))
+            for name, facts in told
+        ]
+        return list(dict.fromkeys(spoke)) or [Spoke(self.voice_name, self.bundle, self.checkpoint_name)]
+
+    @property
+    def voice_names(self) -> list[str]:
+        """Of everybody who speaks in it."""
+        return list(dict.fromkeys(each.voice for each in self.spoke))
 
     @property
     def is_active(self) -> bool:

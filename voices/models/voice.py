@@ -13,6 +13,7 @@ from datasets.models import Speaker
 from training.models import Checkpoint
 from voices.choices import GuardMode, VoiceState
 from voices.engine.preparing import Preparation
+from voices.engine.tags import Spoke
 from voices.models.profile import QualityProfile
 from voices.querysets import VoiceQuerySet
 from xttsproject import storage
@@ -131,6 +132,11 @@ class Voice(OwnedModel):
     @property
     def conditioning_path(self) -> Path:
         return self.folder / f"conditioning-{self.conditioning_key[:16]}.safetensors"
+
+    @property
+    def spoke(self) -> Spoke:
+        """What is told of it where it has spoken."""
+        return Spoke(self.name, self.bundle, str(self.checkpoint or "")[:255])
 
     @property
     def adapter_path(self) -> Path | None:

@@ -13,6 +13,7 @@ from django.db import models, transaction
 from voices.engine.planning import planned_sentences, require_readable
 from voices.models import Synthesis, SynthesisSentence, Voice
 from voices.services.guarding import guard_listener, guard_settings
+from voices.services.longform_casting import longform_recast, speaker_trouble
 from voices.services.longform_sound import longform_lost
 from voices.services.scripts import script_plan, script_voices
 from voices.services.speech import checked_text, require_ready, voice_sampling
@@ -52,7 +53,7 @@ def longform_create(*, wish: Wish) -> Synthesis:
         voice=voice,
         voice_name=voice.name,
         bundle=voice.bundle,
-        checkpoint_name=str(voice.checkpoint or "")[:255],
+        checkpoint_name=voice.spoke.checkpoint,
         text=text,
         language=wish.language if wish.language not in ("", AUTO) else voice.language,
         sampling=asdict(wanted),
@@ -81,10 +82,11 @@ def longform_cancel(*, synthesis: Synthesis) -> None:
     synthesis.refresh_from_db()
 
 
-def longform_resume(*, synthesis: Synthesis) -> None:
+def longform_resume(*, synthesis: Synthesis, voice: Voice | None = None) -> None:
     """Go on where a failed or cancelled one was, or make good what a whole one has lost on the disk.
 
-    DomainError ``speech_not_resumable`` for any other.
+    With ``voice`` it says what is left to voices that can no longer say it. DomainErrors ``speech_not_resumable`` for
+    any other, and those of ``longform_recast``.
     """
     lost = synthesis.state == JobState.SUCCEEDED and (synthesis.is_lost or bool(longform_lost(synthesis=synthesis)))
     if not lost and synthesis.state not in (JobState.FAILED, JobState.CANCELLED):
@@ -94,6 +96,9 @@ def longform_resume(*, synthesis: Synthesis) -> None:
             "be gone on with.",
         )
     with transaction.atomic():
+        if voice is not None:
+            longform_recast(synthesis=Synthesis.objects.select_for_update().get(pk=synthesis.pk), voice=voice)
+            synthesis.refresh_from_db()
         synthesis.queue_again()
         _start(synthesis)
 
@@ -213,20 +218,10 @@ def _state(synthesis: Synthesis) -> str:
 
 def _require_speaker(sentence: SynthesisSentence) -> None:
     """Said before anything is begun: a job that fails would leave a speech that is whole as a failed one."""
-    voice, synthesis = sentence.voice, sentence.synthesis
-    if voice is None or not Voice.objects.visible_to(synthesis.owner).filter(pk=voice.pk).exists():
-        raise DomainError(
-            "voice_gone",
-            f"The voice “{sentence.voice_name}” that says this sentence was deleted or is no longer shared with you.",
-        )
-    asked = Synthesis.objects.values_list("asked", flat=True).get(pk=synthesis.pk)
-    facts = asked["cast"][str(voice.pk)]
-    if voice.model_key != facts["model_key"] or not (voice.folder / facts["conditioning"]).is_file():
-        raise DomainError(
-            "voice_outdated",
-            f"The voice “{voice.name}” no longer speaks as it did when this text was begun, because its model or what "
-            "it has learnt was replaced; have the text spoken anew.",
-        )
+    synthesis = Synthesis.objects.get(pk=sentence.synthesis_id)
+    trouble = speaker_trouble(synthesis=synthesis, voice=sentence.voice, name=sentence.voice_name)
+    if trouble is not None:
+        raise trouble
 
 
 def _one_sentence(sentence: SynthesisSentence, text: str) -> str:

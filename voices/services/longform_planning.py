@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -63,7 +63,7 @@ def voice_gone(name: str) -> DomainError:
     return DomainError(
         "voice_gone",
         f"The voice “{name}” was deleted or is no longer shared with you, so it cannot say the rest; "
-        "what it has said stays.",
+        "what it has said stays. Go on with another voice.",
     )
 
 
@@ -90,24 +90,31 @@ def _sentences(synthesis: Synthesis, plan: SpeechPlan, progress: Progress) -> It
             )
 
 
+def cast_facts(*, synthesis: Synthesis, speaker: Voice, languages: Iterable[str]) -> dict[str, Any]:
+    """With what a voice says its part of a text: latents, sampling without the seed, its pace in each language."""
+    if synthesis.voice_id == speaker.pk:
+        values = dict(synthesis.sampling)
+    else:
+        values = asdict(voice_sampling(voice=speaker, given=synthesis.asked["sampling"]))
+    values.pop("seed")
+    spoke = speaker.spoke
+    return {
+        "name": spoke.voice,
+        "bundle": spoke.bundle,
+        "checkpoint": spoke.checkpoint,
+        "model_key": speaker.model_key,
+        "conditioning": speaker.conditioning_path.name,
+        "sampling": values,
+        "paces": {code: asdict(voice_pace(voice=speaker, language=code)) for code in languages},
+    }
+
+
 def _cast(synthesis: Synthesis, plan: SpeechPlan) -> dict[str, Any]:
-    """Of each voice by its key: latents, sampling without the seed, and its pace in each language."""
-    cast: dict[str, Any] = {}
-    for speaker in plan.voices:
-        sampling = voice_sampling(voice=speaker, given=synthesis.asked["sampling"])
-        if synthesis.voice is not None and speaker.pk == synthesis.voice.pk:
-            values = dict(synthesis.sampling)
-        else:
-            values = asdict(sampling)
-        values.pop("seed")
-        cast[str(speaker.pk)] = {
-            "name": speaker.name,
-            "model_key": speaker.model_key,
-            "conditioning": speaker.conditioning_path.name,
-            "sampling": values,
-            "paces": {code: asdict(voice_pace(voice=speaker, language=code)) for code in _spoken(plan.parts, speaker)},
-        }
-    return cast
+    """Of each voice by its key: see :func:`cast_facts`."""
+    return {
+        str(speaker.pk): cast_facts(synthesis=synthesis, speaker=speaker, languages=_spoken(plan.parts, speaker))
+        for speaker in plan.voices
+    }
 
 
 def _spoken(parts: tuple[Part, ...], speaker: Voice) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from voices.engine.guarding import Guardian, Hear
 from voices.engine.memory import give_back_memory
 from voices.engine.owner import SpeechOwner
 from voices.engine.requests import ModelChoice, Piece, SpeechRequest
+from voices.engine.tags import Spoke, speech_tags, tag_wav
 from voices.engine.tickets import Ticket
 from voices.models import Synthesis, SynthesisSentence, Voice
 from voices.services.guarding import guard_listener
@@ -167,6 +168,7 @@ class Booth:
         room = room_for(path, 2 * len(speech.audio.samples), "A sentence of a long text")
         with room, atomic_path(path) as temporary:
             write_wav(temporary, speech.audio)
+            tag_wav(temporary, self._tags(row, spoken.text))
         kept = SynthesisSentence.objects.filter(pk=row.pk, take__lt=row.wish).update(
             take=row.wish,
             text=spoken.text,
@@ -202,7 +204,7 @@ class Booth:
             raise DomainError(
                 "voice_outdated",
                 f"What the voice “{voice.name}” had learnt from its clips when this text was begun is gone; "
-                "have the text spoken anew.",
+                "go on with another voice, or have the text spoken anew.",
             )
         return Piece(
             model=ModelChoice(voice.bundle_path, voice.adapter_path),
@@ -221,6 +223,12 @@ class Booth:
         voice = self._voices[row.voice_id]  # type: ignore[index]
         paces = {(voice.folder / facts["conditioning"], row.language): Pace(**facts["paces"][row.language])}
         return Guardian(self._guard, paces, self._hear)
+
+    def _tags(self, row: SynthesisSentence, text: str) -> Mapping[str, str]:
+        facts = self._cast[str(row.voice_id)]
+        bundle = facts.get("bundle", self._synthesis.bundle)
+        spoke = Spoke(facts["name"], bundle, facts.get("checkpoint", self._synthesis.checkpoint_name))
+        return speech_tags(text=text, spoke=[spoke], date=f"{self._synthesis.created_at:%Y-%m-%d}")
 
     def _path(self, row: SynthesisSentence, take: int) -> Path:
         row.synthesis = self._synthesis

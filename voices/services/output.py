@@ -27,9 +27,7 @@ def synthesis_tags(*, synthesis: Synthesis) -> Mapping[str, str]:
     """That it is synthetic, which voices and which model spoke, what and when."""
     return speech_tags(
         text=synthesis.text,
-        voices=tuple(synthesis.voice_names),
-        bundle=synthesis.bundle,
-        checkpoint=synthesis.checkpoint_name,
+        spoke=synthesis.spoke,
         date=f"{synthesis.created_at:%Y-%m-%d}",
     )
 

@@ -211,7 +211,7 @@ def speech_keep(*, asked: Asked, speech: Speech) -> Synthesis:
         voice=Voice.objects.filter(pk=asked.voice.pk).first(),
         voice_name=asked.voice.name,
         bundle=asked.voice.bundle,
-        checkpoint_name=str(asked.voice.checkpoint or "")[:255],
+        checkpoint_name=asked.voice.spoke.checkpoint,
         text=asked.text,
         language=plan.parts[0].language,
         profile_name=asked.profile_name,
@@ -220,7 +220,7 @@ def speech_keep(*, asked: Asked, speech: Speech) -> Synthesis:
         sentences=[
             {
                 **sentence,
-                "voice": plan.parts[sentence["piece"]].voice.name,
+                **asdict(plan.parts[sentence["piece"]].voice.spoke),
                 "language": plan.parts[sentence["piece"]].language,
             }
             for sentence in sentences_told(guardian=asked.guardian, sentences=speech.sentences, seed=speech.seed)

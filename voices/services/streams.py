@@ -52,9 +52,7 @@ class SpeechStream:
         asked = self._asked
         return speech_tags(
             text=asked.text,
-            voices=tuple(voice.name for voice in asked.plan.voices),
-            bundle=asked.voice.bundle,
-            checkpoint=str(asked.voice.checkpoint or ""),
+            spoke=[voice.spoke for voice in asked.plan.voices],
             date=f"{timezone.now():%Y-%m-%d}",
         )
 

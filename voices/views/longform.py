@@ -17,8 +17,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from datasets.services.following import latest_job
 from voices.choices import GuardMode
-from voices.longforms import AgainForm, LongForm, first_problem
+from voices.longforms import AgainForm, LongForm, RecastForm, first_problem
 from voices.models import Synthesis, SynthesisSentence
+from voices.services import profile_spoken_with
 from voices.services.longform import (
     longform_cancel,
     longform_create,
@@ -98,6 +99,7 @@ def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
                 for number, chapter in enumerate(synthesis.chapters, 1)
             ],
             "warned": synthesis.parts.exclude(warnings=[]).count(),
+            "recast": RecastForm(user=request.user) if _wants_voice(synthesis) else None,
         },
     )
 
@@ -106,7 +108,7 @@ def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_GET
 def status(request: HttpRequest, pk: UUID) -> HttpResponse:
     """How far it is, for the page that is open; nothing more is asked for when it has ended."""
-    synthesis = _visible(request, pk)
+    synthesis = _visible(request, pk, whole=False)
     response = render(request, "voices/_long_status.html", _facts(request, synthesis))
     if not synthesis.is_active:
         response.status_code = _STOP_POLLING
@@ -121,7 +123,7 @@ def playlist(request: HttpRequest, pk: UUID) -> JsonResponse:
 
     ``more``: ask again for what follows; ``left``: something follows, be it that nobody speaks it any more.
     """
-    synthesis = _visible(request, pk)
+    synthesis = _visible(request, pk, whole=False)
     try:
         first = int(request.GET.get("from", "1"))
     except ValueError:
@@ -153,9 +155,14 @@ def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def resume(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """With ``voice`` chosen, it says what is left to voices that no longer can."""
     synthesis = _editable(request, pk)
-    with refusals_told(request):
-        longform_resume(synthesis=synthesis)
+    form = RecastForm(request.POST if "voice" in request.POST else {}, user=request.user)
+    if not form.is_valid():
+        messages.error(request, first_problem(form))
+    else:
+        with refusals_told(request):
+            longform_resume(synthesis=synthesis, voice=form.cleaned_data["voice"])
     return redirect("voices:long-detail", pk)
 
 
@@ -190,17 +197,27 @@ def _initial(request: HttpRequest) -> dict[str, Any]:
     if again is None:
         return {"voice": request.GET.get("voice")}
     asked, guard = again.asked, again.asked["guard"]
-    return {
+    values = {
         "guard": guard["mode"],
         "max_retries": guard["max_retries"],
         **({"candidates": guard["candidates"]} if guard["mode"] == GuardMode.CAREFUL else {}),
         **asked["sampling"],
+    }
+    profile, values = profile_spoken_with(user=request.user, name=again.profile_name, values=values)
+    return {
+        **values,
+        "profile": profile,
         **{f"{name}_pause": value for name, value in asked["pauses"].items() if value != getattr(Pauses(), name)},
         "voice": again.voice_id,
         "text": again.text,
         "language": asked["language"],
         "seed": again.sampling["seed"],
     }
+
+
+def _wants_voice(synthesis: Synthesis) -> bool:
+    """Whether it has stopped for want of one that can say the rest."""
+    return synthesis.state == JobState.FAILED and synthesis.error_code in ("voice_gone", "voice_outdated")
 
 
 def _listed(synthesis: Synthesis, *, warned: bool) -> Any:
@@ -220,8 +237,10 @@ def _row(row: SynthesisSentence, titles: list[str]) -> dict[str, Any]:
     return {"sentence": row, "chapter": titles[row.chapter] if row.chapter < len(titles) else ""}
 
 
-def _visible(request: HttpRequest, pk: UUID) -> Synthesis:
-    return get_object_or_404(Synthesis.objects.visible_to(request.user).exclude(asked={}), pk=pk)
+def _visible(request: HttpRequest, pk: UUID, *, whole: bool = True) -> Synthesis:
+    """Not ``whole``: without its text, for what is asked for every few seconds."""
+    rows = Synthesis.objects.visible_to(request.user).exclude(asked={})
+    return get_object_or_404(rows if whole else rows.with_excerpts(), pk=pk)
 
 
 def _editable(request: HttpRequest, pk: UUID) -> Synthesis:

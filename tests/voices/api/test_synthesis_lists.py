@@ -52,6 +52,23 @@ def test_a_list_has_beginnings_and_counts_and_the_rest_is_at_its_own_address(peo
     assert anna.get(f"{ADDRESS}{short.pk}/").json()["sentences"] == SAID
 
 
+def test_whoever_asks_how_far_it_is_need_not_be_sent_the_text_each_time(people, api_for, page_for, long):
+    anna = api_for(people.anna)
+    with CaptureQueriesContext(connection) as asked:
+        brief = anna.get(f"{ADDRESS}{long.pk}/", {"text": "false"})
+    assert not [query["sql"] for query in asked if ', "voices_synthesis"."text", "voices' in query["sql"]]
+    told, whole = brief.json(), anna.get(f"{ADDRESS}{long.pk}/").json()
+    assert told == {**whole, "text": long.text[:EXCERPT]}
+    assert len(brief.content) < len(long.text) / 10
+    refused = anna.get(f"{ADDRESS}{long.pk}/", {"text": "perhaps"})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "text")
+    page = page_for(people.anna)
+    for part in ("status", "playlist"):
+        with CaptureQueriesContext(connection) as asked:
+            page.get(f"/speak/long/{long.pk}/{part}/")
+        assert not [query["sql"] for query in asked if ', "voices_synthesis"."text", "voices' in query["sql"]], part
+
+
 def test_a_list_takes_the_same_queries_for_many_and_reads_no_texts(people, api_for, page_for, long):
     for _ in range(8):
         SynthesisFactory(owner=people.anna)

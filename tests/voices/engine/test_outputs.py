@@ -13,12 +13,14 @@ import pytest
 from tests.voices.factories import speechlike
 from voices.engine.encoding import FORMATS, Output, encode
 from voices.engine.loudness import CEILING_DB, at_loudness, loudness_of, true_peak
-from voices.engine.tags import speech_tags
+from voices.engine.tags import Spoke, speech_tags
 from xttsproject.lib.audio import Audio, read_wav
 from xttsproject.lib.errors import DomainError
 
 TAGS = speech_tags(
-    text="Olá,\nmundo — hello.", voices=("Vera", "Zé"), bundle="xtts-v2", checkpoint="Run · epoch 3", date="2026-11-26"
+    text="Olá,\nmundo — hello.",
+    spoke=[Spoke("Vera", "xtts-v2", "Run · epoch 3"), Spoke("Zé", "xtts-v2", "Run · epoch 3")],
+    date="2026-11-26",
 )
 
 
@@ -38,6 +40,16 @@ def test_every_file_says_that_it_is_synthetic_and_what_spoke(name):
     assert tags["comment"] == (
         "Synthetic speech, not a recording of a person: spoken by the XTTS model xtts-v2, fine-tuned (Run · epoch 3) "
         "with the voice “Vera”, “Zé”."
+    )
+
+
+def test_each_voice_is_told_with_the_model_that_it_spoke_with():
+    spoke = [Spoke("Vera", "xtts-v2", ""), Spoke("Zé", "xtts-v2", "Run · epoch 3"), Spoke("Ana", "xtts-v2", "")]
+    tags, _sound = facts(encode(speechlike(0.5), FORMATS["mp3"], speech_tags(text="Yes.", spoke=spoke, date="2026")))
+    assert tags["artist"] == "Vera, Zé, Ana"
+    assert tags["comment"].endswith(
+        "spoken by the XTTS model xtts-v2 with the voice “Vera”, “Ana”; "
+        "by the XTTS model xtts-v2, fine-tuned (Run · epoch 3) with the voice “Zé”."
     )
 
 

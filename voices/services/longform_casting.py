@@ -1,0 +1,102 @@
+"""Who says a long text, when a voice that was to say it can no longer do so."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from voices.engine.planning import require_language
+from voices.models import Synthesis, SynthesisSentence, Voice
+from voices.querysets import SentenceQuerySet
+from voices.services.longform_planning import cast_facts
+from voices.services.speech import require_ready, voice_sampling
+from xttsproject.lib.errors import DomainError
+
+
+def speaker_trouble(*, synthesis: Synthesis, voice: Voice | None, name: str) -> DomainError | None:
+    """Why a voice can no longer say its sentences of a planned text as it said the others: ``voice_gone`` or
+    ``voice_outdated``; None where it can. ``name`` is what it was called."""
+    if voice is None or not _visible(synthesis, voice):
+        return DomainError(
+            "voice_gone",
+            f"The voice “{name}” that says this sentence was deleted or is no longer shared with you.",
+        )
+    facts = synthesis.asked["cast"].get(str(voice.pk))
+    if facts is None or voice.model_key != facts["model_key"] or not (voice.folder / facts["conditioning"]).is_file():
+        return DomainError(
+            "voice_outdated",
+            f"The voice “{voice.name}” no longer speaks as it did when this text was begun, because its model or what "
+            "it has learnt was replaced; have the text spoken anew.",
+        )
+    return None
+
+
+def longform_recast(*, synthesis: Synthesis, voice: Voice) -> None:
+    """Have ``voice`` say what is still to be said by voices that no longer can; what is spoken stays as it is.
+
+    For a transaction that holds the row of ``synthesis``. Its values are those that were asked for, below them the
+    voice's own, and are settled now. DomainErrors: those of ``require_ready``, ``voice_unknown`` for one that the
+    text's owner does not see, ``model_mismatch`` for one of another model than the text was cut for,
+    ``language_unsupported``, and ``voice_not_needed`` where all voices can go on.
+    """
+    if not _visible(synthesis, voice):
+        raise DomainError(
+            "voice_unknown", f"The voice “{voice.name}” is not shared with the text's owner.", field="voice"
+        )
+    require_ready(voice)
+    if synthesis.is_planned and voice.bundle != synthesis.bundle:
+        raise DomainError(
+            "model_mismatch",
+            f"The text was begun with the model {synthesis.bundle}, but “{voice.name}” speaks with {voice.bundle}; "
+            f"choose a voice of {synthesis.bundle}, or have the text spoken anew.",
+            field="voice",
+        )
+    before = synthesis.voice
+    lost = before is None or not _visible(synthesis, before)
+    rows = _silent(synthesis) if synthesis.is_planned else SynthesisSentence.objects.none()
+    languages = _languages(rows)
+    # What is not cut into sentences yet begins with the voice that was asked for.
+    if not languages and (synthesis.is_planned or not lost):
+        raise DomainError(
+            "voice_not_needed",
+            "Every voice of this text can still say its sentences; go on without another one.",
+            field="voice",
+        )
+    for language in languages:
+        require_language(voice.bundle_path, language)
+    if lost:
+        seed = synthesis.sampling["seed"]
+        wanted = voice_sampling(voice=voice, given={**synthesis.asked["sampling"], "seed": seed})
+        synthesis.voice, synthesis.sampling = voice, asdict(wanted)
+        if not synthesis.parts.spoken().exists():
+            spoke = voice.spoke
+            synthesis.voice_name, synthesis.bundle, synthesis.checkpoint_name = (
+                spoke.voice,
+                spoke.bundle,
+                spoke.checkpoint,
+            )
+    if synthesis.is_planned:
+        rows.update(voice=voice, voice_name=voice.name)
+        said = set(synthesis.parts.order_by().values_list("voice_name", flat=True).distinct())
+        cast = {key: facts for key, facts in synthesis.asked["cast"].items() if facts["name"] in said}
+        languages = _languages(synthesis.parts.filter(voice=voice))
+        cast[str(voice.pk)] = cast_facts(synthesis=synthesis, speaker=voice, languages=languages)
+        synthesis.asked = {**synthesis.asked, "cast": cast}
+    synthesis.save(update_fields=["voice", "voice_name", "bundle", "checkpoint_name", "sampling", "asked"])
+
+
+def _silent(synthesis: Synthesis) -> SentenceQuerySet:
+    """What is to be spoken by voices that no longer can."""
+    pending = synthesis.parts.pending()
+    speakers = Voice.objects.in_bulk(pending.order_by().values_list("voice", flat=True).distinct())
+    able = [
+        key for key, voice in speakers.items() if not speaker_trouble(synthesis=synthesis, voice=voice, name=voice.name)
+    ]
+    return pending.exclude(voice__in=able)
+
+
+def _languages(rows: SentenceQuerySet) -> list[str]:
+    return sorted(set(rows.order_by().values_list("language", flat=True)))
+
+
+def _visible(synthesis: Synthesis, voice: Voice) -> bool:
+    return Voice.objects.visible_to(synthesis.owner).filter(pk=voice.pk).exists()
