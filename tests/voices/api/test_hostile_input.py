@@ -32,6 +32,32 @@ def test_speech_names_the_field_that_nobody_can_take(people, api_for, field, val
     assert len(error["message"]) < 300
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "quoted"),
+    [
+        ("temperature", "hot", "'hot'"),
+        ("top_k", 1.5, "1.5"),
+        ("speed", "nan", "'nan'"),
+        ("stream", "perhaps", "'perhaps'"),
+        ("text", "a\x00b" * 60, "'a\\x00ba"),
+        ("guard", "fierce", "'fierce'"),
+        ("temperature", 9, "9.0"),
+    ],
+)
+def test_speech_names_the_value_that_it_cannot_take(people, api_for, field, value, quoted):
+    voice = VoiceFactory(owner=people.anna, name="Vera", state="ready")
+    body = {"voice": str(voice.pk), "text": "Hello.", field: value}
+    error = api_for(people.anna).post("/api/v1/speech/", body, format="json").json()["error"]
+    assert error["param"] == field
+    assert error["message"].count(quoted) == 1, error["message"]
+    assert len(error["message"]) < 200
+
+
+def test_what_stands_in_the_address_is_named_with_its_value(people, api_for):
+    error = api_for(people.anna).get("/api/v1/syntheses/", {"pinned": "true", "voice": "x"}).json()["error"]
+    assert (error["param"], "x" in error["message"]) == ("voice", True)
+
+
 @pytest.mark.parametrize("voice", [HALF, {"id": HALF}, {"id": 5}, 5, " ", "x\x00y"])
 def test_openais_address_refuses_what_is_no_voice(people, api_for, voice):
     body = {"model": "tts-1", "input": "Hello.", "voice": voice}

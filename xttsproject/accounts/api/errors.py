@@ -17,6 +17,9 @@ from rest_framework.views import exception_handler
 
 from xttsproject.lib.errors import DomainError
 
+_LONGEST_VALUE = 60
+"""Characters of what is quoted of a request."""
+
 # Domain errors are the caller's input at fault unless their code says otherwise.
 _STATUS = {
     "duplicate": status.HTTP_409_CONFLICT,
@@ -80,6 +83,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         return None
     if isinstance(error, exceptions.ValidationError):
         param, message = _first(error.detail)
+        message = _with_value(message, _given(context["request"], param) if param else None)
         data = body(message, code="invalid", param=param, http=response.status_code)
         data["error"]["fields"] = error.detail
     else:
@@ -100,6 +104,28 @@ def body(message: str, *, code: str, param: str | None, http: int) -> dict[str, 
     if http in (401, 403):
         kind = "authentication_error" if http == 401 else "permission_error"
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+def _given(request: Any, param: str) -> Any:
+    """What was sent under a field's dotted name, in the body or else in the address; None where that is not there."""
+    for found in (request.data, request.query_params):
+        for name in param.split("."):
+            if isinstance(found, list):
+                found = found[int(name)] if name.isdecimal() and int(name) < len(found) else None
+            else:
+                found = found.get(name) if hasattr(found, "get") else None
+        if found is not None:
+            return found
+    return None
+
+
+def _with_value(message: str, given: Any) -> str:
+    """DRF's own complaints do not quote what they complain about."""
+    if isinstance(given, bool | int | float) or (isinstance(given, str) and given.strip()):
+        quoted = repr(given) if len(repr(given)) <= _LONGEST_VALUE else f"{repr(given)[:_LONGEST_VALUE]}…"
+        if quoted not in message and str(given) not in message:
+            return f"{message.removesuffix('.')}, got {quoted}."
+    return message
 
 
 def _legible(data: Any) -> Any:
