@@ -115,13 +115,15 @@ class SpeechOwner:
     # --- the owner's thread -----------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while self._ready():
+        while True:
             try:
+                if not self._ready():
+                    break
                 if not self._scheduler.turn():
                     self._rest()
             except BaseException as error:
-                # A request's own trouble is answered within; this is a fault of the scheduler. Whoever waits is told,
-                # and the thread lives on with models loaded anew.
+                # A request's own trouble is answered within; this is a fault of the scheduler, or a device that broke.
+                # Whoever waits is told, and the thread lives on with models loaded anew.
                 self._residents.note(error)
                 self._scheduler.fail_all(error)
                 self._residents.unload()

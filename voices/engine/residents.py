@@ -17,7 +17,7 @@ from xttsproject.bundles.manifest import MANIFEST_FILE
 from xttsproject.lib.errors import Cancelled, DomainError
 
 if TYPE_CHECKING:
-    from voices.engine.sessions import Group, Sentence
+    from voices.engine.sentences import Group, Sentence
     from xttsproject.xtts.engine import XttsEngine
     from xttsproject.xtts.loop import Row, SpeechLoop
 
@@ -166,7 +166,11 @@ class Residents:
                 return
             self._loaded.clear()
         self._set_state(OwnerState.UNLOADED)
-        give_back_memory()
+        try:
+            give_back_memory()
+        except Exception as error:
+            # A device that has broken may refuse. The models are gone all the same, and the thread must live on.
+            self.note(error)
         logger.info("Speech models left memory")
 
     def note(self, error: BaseException) -> None:

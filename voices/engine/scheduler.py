@@ -69,8 +69,12 @@ class Scheduler:
         return any(done) or self.sessions != begun
 
     def fail_all(self, error: BaseException) -> None:
+        """Tell everybody; the models may have to be loaded anew."""
         for session in self.sessions:
-            self._leave(session)
+            try:
+                self._leave(session)
+            except Exception as another:
+                self._residents.note(another)
             session.ticket.fail(error)
 
     # --- steps of a turn: whether each had anything to do --------------------------------------------------------
@@ -182,8 +186,11 @@ class Scheduler:
         except BaseException as error:
             # Caught once, here: the thread must outlive whatever one request does to it; the caller raises it.
             self._residents.note(error)
-            self._leave(session)
-            session.ticket.fail(error)
+            try:
+                self._leave(session)
+            finally:
+                # A device that has broken may refuse that as well, and whoever waits is told all the same.
+                session.ticket.fail(error)
 
     def _broken(self, core: Core, error: BaseException) -> None:
         """A step has failed, and the loop with it. If it was one request's, that is answered; else all its sentences
@@ -215,10 +222,7 @@ class Scheduler:
             for row in [row for row, each in core.rows.items() if each.group.session is session]:
                 del core.rows[row]
                 core.loop.drop(row)
-        session.rows = 0
-        session.pending.clear()
-        session.decoded.clear()
-        session.stop_listening()
+        session.close()
 
 
 def _asker(session: Session) -> object:

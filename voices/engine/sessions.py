@@ -4,146 +4,27 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from voices.engine.ear import Ear
-from voices.engine.requests import Attempt, Hearing, ModelChoice, Piece, SpeechRequest, Verdict
+from voices.engine.requests import Attempt, Hearing, ModelChoice, SpeechRequest, Verdict
+from voices.engine.sentences import Group, Sentence
 from voices.engine.tickets import Chunk, Ticket
 from xttsproject.lib.audio import Samples
-from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.joining import faded, join_speeches, silence
+from xttsproject.xtts.pieces import FIRST_CODES, next_codes
 from xttsproject.xtts.types import Speech
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from voices.engine.residents import Core, Resident
-    from xttsproject.xtts.conditioning import Conditioning
-    from xttsproject.xtts.engine import Planned, XttsEngine
-    from xttsproject.xtts.loop import Decoded, Row, Utterance
-    from xttsproject.xtts.streaming import GrowingSound
-
-_DECODING_SHARE = 0.8
+    from xttsproject.xtts.engine import Planned
 
 _LISTENED_TO = 2
 """Sentences of one request that are with the ear at most: one is heard, one is next, and then it is somebody else's
 turn."""
-
-
-class Sentence:
-    """One sentence on its way: first in a loop, as a ``row``, then ``decoded``, then sound, as a ``wave``.
-
-    Each further attempt at it is another one, whose ``lead`` is the first: that is what the text has, and what gets the
-    sound.
-    """
-
-    def __init__(self, group: Group, place: int, text: str, utterance: Utterance, conditioning: Conditioning):
-        self.group, self.place, self.text = group, place, text
-        """``place`` is its piece's among the request's."""
-        self.utterance, self.conditioning = utterance, conditioning
-        self.number = 0
-        """How many attempts at it there were before."""
-        self.lead = self
-        self.attempts: deque[Sentence] = deque([self])
-        """Of a lead: those that have not been judged, in the order in which they will be."""
-        self.row: Row | None = None
-        self.decoded: Decoded | None = None
-        self.wave: Samples | None = None
-        self.heard = 0
-        """Codes whose sound has been made, of a stream."""
-        self.sound: GrowingSound | None = None
-        self.parts: list[Samples] = []
-
-    def attempt(self, number: int, seed: int) -> Sentence:
-        """The same with other luck, to be judged after those that there are."""
-        lead = self.lead
-        other = Sentence(self.group, self.place, self.text, replace(self.utterance, seed=seed), self.conditioning)
-        other.number, other.lead = number, lead
-        lead.attempts.append(other)
-        return other
-
-    @property
-    def piece(self) -> Piece:
-        return self.group.session.request.pieces[self.place]
-
-    @property
-    def engine(self) -> XttsEngine:
-        """What decodes it and makes it sound."""
-        assert self.group.resident is not None
-        return self.group.resident.engine
-
-    @property
-    def codes(self) -> int:
-        """So far."""
-        return len(self.decoded.codes) if self.decoded else len(self.row) if self.row else 0
-
-    def latents(self, start: int, end: int) -> Tensor:
-        if self.decoded is not None:
-            return self.decoded.latents[start:end]
-        assert self.row is not None
-        return self.row.latents(start, end)
-
-    def progress(self) -> float:
-        """Of a lead."""
-        if self.wave is not None:
-            return 1.0
-        judged_next = self.attempts[0]
-        if judged_next.decoded is not None:
-            return _DECODING_SHARE
-        return _DECODING_SHARE * len(judged_next.row) / judged_next.row.cap if judged_next.row is not None else 0.0
-
-
-class Group:
-    """What one model says of a request. It needs the model from its planning to its last sound."""
-
-    def __init__(self, session: Session, model: ModelChoice, places: Sequence[int]):
-        self.session, self.model, self.places = session, model, places
-        self.resident: Resident | None = None
-        self.left = 0
-        """Sentences that are no sound yet."""
-
-    def begin(self, resident: Resident) -> None:
-        """Plan its sentences. Raises what planning raises, and DomainError ``voice_outdated``."""
-        from xttsproject.xtts.conditioning import Conditioning
-        from xttsproject.xtts.engine import Saying
-
-        self.resident, engine = resident, resident.engine
-        pieces = {place: self.session.request.pieces[place] for place in self.places}
-        if any(engine.model_key != piece.model_key for piece in pieces.values()):
-            raise DomainError(
-                "voice_outdated",
-                "The model below this voice has been replaced since the voice was prepared; prepare the voice again.",
-            )
-        voices = {path: Conditioning.load(path) for path in {piece.conditioning for piece in pieces.values()}}
-        sentences: list[Sentence] = []
-        for place, piece in pieces.items():
-            voice = voices[piece.conditioning]
-            planned = engine.planned(
-                Saying(piece.text, piece.language, voice, piece.sampling, piece.pause, piece.whole)
-            )
-            own = [
-                Sentence(self, place, text, utterance, voice)
-                for text, utterance in zip(planned.sentences, planned.utterances, strict=True)
-            ]
-            self.session.plan(place, planned, own)
-            sentences += own
-        self.left = len(sentences)
-        if sentences:
-            resident.groups.add(self)
-
-    @property
-    def core(self) -> Core:
-        assert self.resident is not None
-        return self.resident.core
-
-    def end(self) -> None:
-        if self.resident is not None:
-            self.resident.groups.discard(self)
 
 
 @dataclass(frozen=True)
@@ -160,8 +41,6 @@ class Session:
     """A request under way. Its methods are the owner's thread's."""
 
     def __init__(self, ticket: Ticket, ear: Ear):
-        from xttsproject.xtts.streaming import FIRST_CODES
-
         self.ticket, self._ear = ticket, ear
         self.request = ticket.request if isinstance(ticket.request, SpeechRequest) else SpeechRequest(())
         models = {ticket.request: []} if isinstance(ticket.request, ModelChoice) else ticket.request.by_model()
@@ -250,10 +129,18 @@ class Session:
         each = self._listening.popleft()
         self._take(each.sentence, each.wave, each.hearing.decide(each.heard.result()))
 
-    def stop_listening(self) -> None:
+    def close(self) -> None:
+        """Nothing more is computed for it. What it held of sound and sentences goes now: they refer to each other, and
+        the collector of such rings may come hundreds of requests later."""
         for each in self._listening:
             each.heard.cancel()
-        self._listening.clear()
+        for planned in self._planned:
+            for sentence in planned[1] if planned else ():
+                sentence.attempts.clear()
+        self.rows = 0
+        for held in (self._listening, self.pending, self.decoded, self.unopened, self.opened, self._planned):
+            held.clear()
+        self._speeches.clear()
 
     def _take(self, sentence: Sentence, wave: Samples, verdict: Verdict) -> None:
         """Do what was decided about an attempt."""
@@ -295,19 +182,18 @@ class Session:
 
     def send(self) -> None:
         """Make a piece of the current sentence sound, and send it."""
-        from xttsproject.xtts.streaming import GrowingSound, next_codes
+        from xttsproject.xtts.streaming import GrowingSound
 
         sentence = self._current()
         assert sentence is not None
-        engine = sentence.engine
         if not self.live:
             self._lead_in(sentence)
             (wave,), sentence.parts = sentence.parts, []
-            self._send(faded(wave, engine.sample_rate, begin=self._number > 0, end=not self._is_last(sentence)))
+            self._send(faded(wave, sentence.rate, begin=self._number > 0, end=not self._is_last(sentence)))
             self._advance(sentence)
             return
         if sentence.sound is None:
-            sentence.sound = GrowingSound(engine, sentence.conditioning, sentence.piece.sampling.speed)
+            sentence.sound = GrowingSound(sentence.engine, sentence.conditioning, sentence.piece.sampling.speed)
             self._lead_in(sentence)
         left = sentence.codes - sentence.heard
         # What would be a scrap of sound on its own goes along.
@@ -321,7 +207,7 @@ class Session:
         if len(samples):
             sentence.parts.append(samples)
             final = last and self._is_last(sentence)
-            self._send(faded(samples, engine.sample_rate, begin=begins and self._number > 0, end=last and not final))
+            self._send(faded(samples, sentence.rate, begin=begins and self._number > 0, end=last and not final))
         if last:
             wave = np.concatenate(sentence.parts)
             sentence.sound, sentence.parts = None, []
@@ -333,14 +219,14 @@ class Session:
 
     def _lead_in(self, sentence: Sentence) -> None:
         """The silence before it."""
-        self.ticket.sample_rate = sentence.engine.sample_rate
+        self.ticket.sample_rate = sentence.rate
         piece = sentence.piece
         self._send(silence(piece.before if self._next[1] == 0 else piece.pause, self.ticket.sample_rate))
 
     def _advance(self, sentence: Sentence) -> None:
         """All of it has been sent."""
         if self._is_last(sentence):
-            self._send(silence(self.request.after, sentence.engine.sample_rate))
+            self._send(silence(self.request.after, sentence.rate))
         place, number = self._next
         planned = self._planned[place]
         assert planned is not None
@@ -367,8 +253,8 @@ class Session:
         if judge is None:
             return Verdict()
         assert sentence.decoded is not None
-        rate, seed = sentence.engine.sample_rate, sentence.utterance.seed
-        return judge(Attempt(sentence.piece, sentence.text, sentence.decoded, wave, rate, seed, sentence.number, sent))
+        seed, number = sentence.utterance.seed, sentence.number
+        return judge(Attempt(sentence.piece, sentence.text, sentence.decoded, wave, sentence.rate, seed, number, sent))
 
     def _sounded(self, sentence: Sentence, wave: Samples) -> None:
         sentence.wave = wave
@@ -380,8 +266,8 @@ class Session:
             spoken = [other.decoded for other in planned[1] if other.decoded is not None]
             self._speeches[sentence.place] = sentence.engine.join(planned[0], spoken, waves)
             for other in planned[1]:
-                # What is joined need not be kept twice.
-                other.decoded, other.wave = None, wave[:0]
+                # What is joined need not be kept twice; a slice of the sound would keep all of it.
+                other.decoded, other.wave = None, silence(0.0, other.rate)
         group.left -= 1
         if not group.left:
             group.end()

@@ -20,11 +20,6 @@ if TYPE_CHECKING:
     from xttsproject.xtts.conditioning import Conditioning
     from xttsproject.xtts.engine import XttsEngine
 
-FIRST_CODES = 12
-"""Codes after which the first sound comes: below, the part that is held back leaves next to nothing to hear."""
-
-_MOST_CODES = 64
-_GROWTH = 1.5
 _FADE = 480
 """Samples (20 ms) over which a piece goes over into the next one. Both sides are alike there, up to what is left of the
 end's influence."""
@@ -32,11 +27,6 @@ _REACH = 20
 """Frames to each side that HiFi-GAN's sound depends on: 14 (Kong et al., 2020; most of it are the kernels of 11 at
 dilations 1, 3 and 5 behind the first upsampling by 8), and up to 3 for the latents' interpolation to the output's rate.
 """
-
-
-def next_codes(codes: int) -> int:
-    """How many codes the piece after one of so many codes has: pieces grow, because each costs its surroundings."""
-    return min(round(codes * _GROWTH), _MOST_CODES)
 
 
 class GrowingSound:

@@ -12,7 +12,8 @@ from xttsproject.lib.audio import Samples
 from xttsproject.xtts.conditioning import Conditioning
 from xttsproject.xtts.decode import Decoded
 from xttsproject.xtts.engine import Saying, XttsEngine
-from xttsproject.xtts.streaming import FIRST_CODES, GrowingSound, next_codes
+from xttsproject.xtts.pieces import FIRST_CODES, next_codes
+from xttsproject.xtts.streaming import GrowingSound
 from xttsproject.xtts.types import Sampling
 
 TEXT = "The quick brown fox jumps over the lazy dog, and then it does so again."
