@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -70,9 +71,11 @@ def guardian_for(
     wanted = guard_settings(voice=voice, given=given, profile=profile)
     if wanted.mode == Mode.OFF:
         return None
+    # Each once: a script may have hundreds of parts.
+    speakers = {(part.voice.pk, part.language): part.voice for part in plan.parts}
     paces = {
-        (part.voice.conditioning_path, part.language): voice_pace(voice=part.voice, language=part.language)
-        for part in plan.parts
+        (speaker.conditioning_path, language): voice_pace(voice=speaker, language=language)
+        for (_key, language), speaker in speakers.items()
     }
     return Guardian(wanted, paces, guard_listener(wanted=wanted))
 
@@ -98,7 +101,9 @@ def voice_pace(*, voice: Voice, language: str) -> Pace:
     said = _said(voice, language)
     version = voice.checkpoint.run.version if voice.checkpoint else None
     if version is not None and len(said) < KEPT and version.dataset.language == language:
-        said = remembered(_clips(version.pk), said)
+        # Where its files have gone speech goes on without; the version's own page says what is wrong with it.
+        with contextlib.suppress(DomainError):
+            said = remembered(_clips(version.pk), said)
     return pace_of(language, said)
 
 
@@ -162,15 +167,11 @@ def _said(voice: Voice, language: str) -> list[float]:
 
 @lru_cache(maxsize=64)
 def _clips(version_id: UUID) -> list[float]:
-    """Codes per character of a frozen version's clips, which never changes."""
+    """Codes per character of a frozen version's clips, which never changes. Raises what its manifest does, which is not
+    kept: a disk that was away comes back."""
     version = DatasetVersion.objects.select_related("dataset").get(pk=version_id)
-    try:
-        rows = version_manifest(version=version)
-    except DomainError:
-        # Speech goes on without it; the version's own page says what is wrong.
-        return []
     found = []
-    for row in rows[:KEPT]:
+    for row in version_manifest(version=version)[:KEPT]:
         length = length_of(normalise(str(row["text"]), version.dataset.language))
         found.append(ratio((float(row["seconds"]) - _CLIP_SILENCE) / CODE_SECONDS, length))
     return found

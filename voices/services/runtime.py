@@ -86,7 +86,9 @@ def speech_owner_close() -> None:
 
 def speech_status() -> OwnerStatus | None:
     """None as long as nobody has asked this process to speak."""
-    return _owner.status() if _owner is not None else None
+    # Looked at once: another thread may be closing it.
+    owner = _owner
+    return owner.status() if owner is not None else None
 
 
 def speech_preload() -> None:

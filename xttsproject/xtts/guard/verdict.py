@@ -138,7 +138,7 @@ def judge(spoken: Spoken, pace: Pace, limits: Limits = LIMITS) -> Verdict:
     findings = [
         *_silence(heard, limits),
         *_loop(spoken, limits),
-        *_stop(spoken, low, high, said),
+        *_stop(spoken, high, said),
         # Babble may break off in a sound; no words are missing for it.
         *(long or _truncated(heard, said, low, pace.expected(length), limits)),
         *_tail(heard, spoken, pace, length, said, limits),
@@ -193,7 +193,7 @@ def _loop(spoken: Spoken, limits: Limits) -> list[Finding]:
     return [_finding(Fault.LOOP, looped, limits.looped_seconds, message)]
 
 
-def _stop(spoken: Spoken, low: float, high: float, said: float) -> list[Finding]:
+def _stop(spoken: Spoken, high: float, said: float) -> list[Finding]:
     if spoken.finished is not False:
         return []
     message = "The model did not end it by itself: its end is cut off, or babble."
