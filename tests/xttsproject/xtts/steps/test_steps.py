@@ -3,114 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
-from tests.xttsproject.xtts.test_adapters import TARGETS, write_adapter
+from tests.xttsproject.xtts.steps.looping import Counting, assert_alike, run, steps_of
 from xttsproject.xtts.adapters import Adapter
-from xttsproject.xtts.conditioning import Conditioning
 from xttsproject.xtts.engine import XttsEngine
 from xttsproject.xtts.graphs import Calling, Work
-from xttsproject.xtts.loop import Decoded, Row, SpeechLoop, Utterance
-from xttsproject.xtts.sampling import Draw
-from xttsproject.xtts.steps import Steps
-
-TEXTS = (
-    "the first sentence",
-    "a second one, which is quite a bit longer than the first and all the others",
-    "no",
-    "does the third one end here?",
-    "the last of five sentences",
-)
-DRAWS = (
-    Draw(temperature=0.9),
-    Draw(greedy=True, repetition_penalty=2.0),
-    Draw(temperature=1.2, top_k=0, top_p=1.0, repetition_penalty=1.0),
-    Draw(temperature=0.6, top_k=5),
-    Draw(),
-)
-CAPS = (90, 260, 12, 110, 40)
-
-
-class Counting(Calling):
-    """Counts what is recorded, having warmed up to it as a GPU does, and what is done again."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.recorded, self.replayed = 0, 0
-
-    def record(self, work: Work) -> Work:
-        self.recorded += 1
-        for _ in range(2):
-            work()
-
-        def again() -> None:
-            self.replayed += 1
-            work()
-
-        return again
-
-
-@pytest.fixture
-def recorder() -> Counting:
-    return Counting()
-
-
-@pytest.fixture(scope="module")
-def utterances(engine: XttsEngine, voice: Conditioning) -> list[Utterance]:
-    """Each with other luck, sampling, length and voice."""
-    return [
-        Utterance(tuple(engine.tokenizer.encode(text, "en")), voice.gpt_latents * (1 + 0.3 * place), cap, place, draw)
-        for place, (text, draw, cap) in enumerate(zip(TEXTS, DRAWS, CAPS, strict=True))
-    ]
-
-
-@pytest.fixture(scope="module")
-def alone(engine: XttsEngine, utterances: list[Utterance]) -> list[Decoded]:
-    return [engine.gpt.decode([utterance])[0] for utterance in utterances]
-
-
-@pytest.fixture(scope="module")
-def adapters(engine: XttsEngine, random_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Adapter]:
-    """Of other ranks and other projections than each other."""
-    root = tmp_path_factory.mktemp("adapters")
-    written = [
-        write_adapter(root / "some", random_bundle, 2, TARGETS[:1]),
-        write_adapter(root / "all", random_bundle, 1, TARGETS),
-        write_adapter(root / "turned", random_bundle, 3, TARGETS[2:], transposed=True),
-    ]
-    read = [engine.gpt.read_adapter(path) for path in written]
-    return [adapter for adapter in read if adapter is not None]
-
-
-def steps_of(loop: SpeechLoop) -> Steps:
-    assert loop._steps is not None
-    return loop._steps
-
-
-def run(loop: SpeechLoop, steps: int | None = None) -> int:
-    """Steps that were done."""
-    done = 0
-    while loop.busy and done != steps:
-        loop.step()
-        done += 1
-    return done
-
-
-def assert_alike(rows: Sequence[Row], expected: Sequence[Decoded]) -> None:
-    for row, lone in zip(rows, expected, strict=True):
-        assert row.done
-        said = row.result()
-        assert (said.codes, said.finished) == (lone.codes, lone.finished)
-        assert (said.latents - lone.latents).abs().max() < 1e-4
+from xttsproject.xtts.loop import Decoded, SpeechLoop, Utterance
 
 
 def test_sentences_that_join_and_leave_at_any_step_say_what_they_say_alone(
@@ -121,7 +24,7 @@ def test_sentences_that_join_and_leave_at_any_step_say_what_they_say_alone(
         rows.append(loop.add(utterance))
         done += run(loop, steps)
     done += run(loop)
-    assert len({decoded.codes for decoded in alone}) == len(TEXTS)
+    assert len({decoded.codes for decoded in alone}) == len(utterances)
     assert_alike(rows, alone)
     # All but the very first step, which has only a beginning.
     assert recorder.replayed == done - 1
@@ -327,108 +230,3 @@ def test_in_shrunk_weights_the_codes_are_the_same_too(
 def test_a_processor_has_no_graphs_and_speaks_in_the_ordinary_way(random_bundle: Path, engine: XttsEngine) -> None:
     assert XttsEngine.load(random_bundle, graphs=True).gpt.recorder is None
     assert SpeechLoop(engine.gpt)._steps is None
-
-
-# --- what a CUDA graph asks of the work, wherever it runs -----------------------------------------------------------
-
-_WAITING = {"_local_scalar_dense", "is_nonzero", "nonzero", "equal", "lift_fresh", "_unique2", "masked_select"}
-"""What a host waits for, or gives: neither can be recorded."""
-
-
-class Trace(TorchDispatchMode):
-    """The operations of some work, and what they read and write that was there before."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[tuple[object, ...]] = []
-        self._given: set[int] = set()
-        self._made: set[int] = set()
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = func.overloadpacket.__name__
-        assert name not in _WAITING, f"{name} cannot be recorded"
-        self.lines.append((name, *(self._seen(each) for each in tree_leaves((args, kwargs or {})))))
-        result = func(*args, **(kwargs or {}))
-        for each in tree_leaves(result):
-            if isinstance(each, Tensor) and (address := each.untyped_storage().data_ptr()) not in self._given:
-                self._made.add(address)
-        return result
-
-    def _seen(self, value: object) -> object:
-        if not isinstance(value, Tensor):
-            return value
-        address = value.untyped_storage().data_ptr()
-        if address in self._made:
-            return tuple(value.shape)
-        self._given.add(address)
-        return address, value.storage_offset(), tuple(value.shape), value.stride()
-
-
-class Tracing(Calling):
-    """Does what is recorded anew each time, and demands that it be the same."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.compared = 0
-
-    def record(self, work: Work) -> Work:
-        with Trace() as first:
-            work()
-
-        def again() -> None:
-            with Trace() as now:
-                work()
-            assert now.lines == first.lines
-            self.compared += 1
-
-        return again
-
-
-def test_what_is_recorded_is_the_same_each_time_at_the_same_addresses_and_waits_for_nothing(
-    engine: XttsEngine, utterances: list[Utterance], alone: list[Decoded], adapters: list[Adapter]
-) -> None:
-    recorder = Tracing()
-    loop = SpeechLoop(engine.gpt, limit=3, recorder=recorder)
-    wanted = [utterances[0], utterances[4], replace(utterances[3], adapter=adapters[1], max_codes=30), utterances[2]]
-    rows = []
-    for utterance in [*wanted, replace(utterances[2], adapter=adapters[0])]:
-        rows.append(loop.add(utterance))
-        run(loop, 3)
-    run(loop)
-    assert_alike([rows[0], rows[1], rows[3]], [alone[0], alone[4], alone[2]])
-    assert recorder.compared > 40
-    assert recorder.off == ""
-
-
-def test_a_stack_that_grows_makes_what_was_recorded_unusable(
-    engine: XttsEngine, utterances: list[Utterance], adapters: list[Adapter]
-) -> None:
-    loop = SpeechLoop(engine.gpt, limit=2, recorder=Tracing())
-    for utterance in utterances[1:3]:
-        loop.add(utterance)
-    run(loop)
-    generation = loop._cache.generation
-    # In a cache that has room for all: each has a larger rank, more projections or company.
-    for theirs in (adapters[:1], adapters[1:2], adapters[:2], adapters[2:]):
-        wanted = [replace(utterances[2], adapter=adapter) for adapter in theirs]
-        rows = [loop.add(utterance) for utterance in wanted]
-        run(loop)
-        assert_alike(rows, [engine.gpt.decode([utterance])[0] for utterance in wanted])
-    assert loop._cache.generation == generation
-
-
-def finite(tensors: Sequence[Tensor]) -> bool:
-    return all(bool(tensor.isfinite().all()) for tensor in tensors)
-
-
-def test_parked_slots_come_to_finite_values_wherever_they_are(
-    engine: XttsEngine, utterances: list[Utterance], recorder: Counting
-) -> None:
-    loop = SpeechLoop(engine.gpt, recorder=recorder)
-    rows = [loop.add(utterance) for utterance in utterances[:3]]
-    run(loop, 4)
-    loop.drop(rows[1])
-    run(loop, 4)
-    assert finite(loop._cache._keys)
-    assert finite(loop._cache._values)
-    assert finite([steps_of(loop)._latents])
