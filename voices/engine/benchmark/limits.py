@@ -20,7 +20,10 @@ from xttsproject.xtts.projections import Precision, projection
 _BYTES: dict[Precision, int] = {"fp32": 4, "bf16": 2, "fp16": 2, "int8": 1}
 _PROBE_NUMBERS = 100_000_000
 _PROBE_ROWS = 512
-_PREFIX = 32 + 3
+_VOICE = 32
+"""Positions that a sentence begins with: its voice's, which are kept from the voice's first sentence on."""
+_MARKS = 3
+"""Positions beside those of the text's tokens: its start and stop, and the start of the speech."""
 
 
 @dataclass(frozen=True)
@@ -49,19 +52,19 @@ def probe(precisions: list[Precision], device: torch.device) -> Limits:
 def least_seconds(
     limits: Limits, shape: GptShape, precision: Precision, *, rows: int, tokens: int, codes: int, cpu: bool
 ) -> float:
-    """The least that decoding ``rows`` sentences of ``tokens`` and ``codes`` each can take: each beginning by itself,
-    then one step per code for all."""
+    """The least that decoding ``rows`` sentences of ``tokens`` and ``codes`` each can take, of voices that have spoken
+    before: each beginning by itself, then one step per code for all."""
     weights = 12 * shape.layers * shape.width**2
     weight_bytes = weights * _BYTES[precision] + 4 * shape.width * shape.audio_tokens
     # Keys and values are float32 on a processor whatever the weights are.
     column_bytes = 2 * shape.layers * shape.width * (4 if cpu else _BYTES[precision])
-    beginning = tokens + _PREFIX
+    beginning = tokens + _MARKS
 
     def bound(size: float, work: float) -> float:
         return max(size / limits.bandwidth, work / limits.flops[precision])
 
     begin = rows * bound(weight_bytes, 2.0 * weights * beginning)
-    columns = beginning + codes / 2
+    columns = _VOICE + beginning + codes / 2
     step = bound(weight_bytes + rows * columns * column_bytes, 2.0 * rows * weights)
     return begin + (codes - 1) * step
 

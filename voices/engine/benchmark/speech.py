@@ -309,9 +309,15 @@ class _Bout:
 
     def _warm_up(self) -> None:
         few = TEXTS[:1], self._voices[:1], CHUNK + 1
-        self._coqui.speak(*few)
-        for side in self._ours.values():
-            side.speak(*few)
+        [theirs] = self._coqui.speak(*few)
+        for precision, side in self._ours.items():
+            [own] = side.speak(*few)
+            if len(own) != len(theirs):
+                raise DomainError(
+                    "benchmark_unequal",
+                    f"Of {CHUNK + 1} codes Coqui's code made {len(theirs)} samples and ours in {precision} {len(own)}: "
+                    "what differs in length is not compared.",
+                )
             if side.records:
                 # Every kind of step that will be measured, in a cache as large as it will be.
                 side.users(TEXTS, self._voices, self._wish.codes)
