@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from django.db import models
 
+from voices.engine.memory import give_back_memory
 from voices.models import DecodingSearch, Synthesis, Voice
 from voices.services import voice_prepare
 from voices.services.converting import converted_prune
@@ -38,7 +39,10 @@ def prepare(context: JobContext) -> dict[str, Any] | None:
 @job_kind(DECODING, queue=Queue.GPU, ended=decoding_ended, may_retry=decoding_may_retry)
 def find_settings(context: JobContext) -> dict[str, Any] | None:
     search = cast(DecodingSearch, context.subject())
-    return {"voice": str(search.voice_id), "best": decoding_run(search=search, progress=context)}
+    best = decoding_run(search=search, progress=context)
+    # This worker's next job may be a training run: another process, which needs the device's memory.
+    give_back_memory()
+    return {"voice": str(search.voice_id), "best": best}
 
 
 # A book takes hours, in which a machine may be started anew several times; each worker goes on where the last one was.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -60,6 +61,25 @@ def search(people: Any, make_voice: Callable[..., Voice], ears: None, short: lis
     return decoding_create(voice=voice, user=people.anna, space=Space.from_dict(SPACE, DECODING), count=3)
 
 
+@pytest.fixture
+def gone(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Each time that a job gives memory back: whether no model that it loaded is held any more."""
+    from xttsproject.xtts.engine import XttsEngine
+
+    load: Any = vars(XttsEngine)["load"].__func__
+    loaded: list[weakref.ref[XttsEngine]] = []
+    told: list[bool] = []
+
+    def remembered(*given: Any, **more: Any) -> XttsEngine:
+        engine: XttsEngine = load(*given, **more)
+        loaded.append(weakref.ref(engine))
+        return engine
+
+    monkeypatch.setattr(XttsEngine, "load", classmethod(remembered))
+    monkeypatch.setattr("voices.tasks.give_back_memory", lambda: told.append(all(each() is None for each in loaded)))
+    return told
+
+
 @given(count=st.integers(1, 100), present=st.integers(0, 99))
 def test_a_third_is_heard_again_and_the_voice_as_it_is_always(count: int, present: int) -> None:
     ranked = list(range(count))
@@ -73,10 +93,12 @@ def test_a_third_is_heard_again_and_the_voice_as_it_is_always(count: int, presen
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_candidates_speak_are_measured_and_one_is_taken_by_a_click(
-    people: Any, search: DecodingSearch, work: Callable[[], list[str]], page_for: Any, api_for: Any
+    people: Any, search: DecodingSearch, work: Callable[[], list[str]], page_for: Any, api_for: Any, gone: list[bool]
 ) -> None:
     assert (search.state, search.job.queue if search.job else "") == (RunState.QUEUED, "gpu")
     assert work() == ["succeeded"], Job.objects.values_list("error", flat=True)
+    # The model has left before memory is given back to the device.
+    assert gone == [True]
     search.refresh_from_db()
     assert search.state == RunState.SUCCEEDED
     rows = list(search.candidates.order_by("index"))
