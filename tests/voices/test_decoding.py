@@ -129,6 +129,7 @@ def test_candidates_speak_are_measured_and_one_is_taken_by_a_click(
     chosen = rows[1]
     heard = page.get(f"/voices/candidates/{chosen.pk}/0/audio/")
     assert b"".join(heard) == chosen.audio_path(0).read_bytes()
+    assert f"with the voice “{search.voice.name}”." in chosen.audio_path(0).read_bytes().decode(errors="ignore")
     # Nothing is written until somebody says so.
     assert Voice.objects.get().defaults == {}
     page.post(f"/voices/candidates/{chosen.pk}/use/")

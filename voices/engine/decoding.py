@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from voices.engine.tags import Spoke, speech_tags, tag_wav
 from xttsproject.lib.audio import write_wav
 from xttsproject.lib.files import atomic_path
 from xttsproject.lib.progress import Progress
@@ -58,9 +59,12 @@ def speak_values(
     values: Mapping[str, Any],
     folder: Path,
     candidate: int,
+    spoke: Spoke,
+    date: str,
     progress: Progress,
 ) -> list[Said]:
-    """Let a candidate say every text with every seed, and write 24 kHz WAVs into its folder below ``folder``."""
+    """Let a candidate say every text with every seed, and write 24 kHz WAVs into its folder below ``folder``, which say
+    who ``spoke`` and on which ``date``."""
     from xttsproject.xtts.engine import Saying
 
     pairs = [(index, text, seed) for seed in seeds for index, text in enumerate(texts)]
@@ -74,6 +78,7 @@ def speak_values(
         relative = Path(f"candidate-{candidate:03d}") / f"sentence-{index}-seed-{seed}.wav"
         with atomic_path(folder / relative) as temporary:
             write_wav(temporary, speech.audio)
+            tag_wav(temporary, speech_tags(text=text, spoke=[spoke], date=date))
         finished = all(sentence.finished for sentence in speech.sentences)
         said.append(Said(text, seed, relative.as_posix(), round(speech.audio.seconds, 3), finished))
     return said

@@ -47,6 +47,8 @@ class Measure:
             candidate.values,
             self.search.folder,
             candidate.index,
+            self.search.voice.spoke,
+            f"{self.search.created_at:%Y-%m-%d}",
             progress,
         )
 
