@@ -10,8 +10,10 @@ from django.core.management import call_command
 from schemathesis.generation import GenerationMode
 
 from tests.voices.factories import SynthesisFactory, VoiceFactory
-from tests.xttsproject.fuzzing import complaints, described, token_of
+from tests.xttsproject.fuzzing import CHECKS, complaints, described, token_of
+from voices.models import Synthesis
 from voices.services import lexicon_add
+from voices.services.output import SUBTITLES
 
 SPOKEN = r"^/(api/v1/(voices|speech|syntheses|lexicon|languages|decoding-searches)|v1)/"
 EXAMPLES = 3
@@ -47,6 +49,14 @@ def test_what_is_sent_to_be_spoken_or_heard_is_answered_as_described(api, mode):
     chosen = schema.include(path_regex=SPOKEN)
     posts = complaints(chosen, headers, mode, lambda operation: operation.method == "post", examples=EXAMPLES)
     assert posts == []
+
+
+@pytest.mark.parametrize("form", SUBTITLES)
+def test_every_form_of_subtitles_is_as_described(api, form):
+    schema, headers = api
+    subtitles = schema["/api/v1/syntheses/{id}/subtitles/"]["GET"]
+    case = subtitles.Case(path_parameters={"id": str(Synthesis.objects.get().pk)}, query={"format": form})
+    assert case.call_and_validate(headers=headers, checks=CHECKS).status_code == 200
 
 
 def test_the_description_is_valid_and_has_no_ambiguities(db, tmp_path):

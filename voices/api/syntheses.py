@@ -25,6 +25,7 @@ from voices.api.synthesis_serializers import (
     RegenerateSerializer,
     ResumeSerializer,
     SentenceSerializer,
+    SubtitlesSerializer,
     SynthesisDetailSerializer,
     SynthesisSerializer,
     SynthesisUpdateSerializer,
@@ -57,7 +58,6 @@ from voices.services.wishes import Wish
 from xttsproject.accounts.api.schema import ErrorSerializer
 from xttsproject.http import bytes_response, file_response
 
-_WRITTEN = ("text/vtt", "application/x-subrip", "application/json")
 _NUMBER = OpenApiParameter("number", OpenApiTypes.INT, OpenApiParameter.PATH, description="From 1.")
 
 
@@ -217,7 +217,8 @@ class SynthesisViewSet(
 
     @extend_schema(
         responses={
-            **{(200, known): OpenApiTypes.STR for known in ("text/vtt", "application/x-subrip", "application/json")},
+            **{(200, known): OpenApiTypes.STR for known in ("text/vtt", "application/x-subrip")},
+            (200, "application/json"): SubtitlesSerializer,
             **UNFINISHED,
         },
         parameters=[OpenApiParameter("format", OpenApiTypes.STR, enum=tuple(SUBTITLES), default="vtt")],

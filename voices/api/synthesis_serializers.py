@@ -31,6 +31,24 @@ class ChapterSerializer(serializers.Serializer[Any]):
     end = serializers.FloatField(help_text="Seconds.")
 
 
+class SpokenCueSerializer(serializers.Serializer[Any]):
+    """A sentence and when it is heard."""
+
+    text = serializers.CharField()
+    start = serializers.FloatField(help_text="Seconds.")
+    end = serializers.FloatField(help_text="Seconds.")
+    voice = serializers.CharField(required=False)
+    language = serializers.CharField(required=False)
+
+
+class SubtitlesSerializer(serializers.Serializer[Any]):
+    """Subtitles as JSON."""
+
+    sentences = SpokenCueSerializer(many=True)
+    chapters = ChapterSerializer(many=True)
+    seconds = serializers.FloatField(help_text="How long the speech is.")
+
+
 class SynthesisSerializer(serializers.ModelSerializer[Synthesis]):
     """What was spoken, as lists show it: how it begins, and how much of it there is. All of it is at its own address.
 
