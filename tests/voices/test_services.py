@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import uuid
 import wave
 from typing import Any
@@ -361,3 +362,17 @@ def test_a_voice_is_found_by_id_and_by_name_among_those_one_may_use(people, make
         voice_find(user=people.cora, given="Vera")
     assert caught.value.code == "voice_ambiguous"
     assert str(mine.pk) in caught.value.message
+
+
+def test_a_process_that_speaks_keeps_few_of_the_programs_that_it_makes_for_lengths_of_sound(monkeypatch):
+    """With oneDNN's own number sixty lengths of the released decoder's sound leave a gigabyte behind."""
+    name = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+    monkeypatch.setenv(name, "7")
+    speech_owner_close()
+    speech_owner()
+    assert os.environ[name] == "7"
+    monkeypatch.delenv(name)
+    speech_owner_close()
+    speech_owner()
+    assert os.environ[name] == "256"
+    speech_owner_close()

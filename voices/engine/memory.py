@@ -9,6 +9,16 @@ import sys
 from pathlib import Path
 
 
+def keep_programs(most: int) -> None:
+    """How many of the programs that oneDNN makes it keeps, unless the environment says so.
+
+    It makes one for each kind of convolution and each length of sound, some fifty for a length of HiFi-GAN's, and keeps
+    1024 unless told. Sentences have all lengths, so that most of them are never used again and only take memory, the
+    more the longer the sound. It asks when it makes the first one: this comes before anything is computed.
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(most))
+
+
 def resident_bytes() -> int | None:
     """Memory of this process in RAM; None where /proc is not there to ask."""
     try:

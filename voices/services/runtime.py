@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from dataclasses import asdict
 
 from django.conf import settings
 
+from voices.engine.memory import keep_programs
 from voices.engine.owner import OwnerSettings, OwnerState, OwnerStatus, SpeechOwner
 from voices.engine.requests import ModelChoice
 from voices.engine.tickets import Ticket
@@ -23,7 +23,9 @@ logger = logging.getLogger(__name__)
 _LOW_BATCH = 4
 """Sentences decoded together with SPEECH_LOW_MEMORY."""
 
-_LENGTHS_KEPT = 128
+_STREAMS_PROGRAMS, _SENTENCES_PROGRAMS = 256, 128
+"""Of oneDNN's, that are kept: for the lengths that the first pieces of every stream have; and where whole sentences are
+spoken, of which hardly two have the same."""
 
 _lock = threading.Lock()
 _owner: SpeechOwner | None = None
@@ -35,6 +37,7 @@ def speech_owner() -> SpeechOwner:
     global _owner
     with _lock:
         if _owner is None:
+            keep_programs(_STREAMS_PROGRAMS)
             _owner = SpeechOwner(_settings(together=settings.SPEECH_TOGETHER, queue_limit=settings.SPEECH_QUEUE))
         return _owner
 
@@ -45,9 +48,7 @@ def longform_owner() -> Iterator[SpeechOwner]:
 
     What is said is what :func:`speech_owner` would say: device, precision and batch are the same.
     """
-    # Read when the library is first used. It keeps a program for every length that it has computed, 1024 unless told,
-    # and among thousands of sentences there are as many lengths: hundreds of megabytes that save no time.
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(_LENGTHS_KEPT))
+    keep_programs(_SENTENCES_PROGRAMS)
     # A sentence is a request of its own.
     owner = SpeechOwner(_settings(together=_batch(), queue_limit=_batch()))
     try:
