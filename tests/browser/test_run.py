@@ -103,6 +103,10 @@ def test_a_run_is_watched_cancelled_resumed_compared_and_made_into_a_voice(perso
         assert not re.search(r"epoch|base model|checkpoint", hidden, re.IGNORECASE)
         page.keyboard.press(("1", "2", "0")[done % 3])
     page.get_by_text("You have heard and judged every pair").wait_for()
+    # Whoever goes on by keyboard sees where they are, on the current page's own entry of the navigation too.
+    page.keyboard.press("Tab")
+    page.locator(".site-header .nav-link.active").focus()
+    assert page.locator(":focus").evaluate("link => getComputedStyle(link).outlineStyle") == "solid"
     page.get_by_role("link", name="What the votes say").click()
     page.get_by_role("heading", level=1).wait_for()
     text = page.locator("main").inner_text()

@@ -7,7 +7,7 @@ import pickle
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from xttsproject.lib.disk import size_words
@@ -42,6 +42,7 @@ _OLD, _PICKLE = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", b"\x80"
 _ZIP, _LFS, _HTML = b"PK\x03\x04", b"version https://git-lfs", (b"<!doctype html", b"<html")
 # More tensors' names than any model has; a length beyond it is no safetensors header.
 _LONGEST_HEADER = 100_000_000
+_WEIGHTS = (".pth", ".pt", ".bin", ".safetensors")
 _WRAPPERS = ("model", "state_dict", "model_state_dict")
 
 
@@ -57,7 +58,8 @@ class Weights:
 def read_weights(path: Path) -> Weights:
     """The weights in a file of torch's or in a safetensors file; which it is, its first bytes tell.
 
-    Raises :class:`DomainError` ``model_missing``, ``model_cut_short``, ``model_unsafe`` or ``model_damaged``.
+    Raises :class:`DomainError` ``model_missing``, ``model_cut_short``, ``model_unsafe``, ``model_unreadable`` (a file
+    of another kind) or ``model_damaged``.
     """
     if is_safetensors(path):
         from safetensors.torch import load_file
@@ -169,7 +171,7 @@ def _tensors_in(table: Mapping[Any, Any], path: Path) -> Iterator[tuple[str, Any
 
 def require_whole(path: Path) -> None:
     """What a file's beginning and end tell without any ML library. DomainErrors ``model_missing``,
-    ``model_cut_short``, ``model_damaged``."""
+    ``model_cut_short``, ``model_unsafe``, ``model_unreadable``."""
     if not is_safetensors(path):
         _is_mappable(path)
 
@@ -181,14 +183,16 @@ def _is_mappable(path: Path) -> bool:
         start = handle.read(64)
     if start.startswith(_LFS):
         raise DomainError(
-            "model_damaged",
+            "model_unreadable",
             f"{path.name} is only a Git LFS pointer to the model; get the file itself with “git lfs pull”.",
         )
     if start.lstrip().lower().startswith(_HTML):
-        raise DomainError("model_damaged", f"{path.name} is a web page and no model; download the file itself.")
+        raise DomainError("model_unreadable", f"{path.name} is a web page and no model; download the file itself.")
     if start.startswith(_ZIP) and not zipfile.is_zipfile(path):
         # A zip's directory stands at its end.
         raise _cut_short(path, size, "the directory that ends such a file is missing")
+    if start.startswith(_ZIP):
+        _refuse_archive(path)
     if start.startswith(_PICKLE) and not start.startswith(_OLD):
         raise DomainError(
             "model_unsafe",
@@ -197,9 +201,28 @@ def _is_mappable(path: Path) -> bool:
         )
     if not start.startswith((_ZIP, _OLD)):
         raise DomainError(
-            "model_damaged", f"{path.name} is neither a checkpoint of torch's nor safetensors; choose the model's file."
+            "model_unreadable",
+            f"{path.name} is neither a checkpoint of torch's nor safetensors; choose the model's file.",
         )
     return start.startswith(_ZIP)
+
+
+def _refuse_archive(path: Path) -> None:
+    """A zip that torch wrote has its table in one folder beside the tensors; any other is somebody's package."""
+    with zipfile.ZipFile(path) as archive:
+        files = archive.infolist()
+    if any(file.filename.endswith("data.pkl") for file in files):
+        return
+    weights = max(
+        (file for file in files if file.filename.endswith(_WEIGHTS)), key=lambda file: file.file_size, default=None
+    )
+    said = f"{path.name} is an archive and no checkpoint"
+    if weights is None:
+        raise DomainError("model_unreadable", f"{said}; unpack it first.")
+    inside = PurePosixPath(weights.filename).name
+    raise DomainError(
+        "model_unreadable", f"{said}: unpack it and choose {inside}, with what lies beside it as further files."
+    )
 
 
 def _size(path: Path) -> int:

@@ -103,7 +103,7 @@ def test_what_is_missing_or_does_not_fit_is_named(folder: Path, tmp_path: Path) 
         convert(folder, tmp_path / "bundle")
     assert (unfit.value.code, garbage.value.code, missing.value.code) == (
         "model_mismatch",
-        "model_damaged",
+        "model_unreadable",
         "import_incomplete",
     )
     assert "h.2.attn.c_attn.bias" in unfit.value.message

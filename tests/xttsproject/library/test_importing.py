@@ -220,6 +220,14 @@ def test_what_can_be_known_before_the_work_is_refused_at_once(models_dir, staff,
     model_import_delete(importing=importing)
 
 
+def test_a_file_of_another_kind_is_the_senders_fault_over_the_api(models_dir, staff, tmp_path, api_for):
+    photo = tmp_path / "photo.pth"
+    photo.write_bytes(b"\x89PNG\r\n" + bytes(500))
+    sent = {"name": "mine", "base": "base", "file": upload(photo), "accept_licence": "true"}
+    answer = api_for(staff).post(reverse("model-import-list"), sent, format="multipart")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "model_unreadable")
+
+
 def test_what_only_reading_shows_fails_the_job_with_its_sentence(models_dir, staff, tmp_path, work, page_for):
     path = tmp_path / "vits.pth"
     torch.save({"model": {"posterior_encoder.pre.weight": torch.zeros(2)}}, path)
