@@ -22,7 +22,7 @@ from voices.engine.listener import Listener, ListenerSettings
 from voices.engine.profiles import GUARDING
 from voices.models import QualityProfile, Synthesis, SynthesisSentence, Voice
 from xttsproject.lib.errors import DomainError
-from xttsproject.xtts.guard.pace import CODE_SECONDS, KEPT, Pace, length_of, pace_of, ratio, remembered
+from xttsproject.xtts.guard.pace import CODE_SECONDS, KEPT, Pace, length_of, letter_of, pace_of, ratio, remembered
 from xttsproject.xtts.guard.retries import GuardSettings, Mode
 from xttsproject.xtts.joining import piece_seed
 from xttsproject.xtts.normaliser import normalise
@@ -172,7 +172,8 @@ def _clips(version_id: UUID) -> list[float]:
     version = DatasetVersion.objects.select_related("dataset").get(pk=version_id)
     found = []
     for row in version_manifest(version=version)[:KEPT]:
-        length = length_of(normalise(str(row["text"]), version.dataset.language))
+        language = version.dataset.language
+        length = length_of(normalise(str(row["text"]), language), letter_of(language))
         found.append(ratio((float(row["seconds"]) - _CLIP_SILENCE) / CODE_SECONDS, length))
     return found
 

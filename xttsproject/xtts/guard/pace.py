@@ -34,16 +34,23 @@ _DEVIATIONS = 2.5
 KEPT = 200
 """Sentences that a voice remembers: the last ones."""
 
+_NO_ALPHABETS_FROM = "\u0530"
+"""Where Unicode has gone through Latin, Greek and Cyrillic."""
+
 _BREATHING = frozenset(",;:.!?…—–،؛؟。！？、，；：।")
 
 
 @dataclass(frozen=True)
 class Pace:
-    """``per_character``: codes; ``spread``: standard deviation of the logarithm; ``sentences`` it is known from."""
+    """``per_character``: codes; ``spread``: standard deviation of the logarithm; ``sentences`` it is known from.
+
+    ``letter``: how much of a character a Latin or Cyrillic letter counts; see :func:`letter_of`.
+    """
 
     per_character: float
     spread: float
     sentences: int = 0
+    letter: float = 1.0
 
     def expected(self, length: float) -> float:
         """Codes that a text of so many characters takes, see :func:`length_of`."""
@@ -58,9 +65,25 @@ class Pace:
         )
 
 
-def length_of(text: str) -> float:
-    """A text's length in characters, with its inner pauses. The text is as the normaliser leaves it: "12" as words."""
-    return len(spoken_form(text)) + breaths(text) * PAUSE_CHARACTERS
+def letter_of(language: str) -> float:
+    """How much of a language's character a letter of an alphabet is: "JavaScript" takes no longer in Chinese, whose own
+    characters are syllables, than in English."""
+    return min(1.0, LANGUAGES["en"].codes_per_char / LANGUAGES[language].codes_per_char)
+
+
+def length_of(text: str, letter: float = 1.0) -> float:
+    """A text's length in characters, with its inner pauses. The text is as the normaliser leaves it: "12" as words.
+
+    Letters of the alphabets that stand among other scripts' characters (Latin, Greek, Cyrillic) count ``letter`` each.
+    """
+    return counted(spoken_form(text), letter) + breaths(text) * PAUSE_CHARACTERS
+
+
+def counted(text: str, letter: float) -> float:
+    """Characters, with letters at their weight."""
+    if letter == 1.0:
+        return float(len(text))
+    return sum(letter if sign.isalpha() and sign < _NO_ALPHABETS_FROM else 1.0 for sign in text)
 
 
 def breaths(text: str) -> int:
@@ -78,18 +101,18 @@ def pace_of(language: str, ratios: Sequence[float]) -> Pace:
     the middle away from the language's, and what is not known of it widens the bounds. Median and median deviation
     stand for mean and standard deviation, so that a few bad sentences do not matter.
     """
-    usual = LANGUAGES[language].codes_per_char / _SLOWNESS_OF_CAP
+    usual, letter = LANGUAGES[language].codes_per_char / _SLOWNESS_OF_CAP, letter_of(language)
     known = [math.log(value) for value in ratios if value > 0]
     count = len(known)
     if not count:
-        return Pace(usual, math.hypot(_VOICES_SPREAD, _SENTENCES_SPREAD))
+        return Pace(usual, math.hypot(_VOICES_SPREAD, _SENTENCES_SPREAD), letter=letter)
     middle = median(known)
     seen = 1.4826 * median(abs(value - middle) for value in known)
     within = (_DOUBT * _SENTENCES_SPREAD**2 + count * seen**2) / (_DOUBT + count)
     within = max(within, _LEAST_SPREAD**2)
     doubt = 1 / (1 / _VOICES_SPREAD**2 + count / within)
     centre = doubt * (math.log(usual) / _VOICES_SPREAD**2 + middle * count / within)
-    return Pace(math.exp(centre), math.sqrt(within + doubt), count)
+    return Pace(math.exp(centre), math.sqrt(within + doubt), count, letter)
 
 
 def speaker_pace(per_character: float) -> Pace:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from xttsproject.lib.audio import Samples
-from xttsproject.xtts.guard.pace import CODE_SECONDS, LEAD_CODES, Pace, breaths, length_of, ratio
+from xttsproject.xtts.guard.pace import CODE_SECONDS, LEAD_CODES, Pace, breaths, counted, length_of, ratio
 from xttsproject.xtts.guard.sound import Heard, hear, loudness_of_codes, repeated_codes, repeated_sound
 
 
@@ -130,7 +130,7 @@ def judge(spoken: Spoken, pace: Pace, limits: Limits = LIMITS) -> Verdict:
     heard = hear(spoken.samples, spoken.sample_rate)
     if heard.silent:
         return Verdict((_finding(Fault.SILENCE, heard.seconds, 0.0, "It is silent."),))
-    length = length_of(spoken.text)
+    length = length_of(spoken.text, pace.letter)
     # What is silent before and after it is no part of how fast a sentence is spoken.
     said = _codes(heard.end - heard.start, spoken.speed) + LEAD_CODES
     low, high = pace.bounds(length)
@@ -237,7 +237,7 @@ def _tail(heard: Heard, spoken: Spoken, pace: Pace, length: float, said: float, 
     (_, before), (start, end) = heard.islands[-2:]
     if start - before < limits.tail_pause:
         return []
-    clause = _last_clause(spoken)
+    clause = _last_clause(spoken, pace.letter)
     usual = clause * pace.per_character
     share = _codes(end - start, spoken.speed) / max(usual, 1.0)
     if share >= limits.tail_share:
@@ -246,11 +246,11 @@ def _tail(heard: Heard, spoken: Spoken, pace: Pace, length: float, said: float, 
     return [_finding(Fault.TAIL, share, limits.tail_share, message)]
 
 
-def _last_clause(spoken: Spoken) -> float:
+def _last_clause(spoken: Spoken, letter: float) -> float:
     """Characters after the last sign at which one pauses."""
     text = spoken.text.rstrip(_LAST_CLAUSE_SIGNS + " ")
     place = max(text.rfind(sign) for sign in _LAST_CLAUSE_SIGNS)
-    return float(len(text[place + 1 :].strip()))
+    return counted(text[place + 1 :].strip(), letter)
 
 
 def _clipping(heard: Heard, limits: Limits) -> list[Finding]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xttsproject.lib.audio import Samples
-from xttsproject.xtts.guard.pace import CODE_SECONDS, Pace
+from xttsproject.xtts.guard.pace import CODE_SECONDS, Pace, pace_of
 from xttsproject.xtts.guard.verdict import Fault, Spoken, cut_off, judge, misheard
 
 RATE = 24_000
@@ -76,6 +76,18 @@ def test_a_sentence_that_breaks_off_in_a_sound_is_truncated_whatever_its_length(
     broken = Spoken(TEXT, np.concatenate([quiet(0.1), whole[: len(whole) - round(0.1 * RATE)]]), RATE, None, True)
 
     assert Fault.TRUNCATED in judge(broken, PACE).faults
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "seconds"),
+    # Six syllables, and two words that take as long as they do in English; and nothing but such words.
+    [("我用Python和JavaScript写程序", "zh-cn", 3.0), ("iPhone十五Pro和MacBook", "zh-cn", 2.4), ("Wi-Fiを使う", "ja", 1.2)],
+)
+def test_foreign_words_are_no_syllables(text: str, language: str, seconds: float) -> None:
+    sound = np.concatenate([quiet(0.1), voice(seconds), quiet(0.1)])
+
+    assert judge(Spoken(text, sound, RATE, None, True), pace_of(language, ())).good
+    assert pace_of("en", ()).letter == pace_of("ru", [1.0]).letter == 1.0
 
 
 def test_repeated_codes_are_a_loop_and_silent_ones_are_not() -> None:
