@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from dataclasses import fields
 from typing import Any
 
@@ -8,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.reverse import reverse
 
 from datasets.api.serializers import VisiblePrimaryKeyField
-from datasets.choices import LANGUAGE_CHOICES
+from datasets.choices import LANGUAGE_CHOICES, ConsentKind
 from datasets.models import Segment, Speaker
 from datasets.services.following import latest_job
 from training.models import Checkpoint
@@ -28,6 +29,8 @@ from voices.services.profiles import profile_sampling
 from voices.services.speech import SAMPLING_FIELDS
 from voices.services.studio import StudioVoice
 from xttsproject.accounts.models import Visibility
+from xttsproject.bundles.manifest import open_bundle
+from xttsproject.lib.errors import DomainError
 
 
 class VoiceSerializer(serializers.ModelSerializer[Voice]):
@@ -82,15 +85,40 @@ class VoiceClipSerializer(serializers.ModelSerializer[VoiceClip]):
         return reverse("voice-clip", args=(clip.voice_id, clip.index), request=self.context.get("request"))
 
 
-class VoiceDetailSerializer(VoiceSerializer):
-    """A voice with its reference clips and the job that prepares it."""
+class ConsentSerializer(serializers.Serializer[Speaker]):
+    """What allows a voice to be cloned."""
 
+    kind = serializers.ChoiceField(source="consent_kind", choices=ConsentKind.choices)
+    statement = serializers.CharField(source="consent_statement", help_text="Who agreed to what.")
+    evidence = serializers.CharField(source="consent_evidence", help_text="Where that can be read; may be empty.")
+    at = serializers.DateTimeField(source="consent_at", help_text="When it was recorded.")
+
+
+class VoiceDetailSerializer(VoiceSerializer):
+    """A voice with its reference clips, the consent and the licence that it stands on, and the job that prepares it."""
+
+    consent = ConsentSerializer(source="speaker", read_only=True)
+    licence = serializers.SerializerMethodField(
+        help_text="Of the model that speaks, which binds what is spoken too; null where the model is not there."
+    )
     clips = VoiceClipSerializer(many=True, read_only=True)
     job = serializers.SerializerMethodField(help_text="The job that prepares the voice, if you may see it.")
 
     class Meta(VoiceSerializer.Meta):
-        fields: tuple[str, ...] = (*VoiceSerializer.Meta.fields, "clips", "job")  # type: ignore[assignment]
+        fields: tuple[str, ...] = (  # type: ignore[assignment]
+            *VoiceSerializer.Meta.fields,
+            "consent",
+            "licence",
+            "clips",
+            "job",
+        )
         read_only_fields = fields  # type: ignore[assignment]
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_licence(self, voice: Voice) -> str | None:
+        with contextlib.suppress(DomainError):
+            return open_bundle(voice.bundle_path).licence
+        return None
 
     @extend_schema_field(serializers.UUIDField(allow_null=True))
     def get_job(self, voice: Voice) -> str | None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 import uuid
 import wave
 from typing import Any
@@ -19,6 +20,7 @@ from tests.voices.factories import (
 )
 from voices.engine.encoding import FORMATS, encode
 from voices.models import Synthesis, Voice
+from xttsproject.bundles.manifest import open_bundle
 
 VOICES = "/api/v1/voices/"
 SPEECH = "/api/v1/speech/"
@@ -124,6 +126,25 @@ def test_a_voice_is_seen_by_its_owner_and_once_shared_by_all_and_changed_by_its_
         assert (response.status_code, error_of(response)["type"]) == (403, "permission_error")
     assert anna.delete(address).status_code == 204
     assert not Voice.objects.exists()
+
+
+def test_whoever_may_use_a_voice_sees_the_consent_and_the_licence_that_it_stands_on(
+    people, api_for, page_for, speaking, settings
+):
+    speaker = SpeakerFactory(owner=people.anna, consent_kind="self", consent_statement="I read this for the team.")
+    voice = VoiceFactory(owner=people.anna, speaker=speaker, bundle=speaking.name, visibility="team")
+    licence = open_bundle(speaking).licence
+    told = api_for(people.ben).get(f"{VOICES}{voice.pk}/").json()
+    assert told["consent"]["statement"] == "I read this for the team."
+    assert told["consent"]["kind"] == speaker.consent_kind
+    assert told["licence"] == licence
+    page = page_for(people.ben).get(f"/voices/{voice.pk}/").content.decode()
+    assert "I read this for the team." in page
+    assert f"licence: {licence}" in re.sub(r"<a[^>]*>|</a>", "", page)
+    # The speaker is anna's own all the same.
+    assert api_for(people.ben).get(f"/api/v1/speakers/{speaker.pk}/").status_code == 404
+    settings.MODELS_DIR = settings.MODELS_DIR / "gone"
+    assert api_for(people.ben).get(f"{VOICES}{voice.pk}/").json()["licence"] is None
 
 
 def test_the_list_takes_as_many_queries_for_many_voices_as_for_one(people, api_for, django_assert_max_num_queries):

@@ -81,7 +81,11 @@ def test_a_sentence_that_breaks_off_in_a_sound_is_truncated_whatever_its_length(
 @pytest.mark.parametrize(
     ("text", "language", "seconds"),
     # Six syllables, and two words that take as long as they do in English; and nothing but such words.
-    [("我用Python和JavaScript写程序", "zh-cn", 3.0), ("iPhone十五Pro和MacBook", "zh-cn", 2.4), ("Wi-Fiを使う", "ja", 1.2)],
+    [
+        ("我用Python和JavaScript写程序", "zh-cn", 3.0),
+        ("iPhone十五Pro和MacBook", "zh-cn", 2.4),
+        ("Wi-Fiを使う", "ja", 1.2),
+    ],
 )
 def test_foreign_words_are_no_syllables(text: str, language: str, seconds: float) -> None:
     sound = np.concatenate([quiet(0.1), voice(seconds), quiet(0.1)])
