@@ -44,6 +44,7 @@ class PlannedPartSerializer(serializers.Serializer[PreviewedPart]):
     spoken = serializers.CharField(source="part.spoken")
     sentences = PlannedSentenceSerializer(many=True)
     seconds = serializers.FloatField(help_text="About, its pauses included.")
+    unread = serializers.CharField(help_text="Signs that the model does not know and says nothing for; mostly empty.")
 
 
 class SpeechPreviewSerializer(serializers.Serializer[Preview]):

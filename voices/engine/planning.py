@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -63,6 +64,13 @@ def require_readable(bundle: Path, sentence: str, language: str) -> None:
     tokens = tokenizer.encode_sentence(sentence, language)
     if all(token == tokenizer.unknown for token in tokens[1:]):
         raise DomainError("text_unspeakable", f"“{sentence[:60]}” has no sign that this model can read.", field="text")
+
+
+def unread_signs(bundle: Path, sentences: Sequence[PlannedSentence], language: str) -> str:
+    """Signs of planned sentences, each once, that the bundle's model has no token for: it says nothing for them."""
+    tokenizer = _tokenizer_of(bundle)
+    found = (tokenizer.unread(planning.spoken_form(sentence.text), language) for sentence in sentences)
+    return "".join(dict.fromkeys("".join(found)))
 
 
 def usual_pace(language: str) -> float:

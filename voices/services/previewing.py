@@ -10,6 +10,7 @@ from voices.engine.planning import (
     planned_sentences,
     require_language,
     require_readable,
+    unread_signs,
     usual_pace,
 )
 from voices.models import Synthesis, Voice
@@ -23,11 +24,15 @@ _ENOUGH_CHARACTERS = 200
 
 @dataclass(frozen=True)
 class PreviewedPart:
-    """A part with its sentences, and how many seconds it will about take, its pauses included."""
+    """A part with its sentences, and how many seconds it will about take, its pauses included.
+
+    ``unread`` are signs that the model does not know and says nothing for, as in a word of another script.
+    """
 
     part: Part
     sentences: tuple[PlannedSentence, ...]
     seconds: float
+    unread: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ def script_preview(*, user: Any, plan: SpeechPlan, speed: float = 1.0) -> Previe
             paces[key] = _pace(user, part.voice, part.language)
         spoken = sum(len(sentence.text) for sentence in sentences) * paces[key] / speed
         pauses = part.pause + plan.pauses.sentence * (len(sentences) - 1)
-        parts.append(PreviewedPart(part, sentences, spoken + pauses))
+        parts.append(PreviewedPart(part, sentences, spoken + pauses, unread_signs(bundle, sentences, part.language)))
     return Preview(tuple(parts), plan.pause_after, sum(part.seconds for part in parts) + plan.pause_after)
 
 

@@ -72,6 +72,14 @@ class Tokenizer:
         characters = len(text.strip()) if LANGUAGES[code].requires else len(cleaned)
         return characters, len(self.encode_clean(cleaned, code))
 
+    def unread(self, text: str, language: str) -> str:
+        """The signs of a text, each once, that the vocabulary lacks: nothing is said for them."""
+        cleaned = self.clean(text, language)
+        if self.unknown is None or self.unknown not in self.encode_clean(cleaned, language):
+            return ""
+        signs = dict.fromkeys(sign for sign in cleaned if not sign.isspace())
+        return "".join(sign for sign in signs if self.unknown in self.encode_clean(sign, language))
+
     def encode(self, text: str, language: str) -> list[int]:
         """Clean and encode; equal to what Coqui's inference feeds the GPT. No start or stop token."""
         return self.encode_clean(self.clean(text, language), language)

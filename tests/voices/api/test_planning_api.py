@@ -84,6 +84,15 @@ def test_a_plan_that_cannot_be_made_names_the_field(people, api_for, speaking, f
     assert (answer.status_code, error["param"], error["code"]) == (status, param, code), error
 
 
+def test_signs_that_the_model_does_not_know_are_told(people, api_for, page_for, speaking):
+    vera = VoiceFactory(owner=people.anna, name="Vera", state="ready")
+    text = "We met at 東京駅 and 東京 again.\n\nThat is all."
+    first, second = planned(api_for(people.anna), voice="Vera", text=text)["parts"]
+    assert (first["unread"], second["unread"]) == ("東京駅", "")
+    page = page_for(people.anna).post("/speak/plan/", {"voice": vera.pk, "text": text}).content.decode()
+    assert "The model does not know 東京駅 and says nothing for it." in page
+
+
 def test_nobody_plans_without_signing_in(client, db):
     assert client.post(PLAN, {"voice": "Vera", "text": "Hello."}).status_code == 401
 
