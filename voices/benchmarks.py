@@ -52,7 +52,10 @@ def _guard(options: Mapping[str, Any], log: Log) -> Mapping[str, Any]:
     bench = Bench(measured, known)
     figures = bench.run(Workbench(engine, said), log)
     log(table(figures))
-    log(f"of {len(measured)} sentences as they were spoken, {bench.any_alarm():.1%} got any warning")
+    log(
+        f"of {len(measured)} sentences as they were spoken, {bench.any_alarm():.1%} got any warning; "
+        f"had their voices never been heard, {bench.alarm_unheard():.1%}"
+    )
     return {name: {"recall": each.recall, "false_alarms": each.false_alarms} for name, each in figures.items()}
 
 

@@ -284,6 +284,21 @@ def test_openais_endpoint_carries_them_too(people, make_voice, api_for, hasty):
     assert "babbles" in json.loads(answer["X-Speech-Warnings"])[0]
 
 
+def test_a_text_that_is_spoken_by_a_job_tells_of_them_when_it_is_asked_after(people, make_voice, api_for, work, hasty):
+    make_voice(people.anna)
+    client = api_for(people.anna)
+    body = {"voice": "Vera", "text": f"{TEXT}\n\n{TEXT}", "seed": 3, "max_retries": 1}
+    asked = client.post("/api/v1/syntheses/", body, format="json")
+    assert work() == ["succeeded"]
+    told = client.get(asked["Location"]).json()
+    first, second = client.get(f"{asked['Location']}sentences/").json()["results"]
+
+    assert len(told["warnings"]) == 2
+    assert all("babbles" in warning for warning in told["warnings"])
+    assert [sentence["attempts"] for sentence in (first, second)] == [2, 2]
+    assert first["faults"] == second["faults"] == ["babble"]
+
+
 @pytest.mark.parametrize(
     ("given", "field"),
     [({"guard": "eager"}, "guard"), ({"max_retries": 9}, "max_retries"), ({"candidates": 0}, "candidates")],

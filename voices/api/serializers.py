@@ -85,19 +85,19 @@ class VoiceClipSerializer(serializers.ModelSerializer[VoiceClip]):
         return reverse("voice-clip", args=(clip.voice_id, clip.index), request=self.context.get("request"))
 
 
-class ConsentSerializer(serializers.Serializer[Speaker]):
-    """What allows a voice to be cloned."""
-
-    kind = serializers.ChoiceField(source="consent_kind", choices=ConsentKind.choices)
-    statement = serializers.CharField(source="consent_statement", help_text="Who agreed to what.")
-    evidence = serializers.CharField(source="consent_evidence", help_text="Where that can be read; may be empty.")
-    at = serializers.DateTimeField(source="consent_at", help_text="When it was recorded.")
-
-
 class VoiceDetailSerializer(VoiceSerializer):
     """A voice with its reference clips, the consent and the licence that it stands on, and the job that prepares it."""
 
-    consent = ConsentSerializer(source="speaker", read_only=True)
+    # Named as a speaker's own, which not everybody who may use the voice may see.
+    consent_kind = serializers.ChoiceField(
+        source="speaker.consent_kind", choices=ConsentKind.choices, read_only=True, help_text="Why it may be cloned."
+    )
+    consent_statement = serializers.CharField(
+        source="speaker.consent_statement", read_only=True, help_text="Who agreed to what."
+    )
+    consent_evidence = serializers.CharField(
+        source="speaker.consent_evidence", read_only=True, help_text="Where that can be read; may be empty."
+    )
     licence = serializers.SerializerMethodField(
         help_text="Of the model that speaks, which binds what is spoken too; null where the model is not there."
     )
@@ -107,7 +107,9 @@ class VoiceDetailSerializer(VoiceSerializer):
     class Meta(VoiceSerializer.Meta):
         fields: tuple[str, ...] = (  # type: ignore[assignment]
             *VoiceSerializer.Meta.fields,
-            "consent",
+            "consent_kind",
+            "consent_statement",
+            "consent_evidence",
             "licence",
             "clips",
             "job",

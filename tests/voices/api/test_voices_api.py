@@ -135,8 +135,8 @@ def test_whoever_may_use_a_voice_sees_the_consent_and_the_licence_that_it_stands
     voice = VoiceFactory(owner=people.anna, speaker=speaker, bundle=speaking.name, visibility="team")
     licence = open_bundle(speaking).licence
     told = api_for(people.ben).get(f"{VOICES}{voice.pk}/").json()
-    assert told["consent"]["statement"] == "I read this for the team."
-    assert told["consent"]["kind"] == speaker.consent_kind
+    assert (told["consent_kind"], told["consent_statement"]) == ("self", "I read this for the team.")
+    assert told["consent_evidence"] == speaker.consent_evidence
     assert told["licence"] == licence
     page = page_for(people.ben).get(f"/voices/{voice.pk}/").content.decode()
     assert "I read this for the team." in page

@@ -70,6 +70,12 @@ class Bench:
         """Share of the clean sentences of which anything is complained."""
         return round(sum(not verdict.good for verdict in self._clean) / max(len(self._clean), 1), 4)
 
+    def alarm_unheard(self) -> float:
+        """The same of voices of which nothing is known yet."""
+        nothing = pace_of(LANGUAGE, ())
+        alarms = sum(not judge(_spoken(said), nothing).good for said in self._measured)
+        return round(alarms / max(len(self._measured), 1), 4)
+
     def _judge(self, said: Said) -> Verdict:
         return judge(_spoken(said), self._paces[said.voice])
 

@@ -31,6 +31,7 @@ _LEAST_SPREAD = 0.06
 _DOUBT = 10.0
 """So many sentences' worth the spread above counts beside what was seen."""
 _DEVIATIONS = 2.5
+_USUAL_DEVIATIONS = 1.2
 KEPT = 200
 """Sentences that a voice remembers: the last ones."""
 
@@ -57,8 +58,15 @@ class Pace:
         return LEAD_CODES + length * self.per_character
 
     def bounds(self, length: float) -> tuple[float, float]:
-        """The fewest and the most codes that are usual."""
-        factor = math.exp(_DEVIATIONS * self.spread)
+        """The fewest and the most codes that are believed without a further sign of trouble."""
+        return self._within(length, _DEVIATIONS)
+
+    def usual(self, length: float) -> tuple[float, float]:
+        """The fewest and the most codes that most sentences take: what is beyond is bad with one further sign."""
+        return self._within(length, _USUAL_DEVIATIONS)
+
+    def _within(self, length: float, deviations: float) -> tuple[float, float]:
+        factor = math.exp(deviations * self.spread)
         return (
             LEAD_CODES + length * self.per_character / factor,
             LEAD_CODES + length * self.per_character * factor,

@@ -32,8 +32,8 @@ class Limits:
 
     Seconds of silence at a stretch; share of samples in flat peaks; codes and seconds of a loop; dB below the loud part
     that a sentence must have faded by at its end; share of its last clause's usual length that what follows a pause
-    must have, and how long that pause is; how much longer than usual a sentence may be that pauses within ``near_end``
-    of where it should have ended; character error rate.
+    must have, how long that pause is, and seconds from which what follows is words where the whole is not too long;
+    how near a pause is to where the sentence should have ended; character error rate.
     """
 
     silence: float = 1.2
@@ -43,7 +43,7 @@ class Limits:
     end_level: float = -22.0
     tail_share: float = 0.45
     tail_pause: float = 0.15
-    drawn_out: float = 1.12
+    tail_seconds: float = 0.8
     near_end: float = 0.2
     misheard: float = 0.35
 
@@ -211,16 +211,17 @@ def _truncated(heard: Heard, said: float, low: float, expected: float, limits: L
 
 
 def _too_long(heard: Heard, spoken: Spoken, pace: Pace, length: float, said: float, limits: Limits) -> list[Finding]:
-    """Longer than the voice ever is; or longer than usual, with a pause that no sign asks for about where it should
-    have ended."""
+    """Longer than the voice ever is; or longer than it usually is, with a pause that no sign asks for about where it
+    should have ended."""
     _low, high = pace.bounds(length)
+    _short, drawn_out = pace.usual(length)
     expected = pace.expected(length)
     limit = high
     if len(heard.pauses) > breaths(spoken.text) and any(
         abs(_codes(start - heard.start, spoken.speed) + LEAD_CODES - expected) <= limits.near_end * expected
         for start, _end in heard.pauses
     ):
-        limit = min(limit, limits.drawn_out * expected)
+        limit = drawn_out
     if said <= limit:
         return []
     message = (
@@ -231,11 +232,16 @@ def _too_long(heard: Heard, spoken: Spoken, pace: Pace, length: float, said: flo
 
 
 def _tail(heard: Heard, spoken: Spoken, pace: Pace, length: float, said: float, limits: Limits) -> list[Finding]:
-    """Sound after a pause where the text has no words left: much shorter than the text's last clause."""
+    """Sound after a pause where the text has no words left: much shorter than the text's last clause.
+
+    People pause within a long clause too. Then more than a word follows, and the whole is as long as it should be.
+    """
     if len(heard.islands) < 2:
         return []
     (_, before), (start, end) = heard.islands[-2:]
     if start - before < limits.tail_pause:
+        return []
+    if end - start >= limits.tail_seconds and said <= pace.usual(length)[1]:
         return []
     clause = _last_clause(spoken, pace.letter)
     usual = clause * pace.per_character
@@ -261,8 +267,9 @@ def _clipping(heard: Heard, limits: Limits) -> list[Finding]:
 
 
 def _cut(heard: Heard, spoken: Spoken, pace: Pace, length: float) -> float | None:
-    """The beginning of the pause nearest to where the sentence should end, if one is near enough."""
-    low, high = pace.bounds(length)
+    """The beginning of the pause nearest to where the sentence should end, if one is near enough: what comes before it
+    is as long as the sentence usually is, since babble does less harm than missing words."""
+    (low, _drawn_out), (_low, high) = pace.usual(length), pace.bounds(length)
     expected = pace.expected(length)
     fitting = [
         (abs(_codes(start - heard.start, spoken.speed) + LEAD_CODES - expected), start)

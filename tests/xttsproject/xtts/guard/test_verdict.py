@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from xttsproject.lib.audio import Samples
+from xttsproject.lib.audio import Samples, read_wav
 from xttsproject.xtts.guard.pace import CODE_SECONDS, Pace, pace_of
 from xttsproject.xtts.guard.verdict import Fault, Spoken, cut_off, judge, misheard
+from xttsproject.xtts.normaliser import normalise
 
 RATE = 24_000
 TEXT = "The old baker walked over the bridge in the rain"
@@ -138,6 +141,47 @@ def test_a_comma_allows_for_a_pause_and_a_short_last_clause() -> None:
     sound = np.concatenate([quiet(0.1), voice(2.1), quiet(0.3), voice(0.2, seed=2), quiet(0.1)])
 
     assert judge(Spoken(text, sound, RATE, None, True), PACE).good
+
+
+def test_people_pause_within_a_long_clause() -> None:
+    """Two thirds, a breath, and the rest, which is more than a word: as long as it should be, and all words of it."""
+    text = "The invention of letters made of metal may justly be considered as the invention of the art of printing"
+    usual = len(text) * PACE.per_character * CODE_SECONDS
+    sound = np.concatenate([quiet(0.1), voice(0.67 * usual), quiet(0.2), voice(0.3 * usual, seed=2), quiet(0.1)])
+
+    verdict = judge(Spoken(text, sound, RATE, None, True), PACE)
+    assert verdict.good
+    assert verdict.cut is None
+    # Behind the whole sentence the same is babble.
+    longer = np.concatenate([quiet(0.1), voice(usual), quiet(0.2), voice(0.3 * usual, seed=2), quiet(0.1)])
+    assert judge(Spoken(text, longer, RATE, None, True), PACE).cut is not None
+
+
+def test_what_is_cut_off_of_a_voice_that_nobody_has_heard_are_no_words() -> None:
+    """Its bounds are wide; half a sentence lies within them, and what follows is the other half."""
+    unknown = pace_of("en", ())
+    usual = len(TEXT) * unknown.per_character * CODE_SECONDS
+    sound = np.concatenate([quiet(0.1), voice(0.55 * usual), quiet(0.2), voice(0.3, seed=2), quiet(0.1)])
+    verdict = judge(Spoken(TEXT, sound, RATE, None, True), unknown)
+
+    assert Fault.TAIL in verdict.faults
+    assert verdict.cut is None
+
+
+@pytest.mark.shared_data
+def test_nothing_is_wrong_with_what_a_person_reads(shared_data: Path) -> None:
+    """Nor would anything of it be cut off, whether the reader's pace is known or not."""
+    lines = (shared_data / "lj" / "metadata.csv").read_text(encoding="utf-8").splitlines()
+    read = []
+    for name, _text, text in (line.split("|") for line in lines):
+        clip = read_wav(shared_data / "lj" / f"{name}.wav")
+        read.append(Spoken(normalise(text, "en"), clip.samples, clip.sample_rate))
+    unknown = [judge(each, pace_of("en", ())) for each in read]
+    known = pace_of("en", [verdict.ratio for verdict in unknown])
+
+    assert len(read) == 8
+    assert [verdict.findings for verdict in unknown] == [()] * 8
+    assert [judge(each, known).findings for each in read] == [()] * 8
 
 
 @pytest.mark.parametrize("length", [0, 1, 5, 200, 3000])
