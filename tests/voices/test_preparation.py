@@ -11,11 +11,14 @@ from datasets.choices import ConsentKind
 from datasets.models import Speaker
 from tests.voices.factories import SpeakerFactory, make_checkpoint
 from voices.choices import Channel, VoiceState
+from voices.engine.preparing import Preparation
 from voices.models import Voice
 from voices.services import speech_make, voice_create, voice_prepare_again
+from voices.services.preparation import conditioning_key
 from voices.services.wishes import Wish
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.studio import studio_names
+from xttsproject.xtts.types import ConditioningSettings
 
 pytestmark = pytest.mark.django_db
 VOICES = "/api/v1/voices/"
@@ -70,6 +73,23 @@ def test_another_preparation_gives_other_latents_and_going_back_computes_none(pe
     assert (voice.preparation, voice.conditioning_path) == ({}, first)
     assert first.stat().st_mtime_ns == before
     assert page_for(people.ben).post(there, {}).status_code == 404
+
+
+def test_latents_are_kept_under_everything_that_they_depend_on():
+    usual: dict[str, Any] = {"clips": ["a", "b"], "model_key": "m", "settings": ConditioningSettings(), "changes": {}}
+    others: list[dict[str, Any]] = [
+        {"clips": ["a", "c"]},
+        # The first seconds of all clips condition the GPT.
+        {"clips": ["b", "a"]},
+        {"model_key": "n"},
+        {"settings": Preparation(seconds=12.0).settings},
+        {"settings": ConditioningSettings(chunk_seconds=4.0)},
+        {"changes": {"trim": True}},
+        {"changes": {"denoise": True}},
+    ]
+    keys = [conditioning_key(**{**usual, **other}) for other in [{}, *others]]
+    assert len(set(keys)) == 1 + len(others)
+    assert conditioning_key(**usual) == keys[0]
 
 
 def test_a_preparation_is_chosen_over_the_api(people, api_for, make_voice, work):
