@@ -56,6 +56,10 @@ def test_speech_names_the_value_that_it_cannot_take(people, api_for, field, valu
 def test_what_stands_in_the_address_is_named_with_its_value(people, api_for):
     error = api_for(people.anna).get("/api/v1/syntheses/", {"pinned": "true", "voice": "x"}).json()["error"]
     assert (error["param"], "x" in error["message"]) == ("voice", True)
+    # With a body that nobody asked for and nobody can read.
+    for content_type in ("application/json", "text/plain"):
+        answer = api_for(people.anna).generic("GET", "/api/v1/syntheses/?voice=x", "{", content_type=content_type)
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, "voice"), content_type
 
 
 @pytest.mark.parametrize("voice", [HALF, {"id": HALF}, {"id": 5}, 5, " ", "x\x00y"])

@@ -108,7 +108,7 @@ def body(message: str, *, code: str, param: str | None, http: int) -> dict[str, 
 
 def _given(request: Any, param: str) -> Any:
     """What was sent under a field's dotted name, in the body or else in the address; None where that is not there."""
-    for found in (request.data, request.query_params):
+    for found in (_body_of(request), request.query_params):
         for name in param.split("."):
             if isinstance(found, list):
                 found = found[int(name)] if name.isdecimal() and int(name) < len(found) else None
@@ -117,6 +117,14 @@ def _given(request: Any, param: str) -> Any:
         if found is not None:
             return found
     return None
+
+
+def _body_of(request: Any) -> Any:
+    """Of a request whose body nobody has read yet, because its address was at fault, that may be no body at all."""
+    try:
+        return request.data
+    except exceptions.APIException:
+        return {}
 
 
 def _with_value(message: str, given: Any) -> str:
