@@ -135,6 +135,16 @@ def test_denoising_lowers_the_noise_that_the_pauses_have_and_keeps_the_voice():
     assert np.corrcoef(unpaused.samples, clean.samples)[0, 1] > 0.8
 
 
+@pytest.mark.shared_data
+def test_denoising_leaves_a_reader_who_hardly_pauses_as_loud_as_she_is(shared_data: Path):
+    for name in ("LJ001-0001", "LJ001-0006"):
+        clean, speech = read_wav(shared_data / "lj" / f"{name}.wav"), [(0.0, 60.0)]
+        assert loudness_of(denoised(clean, speech)) == pytest.approx(loudness_of(clean), abs=0.5)
+        hiss = 0.01 * np.random.default_rng(1).standard_normal(len(clean.samples))
+        noisy = Audio((clean.samples + hiss).astype(np.float32), clean.sample_rate)
+        assert measure(denoised(noisy, speech)).snr_db > measure(noisy).snr_db + 6
+
+
 def test_trimming_leaves_the_speech_and_short_pauses():
     rate = 1000
     samples = np.zeros(10 * rate, np.float32)
