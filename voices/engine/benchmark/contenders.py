@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -170,10 +169,9 @@ class Ours:
         ]
 
     def _run(self, loop: SpeechLoop, rows: Sequence[Row], voices: Sequence[Conditioning]) -> list[Samples]:
-        begun, ended = time.perf_counter(), math.nan
+        begun = time.perf_counter()
         while loop.busy:
             loop.step()
         _settle(self.engine.device)
-        ended = time.perf_counter()
-        self.decoding = ended - begun
+        self.decoding = time.perf_counter() - begun
         return [self.engine.render(row.latents(), voice) for row, voice in zip(rows, voices, strict=True)]
