@@ -314,7 +314,11 @@ def test_the_page_plays_a_pair_without_telling_which_is_which(people: Any, run: 
     for place in ("1", "2"):
         heard = page.get(f"/runs/comparisons/{preference.pk}/{place}/")
         sample = preference.sample(place)
-        assert read_wav(BytesIO(heard.content)).seconds == read_wav(sample.audio_path).seconds
+        played, written = read_wav(BytesIO(heard.content)), read_wav(sample.audio_path)
+        assert played.seconds == written.seconds
+        # At the level of all others, and not at its own.
+        assert np.allclose(played.samples, levelled(written).samples, atol=1e-4)
+        assert not np.allclose(played.samples, written.samples, atol=1e-2)
         assert heard.headers["Content-Disposition"] == f'inline; filename="{place}.wav"'
         assert not {"Last-Modified", "X-Accel-Redirect", "Link"} & set(heard.headers)
         # It is of what is heard, and tells no more: that of the sample's own file is another.

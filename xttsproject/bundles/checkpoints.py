@@ -213,9 +213,9 @@ def _refuse_archive(path: Path) -> None:
         files = archive.infolist()
     if any(file.filename.endswith("data.pkl") for file in files):
         return
-    weights = max(
-        (file for file in files if file.filename.endswith(_WEIGHTS)), key=lambda file: file.file_size, default=None
-    )
+    found = [file for file in files if file.filename.endswith(_WEIGHTS)]
+    # A DVAE lies beside it, which may be the larger one.
+    weights = max(found, key=lambda file: ("model" in PurePosixPath(file.filename).name, file.file_size), default=None)
     said = f"{path.name} is an archive and no checkpoint"
     if weights is None:
         raise DomainError("model_unreadable", f"{said}; unpack it first.")

@@ -193,7 +193,7 @@ def packed(name: str) -> Callable[[Path], None]:
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("mine/LICENCE.txt", b"x")
             if name.endswith(".pth"):
-                archive.writestr("mine/dvae.pth", b"x")
+                archive.writestr("mine/dvae.pth", 2 * data)
             archive.writestr(name, data)
 
     return change
