@@ -10,6 +10,7 @@ from typing import Any
 import av
 import pytest
 
+from voices.engine.tickets import Ticket
 from voices.models import Synthesis
 from voices.services.runtime import speech_owner
 from xttsproject.lib.audio import read_wav
@@ -87,7 +88,14 @@ def test_what_only_a_whole_speech_can_have_is_refused(people, api_for, make_voic
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "stream_unsupported")
 
 
-def test_a_client_that_leaves_stops_the_work_and_nothing_is_kept(people, api_for, make_voice):
+def test_a_client_that_leaves_stops_the_work_and_nothing_is_kept(people, api_for, make_voice, monkeypatch):
+    left, abandon = [], Ticket.abandon
+
+    def abandoned(ticket: Ticket) -> None:
+        left.append(ticket)
+        abandon(ticket)
+
+    monkeypatch.setattr(Ticket, "abandon", abandoned)
     voice = make_voice(people.anna)
     body = {"voice": str(voice.pk), "text": LONG, "format": "pcm", "stream": True}
     for read in (0, 2):
@@ -97,6 +105,8 @@ def test_a_client_that_leaves_stops_the_work_and_nothing_is_kept(people, api_for
             next(blocks)
         assert speech_owner().status().sentences > 0
         answer.close()
+        # Told at once, and not because it has been spoken to its end meanwhile.
+        assert left.pop().abandoned
         until(lambda: speech_owner().status().sentences == 0)
     assert not Synthesis.objects.exists()
 
