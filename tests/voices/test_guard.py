@@ -141,7 +141,7 @@ def test_who_listens_leaves_memory_when_nobody_is_listened_to(clear, settings):
     settings.SPEECH_IDLE_UNLOAD = 1
     guarding.guard_listener_close()
     speak(clear, guard={"guard": "careful", "candidates": 1, "max_retries": 0})
-    listener = guarding._guards_listener()
+    listener = guarding._guards.get()
     assert listener.loaded
     ends = time.monotonic() + 20
     while listener.loaded:

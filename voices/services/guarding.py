@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -18,9 +17,9 @@ from datasets.models import DatasetVersion
 from datasets.services.freezing import version_manifest
 from datasets.services.transcribers import transcriber_bundle
 from voices.engine.guarding import Guardian, Hear, Report
-from voices.engine.listener import Listener, ListenerSettings
 from voices.engine.profiles import GUARDING
 from voices.models import QualityProfile, Synthesis, SynthesisSentence, Voice
+from voices.services.listeners import KeptListener
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.guard.pace import CODE_SECONDS, KEPT, Pace, length_of, letter_of, pace_of, ratio, remembered
 from xttsproject.xtts.guard.retries import GuardSettings, Mode
@@ -35,8 +34,8 @@ if TYPE_CHECKING:
 
 GUARD_FIELDS = GUARDING
 
-_lock = threading.Lock()
-_listening: Listener | None = None
+_guards = KeptListener()
+"""Not the one that writes down people's files: no sentence waits for half an hour of those."""
 
 _LOOKED_AT = 50
 """Latest speeches of a voice from which its pace is known."""
@@ -192,7 +191,7 @@ def _listener() -> Hear:
 
     def hear(sound: Audio, language: str) -> str:
         # Loaded with the first sentence; it leaves memory when nothing has been listened to for a while.
-        with _guards_listener().turn(bundle.path) as transcriber:
+        with _guards.get().turn(bundle.path) as transcriber:
             return transcriber.transcribe(sound, language.split("-")[0]).text
 
     return hear
@@ -200,24 +199,4 @@ def _listener() -> Hear:
 
 def guard_listener_close() -> None:
     """Free the model that listens for careful guards; the next one loads it again."""
-    global _listening
-    with _lock:
-        closing, _listening = _listening, None
-    if closing is not None:
-        closing.close()
-
-
-def _guards_listener() -> Listener:
-    """Of this process. Not the one that writes down people's files: no sentence waits for half an hour of those."""
-    global _listening
-    with _lock:
-        if _listening is None:
-            _listening = Listener(
-                ListenerSettings(
-                    device=settings.WHISPER_DEVICE or settings.DEVICE,
-                    compute_type=settings.WHISPER_COMPUTE_TYPE,
-                    threads=settings.WHISPER_THREADS,
-                    idle_seconds=settings.SPEECH_IDLE_UNLOAD,
-                )
-            )
-        return _listening
+    _guards.close()

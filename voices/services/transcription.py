@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Generator
 
 from django.conf import settings
@@ -12,40 +11,24 @@ from datasets.pipeline.dictation import Dictated, DictationWish, Stretch, dictat
 from datasets.pipeline.transcribe import WHISPER_RATE
 from datasets.services.names import renamed
 from datasets.services.transcribers import transcriber_bundle
-from voices.engine.listener import Listener, ListenerSettings, Watching
+from voices.engine.listener import Listener, Watching
 from voices.services.clips import Upload
+from voices.services.listeners import KeptListener
 from xttsproject.bundles.manifest import Bundle, list_bundles
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.generators import drained
 
-_lock = threading.Lock()
-_listener: Listener | None = None
+_kept = KeptListener(lambda: settings.TRANSCRIPTION_QUEUE)
 
 
 def listener() -> Listener:
-    """The one of this process, made from the settings when it is first needed."""
-    global _listener
-    with _lock:
-        if _listener is None:
-            _listener = Listener(
-                ListenerSettings(
-                    device=settings.WHISPER_DEVICE or settings.DEVICE,
-                    compute_type=settings.WHISPER_COMPUTE_TYPE,
-                    threads=settings.WHISPER_THREADS,
-                    idle_seconds=settings.SPEECH_IDLE_UNLOAD,
-                    queue_limit=settings.TRANSCRIPTION_QUEUE,
-                )
-            )
-        return _listener
+    """The one of this process that writes down people's files."""
+    return _kept.get()
 
 
 def listener_close() -> None:
     """Free the model; the next call of :func:`listener` makes another."""
-    global _listener
-    with _lock:
-        closing, _listener = _listener, None
-    if closing is not None:
-        closing.close()
+    _kept.close()
 
 
 def transcription_make(

@@ -6,26 +6,12 @@ import pytest
 import torch
 
 from tests.voices.engine.test_batching import assert_alike
+from tests.xttsproject.xtts.looping import Counting
 from voices.engine.state import Graphs
 from xttsproject.xtts import engine as engines
-from xttsproject.xtts.graphs import Calling, Recorder, Work
+from xttsproject.xtts.graphs import Recorder
 
 TEXTS = ("This is the first of three.", "Another one, which is somewhat longer than the first.", "Short.")
-
-
-class Counting(Calling):
-    def __init__(self) -> None:
-        super().__init__()
-        self.recorded, self.replayed = 0, 0
-
-    def record(self, work: Work) -> Work:
-        self.recorded += 1
-
-        def again() -> None:
-            self.replayed += 1
-            work()
-
-        return again
 
 
 @pytest.fixture

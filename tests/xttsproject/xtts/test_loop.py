@@ -2,64 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 import torch
 
+from tests.xttsproject.xtts.looping import FOUR, assert_alike, run, utterances_of
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.conditioning import Conditioning
 from xttsproject.xtts.engine import XttsEngine
 from xttsproject.xtts.loop import Decoded, Row, SpeechLoop, Utterance
 from xttsproject.xtts.sampling import Draw
 
-TEXTS = (
-    "the first sentence",
-    "a second one, which is quite a bit longer than the first and all the others",
-    "no",
-    "does the third one end here?",
-    "five",
-    "the last of six sentences",
-)
-DRAWS = (
-    Draw(temperature=0.9),
-    Draw(greedy=True, repetition_penalty=2.0),
-    Draw(temperature=1.2, top_k=0, top_p=1.0, repetition_penalty=1.0),
-    Draw(temperature=0.6, top_k=5),
-    Draw(greedy=True),
-    Draw(),
-)
+SENTENCES = (*FOUR, ("five", Draw(greedy=True)), ("the last of six sentences", Draw()))
 CAPS = (90, 150, 12, 200, 1, 70)
 
 
 @pytest.fixture(scope="module")
 def utterances(engine: XttsEngine, voice: Conditioning) -> list[Utterance]:
-    """Each with other luck, sampling, length and voice."""
-    return [
-        Utterance(tuple(engine.tokenizer.encode(text, "en")), voice.gpt_latents * (1 + 0.3 * place), cap, place, draw)
-        for place, (text, draw, cap) in enumerate(zip(TEXTS, DRAWS, CAPS, strict=True))
-    ]
+    return utterances_of(engine, voice, SENTENCES, CAPS)
 
 
 @pytest.fixture(scope="module")
 def alone(engine: XttsEngine, utterances: list[Utterance]) -> list[Decoded]:
     return [engine.gpt.decode([utterance])[0] for utterance in utterances]
-
-
-def run(loop: SpeechLoop, steps: int | None = None) -> None:
-    while loop.busy and steps != 0:
-        loop.step()
-        steps = steps - 1 if steps is not None else None
-
-
-def assert_alike(rows: Sequence[Row], expected: Sequence[Decoded]) -> None:
-    for row, lone in zip(rows, expected, strict=True):
-        assert row.done
-        shared = row.result()
-        assert shared.codes == lone.codes
-        assert shared.finished == lone.finished
-        assert (shared.latents - lone.latents).abs().max() < 1e-4
 
 
 def test_sentences_may_join_at_any_step(engine: XttsEngine, utterances: list[Utterance], alone: list[Decoded]) -> None:
@@ -69,7 +35,7 @@ def test_sentences_may_join_at_any_step(engine: XttsEngine, utterances: list[Utt
         rows.append(loop.add(utterance))
         run(loop, steps)
     run(loop)
-    assert len({decoded.codes for decoded in alone}) == len(TEXTS)
+    assert len({decoded.codes for decoded in alone}) == len(SENTENCES)
     assert_alike(rows, alone)
 
 

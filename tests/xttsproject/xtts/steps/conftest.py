@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.xttsproject.xtts.steps.looping import Counting
+from tests.xttsproject.xtts.looping import FOUR, Counting, utterances_of
 from tests.xttsproject.xtts.test_adapters import TARGETS, write_adapter
 from xttsproject.xtts.adapters import Adapter
 from xttsproject.xtts.conditioning import Conditioning
@@ -14,20 +14,7 @@ from xttsproject.xtts.engine import XttsEngine
 from xttsproject.xtts.loop import Decoded, Utterance
 from xttsproject.xtts.sampling import Draw
 
-TEXTS = (
-    "the first sentence",
-    "a second one, which is quite a bit longer than the first and all the others",
-    "no",
-    "does the third one end here?",
-    "the last of five sentences",
-)
-DRAWS = (
-    Draw(temperature=0.9),
-    Draw(greedy=True, repetition_penalty=2.0),
-    Draw(temperature=1.2, top_k=0, top_p=1.0, repetition_penalty=1.0),
-    Draw(temperature=0.6, top_k=5),
-    Draw(),
-)
+SENTENCES = (*FOUR, ("the last of five sentences", Draw()))
 CAPS = (90, 260, 12, 110, 40)
 
 
@@ -38,11 +25,7 @@ def recorder() -> Counting:
 
 @pytest.fixture(scope="module")
 def utterances(engine: XttsEngine, voice: Conditioning) -> list[Utterance]:
-    """Each with other luck, sampling, length and voice."""
-    return [
-        Utterance(tuple(engine.tokenizer.encode(text, "en")), voice.gpt_latents * (1 + 0.3 * place), cap, place, draw)
-        for place, (text, draw, cap) in enumerate(zip(TEXTS, DRAWS, CAPS, strict=True))
-    ]
+    return utterances_of(engine, voice, SENTENCES, CAPS)
 
 
 @pytest.fixture(scope="module")

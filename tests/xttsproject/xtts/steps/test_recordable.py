@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from tests.xttsproject.xtts.steps.looping import Counting, assert_alike, run, steps_of
+from tests.xttsproject.xtts.looping import Counting, assert_alike, run, steps_of
 from xttsproject.xtts.adapters import Adapter
 from xttsproject.xtts.engine import XttsEngine
 from xttsproject.xtts.graphs import Calling, Work

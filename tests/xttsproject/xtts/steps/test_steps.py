@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.xttsproject.xtts.steps.looping import Counting, assert_alike, run, steps_of
+from tests.xttsproject.xtts.looping import Counting, assert_alike, run, steps_of
 from xttsproject.xtts.adapters import Adapter
 from xttsproject.xtts.engine import XttsEngine
 from xttsproject.xtts.graphs import Calling, Work

@@ -1,12 +1,26 @@
-"""A recorder that counts, and what the tests of recorded steps do with a loop."""
+"""What the tests of the loop and of its recorded steps do with one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from xttsproject.xtts.conditioning import Conditioning
+from xttsproject.xtts.engine import XttsEngine
 from xttsproject.xtts.graphs import Calling, Work
-from xttsproject.xtts.loop import Decoded, Row, SpeechLoop
+from xttsproject.xtts.loop import Decoded, Row, SpeechLoop, Utterance
+from xttsproject.xtts.sampling import Draw
 from xttsproject.xtts.steps import Steps
+
+FOUR = (
+    ("the first sentence", Draw(temperature=0.9)),
+    (
+        "a second one, which is quite a bit longer than the first and all the others",
+        Draw(greedy=True, repetition_penalty=2.0),
+    ),
+    ("no", Draw(temperature=1.2, top_k=0, top_p=1.0, repetition_penalty=1.0)),
+    ("does the third one end here?", Draw(temperature=0.6, top_k=5)),
+)
+"""Sentences that differ in length and sampling."""
 
 
 class Counting(Calling):
@@ -31,6 +45,16 @@ class Counting(Calling):
 def steps_of(loop: SpeechLoop) -> Steps:
     assert loop._steps is not None
     return loop._steps
+
+
+def utterances_of(
+    engine: XttsEngine, voice: Conditioning, sentences: Sequence[tuple[str, Draw]], caps: Sequence[int]
+) -> list[Utterance]:
+    """Each with other luck, sampling, length and voice."""
+    return [
+        Utterance(tuple(engine.tokenizer.encode(text, "en")), voice.gpt_latents * (1 + 0.3 * place), cap, place, draw)
+        for place, ((text, draw), cap) in enumerate(zip(sentences, caps, strict=True))
+    ]
 
 
 def run(loop: SpeechLoop, steps: int | None = None) -> int:
