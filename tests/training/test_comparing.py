@@ -16,6 +16,7 @@ from training.choices import Vote
 from training.engine.levels import LEVEL_DBFS, frame_levels, levelled
 from training.models import Checkpoint, EpochSample, Preference, TrainingRun
 from training.services import comparison_next, comparison_outcome, comparison_vote
+from training.views import comparing
 from xttsproject.lib.audio import Audio, read_wav
 from xttsproject.lib.errors import DomainError
 
@@ -385,6 +386,21 @@ def test_strangers_hear_nothing_and_vote_on_nothing(people: Any, run: TrainingRu
     assert Preference.objects.get().is_open
     for path in (f"/runs/{run.pk}/compare/", f"/runs/comparisons/{pk}/1/"):
         assert client.get(path).status_code == 302
+
+
+def test_the_outcome_lists_its_pairs_page_by_page(
+    people: Any, run: TrainingRun, page_for: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparing, "_PAIRS", 2)
+    judge_all(run, people.anna, lambda earlier, later: later)
+    page = page_for(people.ben)
+    first, last = (page.get(f"/runs/{run.pk}/compare/outcome/", {"page": number}).content.decode() for number in (1, 2))
+    assert first.count(" against ") == 2
+    assert last.count(" against ") == 1
+    assert "Page 1 of 2" in first
+    # The order is that of all pairs, on every page.
+    orders = [html.split('id="order-head"')[1].split('id="pairs-head"')[0] for html in (first, last)]
+    assert orders[0] == orders[1]
 
 
 def test_the_outcome_is_shown_to_whoever_sees_the_run(people: Any, run: TrainingRun, page_for: Any) -> None:

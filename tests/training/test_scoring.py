@@ -363,6 +363,15 @@ def test_the_page_shows_the_board_and_its_button(people: Any, scored: TrainingRu
     assert Job.objects.count() == 1
 
 
+def test_the_button_says_what_it_would_do(people: Any, scored: TrainingRun, page_for: Any) -> None:
+    page = page_for(people.tom)
+    assert "Score anew what has changed" in page.get(f"/runs/{scored.pk}/").content.decode()
+    CheckpointFactory(run=scored, epoch=3)
+    assert "Score what is missing" in page.get(f"/runs/{scored.pk}/").content.decode()
+    scored.scorecards.all().delete()
+    assert "Score the checkpoints" in page.get(f"/runs/{scored.pk}/").content.decode()
+
+
 def test_those_who_may_only_look_start_nothing(people: Any, scored: TrainingRun, page_for: Any, api_for: Any) -> None:
     page = page_for(people.anna)
     assert "best score" in page.get(f"/runs/{scored.pk}/").content.decode()

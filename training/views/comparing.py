@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -26,6 +27,9 @@ from training.services import (
 from xttsproject.http import bytes_response
 from xttsproject.lib.errors import DomainError
 from xttsproject.refusals import refusals_told
+
+_PAIRS = 100
+"""Pairs on a page of the outcome: of a long run's checkpoints there are thousands."""
 
 
 @login_required
@@ -78,7 +82,9 @@ def audio(request: HttpRequest, pk: UUID, place: int) -> HttpResponseBase:
 @require_GET
 def outcome(request: HttpRequest, pk: UUID) -> HttpResponse:
     run = _visible(request, pk)
-    return render(request, "training/outcome.html", {"run": run, "outcome": comparison_outcome(run=run)})
+    found = comparison_outcome(run=run)
+    page = Paginator(found.pairs, _PAIRS).get_page(request.GET.get("page"))
+    return render(request, "training/outcome.html", {"run": run, "outcome": found, "page": page})
 
 
 def _visible(request: HttpRequest, pk: UUID) -> TrainingRun:
