@@ -85,6 +85,14 @@ class SynthesisQuerySet(models.QuerySet["Synthesis"]):
         """Waiting to be spoken, or being spoken."""
         return self.filter(state__in=ACTIVE_STATES)
 
+    def awaiting(self, voice: Voice) -> SynthesisQuerySet:
+        """Texts, whoever's, that a voice has yet to say something of: it began them, or is to say some of their
+        sentences."""
+        parts: Any = self.model._meta.get_field("parts").related_model
+        unsaid = parts.objects.pending().filter(synthesis=models.OuterRef("pk"), voice=voice)
+        begun = models.Q(state__in=ACTIVE_STATES, voice=voice)
+        return self.filter(begun | models.Exists(unsaid))
+
     def with_excerpts(self) -> SynthesisQuerySet:
         """Without the texts, of which one may have hundreds of kilobytes: see ``Synthesis.excerpt``; and how many
         ``characters`` each has."""

@@ -302,3 +302,18 @@ def test_what_the_model_cannot_read_is_said_before_a_word_is_spoken(people, make
     synthesis.refresh_from_db()
     assert synthesis.error_code == "text_unspeakable"
     assert not SynthesisSentence.objects.exists()
+
+
+def test_whoever_deletes_a_voice_is_told_of_texts_that_wait_for_it(people, make_voice, page_for, work):
+    vera = make_voice(people.anna, visibility="team")
+    address = f"/voices/{vera.pk}/"
+    page = page_for(people.anna)
+    assert "for it and would need another voice" not in page.get(address).content.decode()
+    ask(vera)
+    stopped = ask(vera, user=people.ben)
+    longform_cancel(synthesis=stopped)
+    assert "1 long text waits for it and would need another voice." in page.get(address).content.decode()
+    assert work() == ["succeeded"]
+    assert "for it and would need another voice" not in page.get(address).content.decode()
+    longform_resume(synthesis=stopped)
+    assert "1 long text waits for it" in page.get(address).content.decode()

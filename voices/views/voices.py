@@ -20,7 +20,7 @@ from training.models import Checkpoint
 from voices.choices import GuardMode
 from voices.engine.references import MAX_CLIPS
 from voices.forms import PreparationForm, ProfileChoiceForm, VoiceForm, preparation_of
-from voices.models import Voice, VoiceClip
+from voices.models import Synthesis, Voice, VoiceClip
 from voices.services import (
     checkpoint_clips,
     uploads_of,
@@ -90,6 +90,7 @@ def voice_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
             "job": None if job is None or voice.is_ready else job,
             "seconds": sum(clip.seconds for clip in voice.clips.all()),
             "may_edit": may_edit(Voice.objects.all(), request.user, voice),
+            "texts_waiting": Synthesis.objects.awaiting(voice).count(),
             "profile_form": ProfileChoiceForm(user=request.user, initial={"profile": voice.profile_id}),
             "preparation_form": PreparationForm(initial=asdict(voice.prepared)),
             "clips": [(clip, told(clip.quality.get("report", {}).get("values", {}))) for clip in voice.clips.all()],
