@@ -98,10 +98,8 @@ def test_lists_are_not_narrowed_by_what_one_may_not_see(people, api_for, speakin
         refusals = [ben.get(path, {field: str(key)}) for key in keys]
         assert [answer.status_code for answer in refusals] == [400, 400], (path, field)
         # The same words, but for the value that each of them quotes.
-        words = [
-            answer.json()["error"]["message"].split(f"'{key}'") for answer, key in zip(refusals, keys, strict=True)
-        ]
-        assert len(words[0]) == 2
+        words = [answer.content.decode().split(f"'{key}'") for answer, key in zip(refusals, keys, strict=True)]
+        assert len(words[0]) > 1
         assert words[0] == words[1]
 
 
