@@ -92,7 +92,10 @@ class Person:
 
     def __init__(self, chromium: Any, portal: RunningPortal, name: str, width: int = 1280):
         self.portal, self.name = portal, name
-        self.context = chromium.new_context(viewport={"width": width, "height": 900}, base_url=portal.address)
+        # Bootstrap scrolls smoothly where motion is welcome; a place that is read meanwhile is none.
+        self.context = chromium.new_context(
+            viewport={"width": width, "height": 900}, base_url=portal.address, reduced_motion="reduce"
+        )
         self.context.set_default_timeout(20_000)
         self.page = self.context.new_page()
         self.complaints: list[str] = []
