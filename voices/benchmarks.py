@@ -78,9 +78,12 @@ def _speech_arguments(parser: ArgumentParser) -> None:
         "--pairs",
         type=int,
         default=3,
-        help="times that both sides take one sentence and a first chunk in turn, and that a load is timed (default: 3)",
+        help="times that both sides take one sentence and a first chunk in turn (default: 3)",
     )
     parser.add_argument("--long-rounds", type=int, default=1, help="the same of eight sentences (default: 1)")
+    parser.add_argument(
+        "--loads", type=int, default=9, help="processes that load the model, in turn with its imports (default: 9)"
+    )
     parser.add_argument(
         "--precisions",
         nargs="+",
@@ -108,6 +111,7 @@ def _speech(options: Mapping[str, Any], log: Log) -> Mapping[str, Any]:
         codes=options["codes"],
         rounds=options["rounds"],
         long_rounds=options["long_rounds"],
+        loads=options["loads"],
         precisions=tuple(options["precisions"] or everything),
         device=options["device"],
         threads=options["threads"],

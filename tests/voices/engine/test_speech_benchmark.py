@@ -13,6 +13,7 @@ import pytest
 import torch
 from django.core.management import CommandError, call_command
 
+from voices.engine.benchmark import loading
 from voices.engine.benchmark.contenders import Ours
 from voices.engine.benchmark.limits import Limits, least_seconds
 from voices.engine.benchmark.quality import SENTENCES, Quality, measure_quality
@@ -38,7 +39,7 @@ FINE = Quality(agreement=0.99, divergence=0.001, latents_db=40.0, mel_db=0.5, ch
 
 def test_the_small_model_is_measured_beside_coquis_code(tmp_path: Path) -> None:
     out = StringIO()
-    size = ["--sizes", "tiny", "--codes", "21", "--pairs", "1", "--threads", "1"]
+    size = ["--sizes", "tiny", "--codes", "21", "--pairs", "1", "--loads", "1", "--threads", "1"]
     words = [*size, "--precisions", "int8", "fp32", "--no-quality"]
     call_command("benchmark", "speech", "--work", str(tmp_path / "work"), *words, stdout=out)
     lines = out.getvalue().splitlines()
@@ -56,10 +57,10 @@ def test_the_small_model_is_measured_beside_coquis_code(tmp_path: Path) -> None:
     assert told["precisions"]["int8"]["sound_db"] > 20
     assert (told["precisions"]["int8"]["sound_db"] < 80) is multiplies_bf16(torch.device("cpu"))
     assert "sound_db" not in told["precisions"]["fp32"]
-    loading = told["loading"]
-    assert all(seconds > 0 for seconds in loading.values())
-    share = loading["ready_s"] / (loading["import_s"] + loading["read_s"])
-    assert loading["share"] == pytest.approx(share, abs=0.05)
+    loaded = told["loading"]
+    assert all(seconds > 0 for seconds in loaded.values())
+    share = loaded["ready_s"] / (loaded["import_s"] + loaded["read_s"])
+    assert loaded["share"] == pytest.approx(share, abs=0.05)
     assert all(seconds > 0 for spent in told["seconds"].values() for seconds in spent.values())
     assert told["eight_sentences"] == pytest.approx(
         told["seconds"]["coqui"]["eight_sentences"] / told["seconds"]["fp32"]["eight_sentences"], rel=0.1
@@ -108,6 +109,24 @@ def test_sides_that_make_unequal_sound_of_as_many_codes_are_not_compared(random_
 def test_fewer_codes_than_a_chunk_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="--codes is 20, but must be from 21 to 600"):
         call_command("benchmark", "speech", "--work", str(tmp_path), "--codes", "20", "--no-quality")
+
+
+@pytest.mark.parametrize("option", ["--rounds", "--long-rounds", "--loads"])
+def test_what_is_measured_is_measured_once_at_least(tmp_path: Path, option: str) -> None:
+    with pytest.raises(CommandError, match=f"{option} is 0, but must be at least 1"):
+        call_command("benchmark", "speech", "--work", str(tmp_path / "work"), option, "0", "--no-quality")
+
+
+def test_a_load_is_held_against_imports_and_reading_of_its_own_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow spell of the machine that begins in the middle changes no share."""
+    seconds = iter([9.0, 3.0, 3.6, 3.0, 3.6, 6.0, 7.2, 6.0, 7.2, 6.0, 9.9])
+    reading = iter([1.0, 1.0, 2.0, 2.0, 2.0])
+    monkeypatch.setattr(loading, "_child", lambda *words: next(seconds))
+    monkeypatch.setattr(loading, "_read", lambda path: next(reading))
+    found = loading.measure_loading(tmp_path, "int8", tmp_path, 1, 5, lambda line: None)
+    assert found == loading.Loading(read_s=2.0, import_s=6.0, first_ready_s=9.0, ready_s=7.2, share=0.9)
 
 
 def measured(**speeds: float) -> Measured:

@@ -40,7 +40,7 @@ print(json.dumps(time.perf_counter() - begun))
 class Loading:
     """Seconds: of reading the bundle's weights from the file system's cache; of the imports; of both and all else until
     a new process can speak, the first time, when shrunk weights are made and kept, and later. ``share`` is the last
-    beside reading and imports.
+    beside reading and imports of the same turn. All but the first time are medians.
     """
 
     read_s: float
@@ -56,7 +56,11 @@ class Loading:
 def measure_loading(
     bundle: Path, precision: Precision, packed_dir: Path, threads: int, rounds: int, log: Callable[[str], None]
 ) -> Loading:
-    """Each is a process of its own, in turn with reading. On a processor."""
+    """Each is a process of its own, in turn with reading. On a processor.
+
+    Imports scatter by a third from process to process, and slow spells of a machine last for longer than a turn: so
+    a share is that of a turn.
+    """
 
     def child(what: str) -> float:
         return _child(bundle, precision, packed_dir, threads, what)
@@ -64,7 +68,8 @@ def measure_loading(
     first = child("load")
     turns = [(_read(bundle / MODEL_FILE), child("imports"), child("load")) for _ in range(rounds)]
     read, imported, ready = (statistics.median(each) for each in zip(*turns, strict=True))
-    found = Loading(read, imported, first, ready, ready / (imported + read))
+    share = statistics.median(loaded / (brought + reading) for reading, brought, loaded in turns)
+    found = Loading(read, imported, first, ready, share)
     log(f"loading {precision}: {found.figures()}")
     return found
 

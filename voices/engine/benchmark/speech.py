@@ -43,14 +43,16 @@ TEXTS = (
 @dataclass(frozen=True)
 class Wish:
     """``codes`` for each sentence (21.5 are a second); ``rounds`` how often each short measure is taken,
-    ``long_rounds`` how often that of eight sentences; ``parity`` greedy codes are compared at first; ``graphs``: on a
-    GPU our steps are recorded, and the recording is no part of what is measured."""
+    ``long_rounds`` how often that of eight sentences, ``loads`` how often a process loads the model; ``parity`` greedy
+    codes are compared at first; ``graphs``: on a GPU our steps are recorded, and the recording is no part of what is
+    measured."""
 
     work: Path
     size: Size = "full"
     codes: int = 100
     rounds: int = 3
     long_rounds: int = 1
+    loads: int = 9
     parity: int = 12
     precisions: tuple[Precision, ...] = ("fp32", "bf16", "fp16", "int8")
     device: str = "cpu"
@@ -62,6 +64,12 @@ class Wish:
             raise DomainError(
                 "codes_invalid", f"--codes is {self.codes}, but must be from {CHUNK + 1} to 600.", field="codes"
             )
+        for field in ("rounds", "long_rounds", "loads"):
+            if getattr(self, field) < 1:
+                option = "--" + field.replace("_", "-")
+                raise DomainError(
+                    f"{field}_invalid", f"{option} is {getattr(self, field)}, but must be at least 1.", field=field
+                )
 
 
 @dataclass(frozen=True)
@@ -109,7 +117,7 @@ def measure(wish: Wish, quality: dict[Precision, Quality], log: Callable[[str], 
         loading = {}
         if device.type == "cpu":
             threads = torch.get_num_threads()
-            loading = measure_loading(bundle, best, Path(name, "packed"), threads, wish.rounds, log).figures()
+            loading = measure_loading(bundle, best, Path(name, "packed"), threads, wish.loads, log).figures()
     tell(measured, log)
     return {
         **{name: round(value, 2) for name, value in measured.ratios[best].items()},
