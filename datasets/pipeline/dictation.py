@@ -16,7 +16,6 @@ from datasets.pipeline.transcribe import Transcriber
 from datasets.pipeline.transcript import Word, clean_text, finite, probability
 from xttsproject.lib.audio import Audio
 from xttsproject.lib.errors import DomainError
-from xttsproject.lib.generators import drained
 from xttsproject.lib.progress import Progress, Silent
 
 
@@ -72,17 +71,13 @@ class Dictated:
     words: tuple[Word, ...] | None
 
 
-def dictate(
-    transcriber: Transcriber, audio: Audio, wish: DictationWish | None = None, progress: Progress | None = None
-) -> Dictated:
-    """Write down what is said. Raises ``Cancelled`` between windows and DomainError ``language_unsupported``."""
-    return drained(dictating(transcriber, audio, wish, progress))
-
-
 def dictating(
     transcriber: Transcriber, audio: Audio, wish: DictationWish | None = None, progress: Progress | None = None
 ) -> Generator[Stretch, None, Dictated]:
-    """As :func:`dictate`, each stretch as soon as it is written down; returns the whole."""
+    """Write down what is said: yields each stretch as soon as it is there, and returns the whole.
+
+    Raises ``Cancelled`` between windows and DomainError ``language_unsupported``.
+    """
     wish, progress = wish or DictationWish(), progress or Silent()
     if wish.language:
         transcriber.require_language(wish.language)

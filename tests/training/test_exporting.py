@@ -176,6 +176,28 @@ def test_a_model_that_coqui_cannot_build_is_refused_in_a_sentence(tiny: Path, pe
     assert not CheckpointExport.objects.exists()
 
 
+def test_a_page_says_before_the_button_is_pressed_that_a_model_cannot_be_exported(
+    people: Any, checkpoint: Checkpoint, page_for: Any
+) -> None:
+    page = page_for(people.tom)
+    answer = page.get(f"/runs/checkpoints/{checkpoint.pk}/export/")
+    assert answer.context["problem"] == ""
+    assert 'type="submit">Merge and export' in answer.content.decode()
+    run = checkpoint.run
+    run.bundle = "gone"
+    run.save()
+    html = page.get(f"/runs/checkpoints/{checkpoint.pk}/export/").content.decode()
+    assert 'type="submit" disabled aria-describedby="export-problem">Merge and export' in html
+    assert "“gone”" in html.partition('id="export-problem">')[2].partition("</p>")[0]
+
+
+def test_the_shipped_tiny_model_has_a_button_that_cannot_be_pressed(tiny: Path, people: Any, page_for: Any) -> None:
+    checkpoint = CheckpointFactory(run=RunFactory(owner=people.tom, bundle=tiny.name))
+    html = page_for(people.tom).get(f"/runs/checkpoints/{checkpoint.pk}/export/").content.decode()
+    assert 'type="submit" disabled aria-describedby="export-problem">Merge and export' in html
+    assert "cannot be exported for Coqui" in html
+
+
 def test_only_who_may_change_the_run_exports_and_strangers_see_nothing(
     people: Any, checkpoint: Checkpoint, page_for: Any, api_for: Any
 ) -> None:

@@ -13,7 +13,7 @@ from training.services.comparing import (
 from training.services.contenders import Contender, contender_of, contenders_heard
 from training.services.curves import Curves, run_curves
 from training.services.execution import run_execute
-from training.services.exporting import export_create, export_delete, export_ended, export_write
+from training.services.exporting import export_create, export_delete, export_ended, export_problem, export_write
 from training.services.ingest import run_ingest_events
 from training.services.keeping import checkpoint_gone, checkpoint_pin, checkpoint_require, checkpoint_verify
 from training.services.pruning import checkpoints_prune
@@ -83,6 +83,7 @@ __all__ = [
     "export_create",
     "export_delete",
     "export_ended",
+    "export_problem",
     "export_write",
     "run_cancel",
     "run_create",

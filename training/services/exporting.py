@@ -23,6 +23,7 @@ from xttsproject.jobs.models import Job
 from xttsproject.jobs.registry import Ending
 from xttsproject.jobs.services import job_start
 from xttsproject.lib.disk import room_for
+from xttsproject.lib.errors import DomainError
 from xttsproject.lib.files import CHUNK, atomic_path, sha256_of
 from xttsproject.lib.progress import Part, Progress
 from xttsproject.xtts.config import read_config
@@ -50,6 +51,15 @@ def export_create(*, checkpoint: Checkpoint, user: Any) -> CheckpointExport:
             export.restart(made_by=user)
             _start_job(export)
     return export
+
+
+def export_problem(*, checkpoint: Checkpoint) -> str:
+    """Why :func:`export_create` would refuse this checkpoint's model, in one sentence; empty where it would not."""
+    try:
+        _require_exportable(bundle_open(name=checkpoint.run.bundle))
+    except DomainError as error:
+        return error.message
+    return ""
 
 
 def export_write(*, export: CheckpointExport, progress: Progress) -> None:

@@ -62,6 +62,14 @@ def run_outlook(*, spec: TrainSpec, shape: GptShape, bundle: str, clips: int) ->
     return Outlook(_seconds(like, clips * spec.epochs), least, usage.get("peak"), total, free, device)
 
 
+def device_seen() -> str:
+    """What the latest run that told so took: "cpu", or a CUDA device's name; empty before there was one."""
+    for facts in TrainingRun.objects.order_by("-created_at").values_list("facts", flat=True)[:LOOKED_BACK]:
+        if device := str((facts.get("usage") or {}).get("device") or ""):
+            return device
+    return ""
+
+
 def _run_like(spec: TrainSpec, bundle: str) -> TrainingRun | None:
     """The latest run alike (model, method, precision, devices) whose speed is known. Whose it was does not show."""
     known = TrainingRun.objects.filter(bundle=bundle, seconds_per_step__isnull=False).order_by("-created_at")

@@ -18,10 +18,10 @@ from datasets.services.following import stop_jobs
 from training.engine import launch
 from training.engine.dataset import LeftOut
 from training.engine.sizes import checkpoint_bytes, features_bytes, state_bytes, trained_parameters
-from training.engine.spec import FULL, TrainSpec
+from training.engine.spec import AUTO, FULL, TrainSpec
 from training.models import Sweep, TrainingRun
 from training.services.naming import name_require, name_save
-from training.services.outlook import Outlook, run_outlook
+from training.services.outlook import Outlook, device_seen, run_outlook
 from training.services.spec import RunValues, bundle_open, spec_build, spec_values, validation_require
 from training.services.usable import Ground, clips_frozen, clips_usable, grounds_of
 from xttsproject import storage
@@ -277,6 +277,15 @@ def _remarks(spec: TrainSpec) -> Iterator[str]:
             f"A learning rate of {spec.learning_rate:g} suits adapters. In full fine-tuning a model that moves faster "
             "than 5e-5 soon forgets how to speak; try 1e-5."
         )
+    if spec.precision == "fp16" and spec.device == AUTO:
+        # Told, but no ground to refuse: the worker may have a GPU by now, or another machine.
+        seen = device_seen()
+        if not seen.startswith("cuda"):
+            known = "the last run trained on a processor" if seen else "no run has shown yet whether there is one"
+            yield (
+                f"fp16 needs a CUDA device, and {known}: without one the run is refused when it starts. Take auto, "
+                "which is the fastest that the device has."
+            )
 
 
 def trainer_require(*, user: Any) -> None:

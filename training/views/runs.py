@@ -30,6 +30,7 @@ from training.services import (
     checkpoint_pin,
     export_create,
     export_delete,
+    export_problem,
     run_cancel,
     run_create,
     run_curves,
@@ -228,6 +229,7 @@ def checkpoint_export(request: HttpRequest, pk: int) -> HttpResponse:
         "export": export,
         "job": latest_job(subject=export, user=request.user) if export else None,
         "editable": may_edit(Checkpoint.objects.all(), request.user, checkpoint),
+        "problem": export_problem(checkpoint=checkpoint),
     }
     with contextlib.suppress(DomainError):
         context["bundle"] = open_bundle(storage.bundle_dir(checkpoint.run.bundle))

@@ -15,7 +15,7 @@ from voices.engine.owner import OwnerSettings, OwnerState, OwnerStatus, SpeechOw
 from voices.engine.requests import ModelChoice
 from voices.engine.tickets import Ticket
 from xttsproject import storage
-from xttsproject.bundles.manifest import Bundle, open_bundle
+from xttsproject.bundles.manifest import open_bundle
 from xttsproject.lib.errors import DomainError
 
 logger = logging.getLogger(__name__)
@@ -143,11 +143,3 @@ def _preload_state() -> str | None:
     if _preload is None:
         return None
     return "loading" if not _preload.done else "failed" if _preload.failed else "loaded"
-
-
-def bundle_of(name: str) -> Bundle | None:
-    """The bundle of that folder name for its notice and licence; None when it is gone or damaged."""
-    try:
-        return open_bundle(storage.bundle_dir(name))
-    except DomainError:
-        return None

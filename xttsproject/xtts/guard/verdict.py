@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 
@@ -111,18 +110,6 @@ class Verdict:
     def badness(self) -> float:
         """0 for a good one; to choose the least bad of several."""
         return sum(_WEIGHTS[finding.fault] for finding in self.findings)
-
-    def as_data(self) -> list[dict[str, Any]]:
-        """As JSON values."""
-        return [
-            {
-                "fault": str(finding.fault),
-                "measure": round(finding.measure, 4),
-                "limit": round(finding.limit, 4),
-                "message": finding.message,
-            }
-            for finding in self.findings
-        ]
 
 
 def judge(spoken: Spoken, pace: Pace, limits: Limits = LIMITS) -> Verdict:
