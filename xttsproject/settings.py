@@ -46,7 +46,11 @@ CSRF_TRUSTED_ORIGINS = env.names(
     "CSRF_TRUSTED_ORIGINS", "", "Origins (https://voices.example.org) that forms may come from behind a proxy."
 )
 HTTPS = env.boolean("HTTPS", False, "The portal is reached by https: cookies are marked secure, HSTS is sent.")
-BEHIND_PROXY = env.boolean("BEHIND_PROXY", False, "Trust X-Forwarded-Proto from the reverse proxy in front.")
+BEHIND_PROXY = env.boolean(
+    "BEHIND_PROXY",
+    False,
+    "There is one reverse proxy in front: trust its X-Forwarded-Proto, and X-Forwarded-For for the limits of sign-in.",
+)
 ALLOW_SIGNUP = env.boolean("ALLOW_SIGNUP", False, "Strangers may create an account. Otherwise an administrator does.")
 TIME_ZONE = env.text("TIME_ZONE", "UTC", "Time zone of dates on pages, by its IANA name.")
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO", "How much is logged.", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
@@ -510,6 +514,8 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    # Else everybody has the proxy's address, and one person's wrong passwords lock all others out.
+    ALLAUTH_TRUSTED_PROXY_COUNT = 1
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 
