@@ -26,6 +26,7 @@ from datasets.querysets import DatasetQuerySet, DatasetVersionQuerySet
 from datasets.services.datasets import dataset_create, dataset_delete, dataset_update
 from datasets.services.freezing import version_freeze, version_manifest
 from datasets.services.left_out import version_left_out
+from xttsproject.accounts.api.strict import take_nothing
 
 
 class DatasetViewSet(
@@ -86,6 +87,7 @@ class DatasetViewSet(
         Where nothing has changed since an earlier version, the job fails with ``duplicate`` and the new version's
         ``duplicate_of`` is that one.
         """
+        take_nothing(request)
         version, job = version_freeze(dataset=self.get_editable(), owner=request.user)
         made: Any = version
         made.job = job

@@ -22,6 +22,7 @@ from datasets.models import DatasetExport, DatasetVersion
 from datasets.querysets import DatasetExportQuerySet
 from datasets.services.exporting import export_delete, export_name, export_start
 from xttsproject.accounts.api.filters import VisibleFilter
+from xttsproject.accounts.api.strict import StrictSerializer
 from xttsproject.http import file_response
 from xttsproject.jobs.api.serializers import JobSerializer
 
@@ -67,7 +68,7 @@ class DatasetExportSerializer(serializers.ModelSerializer[DatasetExport]):
         read_only_fields = fields
 
 
-class DatasetExportCreateSerializer(serializers.Serializer[Any]):
+class DatasetExportCreateSerializer(StrictSerializer):
     version = VisiblePrimaryKeyField(queryset=DatasetVersion.objects.select_related("dataset"))
     form = serializers.ChoiceField(choices=ExportForm.choices)
 

@@ -16,6 +16,7 @@ from datasets.choices import LANGUAGE_CHOICES
 from datasets.models import DatasetImport, Speaker
 from datasets.querysets import DatasetImportQuerySet
 from datasets.services.importing import TITLE_LENGTH, import_delete, import_upload
+from xttsproject.accounts.api.strict import StrictSerializer
 from xttsproject.accounts.models import Visibility
 from xttsproject.jobs.api.serializers import JobSerializer
 
@@ -77,7 +78,7 @@ class DatasetImportDetailSerializer(DatasetImportSerializer):
         read_only_fields = fields  # type: ignore[assignment]
 
 
-class DatasetImportCreateSerializer(serializers.Serializer[Any]):
+class DatasetImportCreateSerializer(StrictSerializer):
     file = serializers.FileField(allow_empty_file=True, help_text="A zip in LJSpeech's or Coqui's form.")
     speaker = VisiblePrimaryKeyField(queryset=Speaker.objects.all())
     language = serializers.ChoiceField(choices=LANGUAGE_CHOICES)

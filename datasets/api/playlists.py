@@ -16,6 +16,7 @@ from datasets.choices import LANGUAGE_OR_DETECT
 from datasets.models import Playlist, Speaker
 from datasets.querysets import PlaylistQuerySet
 from datasets.services.playlists import Entry, playlist_delete, playlist_entries, playlist_fetch, playlist_from_url
+from xttsproject.accounts.api.strict import StrictSerializer
 from xttsproject.accounts.models import Visibility
 from xttsproject.jobs.api.serializers import JobSerializer
 
@@ -76,14 +77,14 @@ class PlaylistDetailSerializer(PlaylistSerializer):
         read_only_fields = fields
 
 
-class PlaylistCreateSerializer(serializers.Serializer[Any]):
+class PlaylistCreateSerializer(StrictSerializer):
     url = serializers.CharField(max_length=2000)
     speaker = VisiblePrimaryKeyField(queryset=Speaker.objects.all())
     language = serializers.ChoiceField(choices=LANGUAGE_OR_DETECT)
     visibility = serializers.ChoiceField(choices=Visibility.choices, default=Visibility.PRIVATE)
 
 
-class PlaylistFetchSerializer(serializers.Serializer[Any]):
+class PlaylistFetchSerializer(StrictSerializer):
     entries = serializers.ListField(child=serializers.IntegerField(min_value=0), help_text="the entries' indexes")
 
 

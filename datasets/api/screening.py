@@ -26,17 +26,18 @@ from datasets.services.screening import (
     screening_start,
     screening_undo_start,
 )
+from xttsproject.accounts.api.strict import StrictSerializer, take_nothing
 from xttsproject.jobs.api.serializers import JobSerializer
 
 
-class ThresholdsSerializer(serializers.Serializer[Any]):
+class ThresholdsSerializer(StrictSerializer):
     """Null switches a consequence off; what is left out keeps its default."""
 
     review = serializers.FloatField(required=False, allow_null=True)
     reject = serializers.FloatField(required=False, allow_null=True)
 
 
-class PolicySerializer(serializers.Serializer[Any]):
+class PolicySerializer(StrictSerializer):
     """``approve``: clips that break no rule are approved. ``rules``: thresholds by the rules' names, in the units that
     measures are stored in (shares are 0 to 1)."""
 
@@ -167,6 +168,7 @@ class ScreeningActions(OwnedViewMixin):
     @action(detail=True, methods=["post"], pagination_class=None, filterset_class=None)
     def measure(self, request: Request, pk: Any = None) -> Response:
         """Measure every clip that has not been measured since it last changed."""
+        take_nothing(request)
         job = dataset_measure_start(dataset=self.get_editable(), owner=request.user)
         return Response(JobSerializer(job).data, status=status.HTTP_202_ACCEPTED)
 
@@ -174,6 +176,7 @@ class ScreeningActions(OwnedViewMixin):
     @action(detail=True, methods=["post"], pagination_class=None, filterset_class=None)
     def screen(self, request: Request, pk: Any = None) -> Response:
         """Apply the policy that is kept."""
+        take_nothing(request)
         screening, job = screening_start(dataset=self.get_editable(), owner=request.user)
         answer = ScreeningStartedSerializer({"screening": screening, "job": job})
         return Response(answer.data, status=status.HTTP_202_ACCEPTED)
@@ -182,6 +185,7 @@ class ScreeningActions(OwnedViewMixin):
     @action(detail=True, methods=["post"], pagination_class=None, filterset_class=None)
     def unscreen(self, request: Request, pk: Any = None) -> Response:
         """Undo what was applied last; what people decided since stays."""
+        take_nothing(request)
         job = screening_undo_start(dataset=self.get_editable(), owner=request.user)
         return Response(JobSerializer(job).data, status=status.HTTP_202_ACCEPTED)
 

@@ -30,6 +30,7 @@ from datasets.querysets import SegmentQuerySet
 from datasets.services.clips import segment_wav
 from datasets.services.retranscribing import selection_retranscribe
 from datasets.services.segments import segment_edit, segment_review, segments_review
+from xttsproject.accounts.api.strict import take_nothing
 from xttsproject.http import bytes_response
 
 
@@ -97,6 +98,7 @@ class SegmentViewSet(
     @action(detail=True, methods=["post"])
     def transcribe(self, request: Request, pk: Any = None) -> Response:
         """Have the machine listen again to this one, unless a person has corrected or reviewed it."""
+        take_nothing(request)
         return self._transcribe(Segment.objects.filter(pk=self.get_editable().pk), request)
 
     def _transcribe(self, segments: SegmentQuerySet, request: Request) -> Response:

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from datasets.choices import LANGUAGE_OR_DETECT, ReviewStatus
 from datasets.models import Dataset, DatasetVersion, Segment, SourceVideo, Speaker
 from datasets.services.beside import segment_caption
+from xttsproject.accounts.api.strict import StrictSerializer
 from xttsproject.accounts.models import User, Visibility
 from xttsproject.jobs.api.serializers import JobSerializer
 
@@ -29,7 +30,7 @@ class UsernameField(serializers.SlugRelatedField[User]):
         super().__init__(slug_field="username", read_only=True, **kwargs)
 
 
-class SpeakerSerializer(serializers.ModelSerializer[Speaker]):
+class SpeakerSerializer(StrictSerializer, serializers.ModelSerializer[Speaker]):
     """Who is recorded, with the consent that allows cloning."""
 
     owner = UsernameField()
@@ -54,7 +55,7 @@ class SpeakerSerializer(serializers.ModelSerializer[Speaker]):
         read_only_fields = ("consent_at", "created_at")
 
 
-class SpeakerUpdateSerializer(serializers.Serializer[Any]):
+class SpeakerUpdateSerializer(StrictSerializer):
     notes = serializers.CharField(required=False, allow_blank=True)
     glossary = serializers.CharField(required=False, allow_blank=True, help_text="Names that transcription expects.")
     visibility = serializers.ChoiceField(choices=Visibility.choices, required=False)
@@ -145,7 +146,7 @@ class RecordingSerializer(serializers.ModelSerializer[SourceVideo]):
         read_only_fields = fields
 
 
-class RecordingCreateSerializer(serializers.Serializer[Any]):
+class RecordingCreateSerializer(StrictSerializer):
     """Either ``file`` (multipart) or ``url``."""
 
     file = serializers.FileField(required=False, allow_empty_file=True)
@@ -163,17 +164,17 @@ class RecordingCreateSerializer(serializers.Serializer[Any]):
         return attrs
 
 
-class LanguageSerializer(serializers.Serializer[Any]):
+class LanguageSerializer(StrictSerializer):
     language = serializers.ChoiceField(choices=LANGUAGE_OR_DETECT)
 
 
-class RecordingUpdateSerializer(serializers.Serializer[Any]):
+class RecordingUpdateSerializer(StrictSerializer):
     title = serializers.CharField(required=False, max_length=200)
     transcriber = serializers.CharField(required=False, allow_blank=True, max_length=120)
     visibility = serializers.ChoiceField(choices=Visibility.choices, required=False)
 
 
-class TranscribeRequestSerializer(serializers.Serializer[Any]):
+class TranscribeRequestSerializer(StrictSerializer):
     """``transcriber``: the installed Whisper bundle that listens from now on; empty for the default one."""
 
     transcriber = serializers.CharField(required=False, allow_blank=True, max_length=120)
@@ -249,7 +250,7 @@ class SegmentSerializer(serializers.ModelSerializer[Segment]):
         read_only_fields = fields
 
 
-class SegmentUpdateSerializer(serializers.Serializer[Any]):
+class SegmentUpdateSerializer(StrictSerializer):
     text = serializers.CharField(required=False, allow_blank=True)
     status = serializers.ChoiceField(choices=ReviewStatus.choices, required=False)
 
@@ -261,13 +262,13 @@ class KeyField(serializers.IntegerField):
         super().__init__(min_value=0, max_value=2**63 - 1, **kwargs)
 
 
-class SelectionSerializer(serializers.Serializer[Any]):
+class SelectionSerializer(StrictSerializer):
     """Which segments."""
 
     ids = serializers.ListField(child=KeyField(), allow_empty=False, max_length=5000)
 
 
-class ReviewSerializer(serializers.Serializer[Any]):
+class ReviewSerializer(StrictSerializer):
     """Which segments: by ``ids``, or all of a recording (``source``)."""
 
     ids = serializers.ListField(child=KeyField(), required=False, max_length=5000)
@@ -363,7 +364,7 @@ class VersionDetailSerializer(VersionSerializer):
         read_only_fields = fields  # type: ignore[assignment]
 
 
-class DatasetSerializer(serializers.ModelSerializer[Dataset]):
+class DatasetSerializer(StrictSerializer, serializers.ModelSerializer[Dataset]):
     """A choice of recordings of one speaker in one language, with its frozen versions, newest first."""
 
     owner = UsernameField()
@@ -389,7 +390,7 @@ class DatasetSerializer(serializers.ModelSerializer[Dataset]):
         read_only_fields = ("created_at",)
 
 
-class DatasetUpdateSerializer(serializers.Serializer[Any]):
+class DatasetUpdateSerializer(StrictSerializer):
     sources = VisiblePrimaryKeyField(queryset=SourceVideo.objects.select_related("speaker"), many=True, required=False)
     validation_share = serializers.FloatField(required=False)
     visibility = serializers.ChoiceField(choices=Visibility.choices, required=False)

@@ -21,6 +21,7 @@ from datasets.models import DatasetVersion
 from datasets.pipeline.comparing import Change, word_changes, written
 from datasets.services.comparing import kind_checked, version_clip_path, versions_compare
 from datasets.services.health import version_health, version_health_start
+from xttsproject.accounts.api.strict import take_nothing
 from xttsproject.http import file_response
 from xttsproject.jobs.api.serializers import JobSerializer
 from xttsproject.lib.errors import DomainError
@@ -139,6 +140,7 @@ class VersionInsightMixin(OwnedViewMixin):
     def health(self, request: Request, pk: Any = None) -> Response:
         """Read the stored health, or (POST) measure every clip anew and check that it is what was frozen."""
         if request.method == "POST":
+            take_nothing(request)
             job = version_health_start(version=self.get_editable(), owner=request.user)
             return Response(JobSerializer(job).data, status=status.HTTP_202_ACCEPTED)
         version = self.get_object()

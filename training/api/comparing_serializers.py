@@ -10,6 +10,7 @@ from rest_framework.reverse import reverse
 
 from training.choices import Vote
 from training.models import Preference
+from xttsproject.accounts.api.strict import StrictSerializer
 
 
 @extend_schema_serializer(component_name="BlindComparison")
@@ -38,7 +39,7 @@ class ComparisonSerializer(serializers.ModelSerializer[Preference]):
         return reverse("comparison-audio", args=[comparison.pk, place], request=self.context.get("request"))
 
 
-class AmongSerializer(serializers.Serializer[Any]):
+class AmongSerializer(StrictSerializer):
     among = serializers.ListField(
         child=serializers.IntegerField(min_value=0),
         default=list,
@@ -55,7 +56,7 @@ class TurnSerializer(serializers.Serializer[Any]):
     total = serializers.IntegerField()
 
 
-class VoteSerializer(serializers.Serializer[Any]):
+class VoteSerializer(StrictSerializer):
     vote = serializers.CharField(max_length=10, help_text="1: the first, 2: the second, 0: equal.")
 
 

@@ -13,6 +13,7 @@ from training.choices import LoraTarget, Method, Precision, Schedule, StopOn
 from training.engine.spec import MOST_EPOCHS
 from training.models import Checkpoint, CheckpointExport, EpochSample, TrainingRun
 from training.services import RunValues
+from xttsproject.accounts.api.strict import StrictSerializer
 from xttsproject.accounts.models import Visibility
 from xttsproject.jobs.models import Job
 
@@ -70,13 +71,13 @@ class CheckpointExportSerializer(serializers.ModelSerializer[CheckpointExport]):
         return reverse("checkpoint-exported", args=[export.checkpoint_id], request=self.context.get("request"))
 
 
-class AverageSerializer(serializers.Serializer[Any]):
+class AverageSerializer(StrictSerializer):
     """Of which epochs the average is to be."""
 
     epochs = serializers.ListField(child=serializers.IntegerField(min_value=1, max_value=MOST_EPOCHS), max_length=100)
 
 
-class PinSerializer(serializers.Serializer[Any]):
+class PinSerializer(StrictSerializer):
     """Whether the checkpoint's file is kept whatever comes after it."""
 
     pinned = serializers.BooleanField()
@@ -201,7 +202,7 @@ class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):
         return EpochSampleSerializer(base, many=True, context=self.context).data
 
 
-class TrainingRunCreateSerializer(serializers.Serializer[TrainingRun]):
+class TrainingRunCreateSerializer(StrictSerializer):
     """What a new run is made of; the ranges of the values are checked by the training spec itself."""
 
     name = serializers.CharField(max_length=120)

@@ -13,6 +13,7 @@ from training.engine.median import GRACE_EPOCHS
 from training.engine.search import PARAMETERS, Space
 from training.models import Sweep
 from training.services import Search, Trial, sweep_remaining, sweep_spent
+from xttsproject.accounts.api.strict import StrictSerializer
 
 _NAMES = ", ".join(parameter.name for parameter in PARAMETERS)
 _SPACE_SCHEMA: dict[str, Any] = {
@@ -159,6 +160,6 @@ class TrialCurveSerializer(serializers.Serializer[Any]):
     losses = serializers.ListField(child=serializers.FloatField(allow_null=True))
 
 
-class LongerSerializer(serializers.Serializer[Any]):
+class LongerSerializer(StrictSerializer):
     name = serializers.CharField(max_length=120)
     epochs = serializers.IntegerField()

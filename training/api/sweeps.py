@@ -34,6 +34,7 @@ from training.services import (
     trainer_require,
 )
 from xttsproject.accounts.api.schema import ErrorSerializer
+from xttsproject.accounts.api.strict import take_nothing
 
 
 class SweepViewSet(
@@ -96,6 +97,7 @@ class SweepViewSet(
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: Any = None) -> Response:
         """End the sweep with its trials, those that wait and those at work. What they have trained is kept."""
+        take_nothing(request)
         sweep = self.get_editable()
         sweep_cancel(sweep=sweep)
         return Response(self._shown(sweep))
@@ -104,6 +106,7 @@ class SweepViewSet(
     @action(detail=True, methods=["post"], url_path="go-on")
     def go_on(self, request: Request, pk: Any = None) -> Response:
         """Begin the trials of a failed or cancelled sweep that were not begun."""
+        take_nothing(request)
         sweep = self.get_editable()
         sweep_go_on(sweep=sweep, user=request.user)
         return Response(self._shown(sweep))

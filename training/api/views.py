@@ -54,6 +54,7 @@ from training.services import (
     trainer_require,
 )
 from xttsproject.accounts.api.schema import ErrorSerializer
+from xttsproject.accounts.api.strict import take_nothing
 from xttsproject.http import file_response
 from xttsproject.jobs.api.serializers import JobSerializer
 
@@ -132,6 +133,7 @@ class TrainingRunViewSet(
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: Any = None) -> Response:
         """Stop the run: at once if it waits, within five seconds if it trains. What it has made is kept."""
+        take_nothing(request)
         run = self.get_editable()
         run_cancel(run=run)
         return Response(self._shown(run))
@@ -140,6 +142,7 @@ class TrainingRunViewSet(
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, pk: Any = None) -> Response:
         """Go on with a failed or cancelled run from its last checkpoint."""
+        take_nothing(request)
         run = self.get_editable()
         run_resume(run=run, user=request.user)
         return Response(self._shown(run))
@@ -200,6 +203,7 @@ class TrainingRunViewSet(
     @action(detail=True, methods=["post"])
     def score(self, request: Request, pk: Any = None) -> Response:
         """Measure what has not been measured yet, as a job on the gpu queue; follow it by its key."""
+        take_nothing(request)
         job = scoring_start(run=self.get_editable(), user=request.user)
         return Response(JobSerializer(job, context=self.get_serializer_context()).data, status=202)
 
@@ -248,6 +252,7 @@ class CheckpointViewSet(OwnedViewMixin, viewsets.ReadOnlyModelViewSet[Checkpoint
     def export(self, request: Request, pk: Any = None) -> Response:
         """The checkpoint merged into its base model for Coqui's code: where that stands; have it made; delete it."""
         if request.method == "POST":
+            take_nothing(request)
             export = export_create(checkpoint=self.get_editable(), user=request.user)
             return Response(self._exported(export), status=202)
         checkpoint = self.get_object() if request.method == "GET" else self.get_editable()

@@ -26,6 +26,7 @@ from voices.querysets import DecodingSearchQuerySet
 from voices.services import decoding_cancel, decoding_create, decoding_delete, decoding_use
 from voices.services.decoding import PRESET_COUNT, PRESET_SPACE, decoding_best
 from xttsproject.accounts.api.filters import VisibleFilter
+from xttsproject.accounts.api.strict import StrictSerializer, take_nothing
 from xttsproject.http import file_response
 
 _NAMES = ", ".join(parameter.name for parameter in DECODING)
@@ -88,7 +89,7 @@ class DecodingSearchSerializer(serializers.ModelSerializer[DecodingSearch]):
         return decoding_best(search=search)
 
 
-class DecodingSearchCreateSerializer(serializers.Serializer[Any]):
+class DecodingSearchCreateSerializer(StrictSerializer):
     voice = VisiblePrimaryKeyField(queryset=Voice.objects.all())
     space = SpaceField(
         default=PRESET_SPACE, help_text=f"By name ({_NAMES}): a list of `values`, or a range from `low` to `high`."
@@ -99,7 +100,7 @@ class DecodingSearchCreateSerializer(serializers.Serializer[Any]):
     write_winner = serializers.BooleanField(default=False)
 
 
-class UseSerializer(serializers.Serializer[Any]):
+class UseSerializer(StrictSerializer):
     candidate = serializers.IntegerField(min_value=0, help_text="Its index.")
 
 
@@ -156,6 +157,7 @@ class DecodingSearchViewSet(
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: Any = None) -> Response:
         """Stop the search; what was measured is kept."""
+        take_nothing(request)
         search = self.get_editable()
         decoding_cancel(search=search)
         return Response(self._shown(search))

@@ -17,10 +17,11 @@ from datasets.choices import LANGUAGE_CHOICES
 from voices.models import LexiconEntry
 from voices.querysets import LexiconQuerySet
 from voices.services import lexicon_add, lexicon_delete, lexicon_import, lexicon_update
+from xttsproject.accounts.api.strict import StrictSerializer
 from xttsproject.accounts.models import Visibility
 
 
-class LexiconSerializer(serializers.ModelSerializer[LexiconEntry]):
+class LexiconSerializer(StrictSerializer, serializers.ModelSerializer[LexiconEntry]):
     """A word and how it is spoken. Longer words go before shorter ones, your own before the team's."""
 
     owner = serializers.CharField(source="owner.username", read_only=True)
@@ -54,7 +55,7 @@ class LexiconSerializer(serializers.ModelSerializer[LexiconEntry]):
         validators: list[Any] = []
 
 
-class LexiconTableSerializer(serializers.Serializer[Any]):
+class LexiconTableSerializer(StrictSerializer):
     table = serializers.FileField(
         allow_empty_file=True,
         help_text="CSV in UTF-8: the columns written and spoken; language, whole_word and match_case if wanted.",

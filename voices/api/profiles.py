@@ -17,6 +17,7 @@ from voices.models import QualityProfile
 from voices.querysets import QualityProfileQuerySet
 from voices.services import profile_copy, profile_delete, profile_find, profile_update
 from voices.services.guarding import careful_missing
+from xttsproject.accounts.api.strict import StrictSerializer
 from xttsproject.accounts.models import Visibility
 from xttsproject.xtts.guard.retries import MOST_CANDIDATES, MOST_RETRIES
 
@@ -52,7 +53,7 @@ class QualityProfileSerializer(serializers.ModelSerializer[QualityProfile]):
         return careful_missing() if profile.guard == GuardMode.CAREFUL else ""
 
 
-class ProfileUpdateSerializer(serializers.Serializer[QualityProfile]):
+class ProfileUpdateSerializer(StrictSerializer):
     name = serializers.CharField(required=False, max_length=60)
     purpose = serializers.CharField(required=False, allow_blank=True, max_length=200)
     visibility = serializers.ChoiceField(choices=Visibility.choices, required=False)

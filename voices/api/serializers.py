@@ -28,6 +28,7 @@ from voices.services.guarding import GUARD_FIELDS
 from voices.services.profiles import profile_sampling
 from voices.services.speech import SAMPLING_FIELDS
 from voices.services.studio import StudioVoice
+from xttsproject.accounts.api.strict import StrictSerializer
 from xttsproject.accounts.models import Visibility
 from xttsproject.bundles.manifest import open_bundle
 from xttsproject.lib.errors import DomainError
@@ -136,7 +137,7 @@ class StudioVoiceSerializer(serializers.Serializer[StudioVoice]):
     language = serializers.CharField(help_text="What it speaks unless another is asked for.")
 
 
-class PreparationSerializer(serializers.Serializer[Any]):
+class PreparationSerializer(StrictSerializer):
     """What is done to the sound of the clips before the model hears it; the clips themselves stay as they are."""
 
     trim = serializers.BooleanField(required=False, help_text="Shorten silence.")
@@ -185,7 +186,7 @@ class VoiceCreateSerializer(PreparationSerializer):
     visibility = serializers.ChoiceField(choices=Visibility.choices, default=Visibility.PRIVATE)
 
 
-class VoiceUpdateSerializer(serializers.Serializer[Voice]):
+class VoiceUpdateSerializer(StrictSerializer):
     visibility = serializers.ChoiceField(choices=Visibility.choices, required=False)
     profile = serializers.CharField(
         required=False,
@@ -207,7 +208,7 @@ class VoiceUpdateSerializer(serializers.Serializer[Voice]):
         return attrs
 
 
-class ScriptSerializer(PausesSerializer):
+class ScriptSerializer(StrictSerializer, PausesSerializer):
     """A text with its pauses and voices."""
 
     voice = serializers.CharField(
@@ -246,7 +247,7 @@ class SpeechSerializer(ScriptSerializer, SamplingSerializer, SoundSerializer, Gu
     stream_format = StreamFormatField()
 
 
-class OutputSerializer(SoundSerializer):
+class OutputSerializer(StrictSerializer, SoundSerializer):
     """How what was spoken is to come."""
 
     format = FormatField(default="wav")

@@ -56,6 +56,7 @@ from voices.services.longform_output import (
 from voices.services.output import SUBTITLES, synthesis_file, synthesis_subtitles
 from voices.services.wishes import Wish
 from xttsproject.accounts.api.schema import ErrorSerializer
+from xttsproject.accounts.api.strict import take_nothing
 from xttsproject.http import bytes_response, file_response
 
 _NUMBER = OpenApiParameter("number", OpenApiTypes.INT, OpenApiParameter.PATH, description="From 1.")
@@ -155,6 +156,7 @@ class SynthesisViewSet(
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: Any = None) -> Response:
         """Stop speaking a long text, within seconds; what is spoken of it stays."""
+        take_nothing(request)
         synthesis = self.get_object()
         longform_cancel(synthesis=synthesis)
         return Response(self.get_serializer(synthesis).data)

@@ -14,6 +14,7 @@ from voices.api.serializers import ScriptSerializer
 from voices.models import Synthesis, SynthesisSentence
 from voices.querysets import EXCERPT
 from voices.services.longform import longform_progress
+from xttsproject.accounts.api.strict import StrictSerializer
 from xttsproject.jobs.api.serializers import JobSerializer
 from xttsproject.xtts.types import LONGEST_SEED
 
@@ -189,7 +190,7 @@ class SynthesisDetailSerializer(SynthesisSerializer):
         return reverse("synthesis-so-far", args=(synthesis.pk,), request=self.context.get("request"))
 
 
-class DetailQuerySerializer(serializers.Serializer[Any]):
+class DetailQuerySerializer(StrictSerializer):
     """How one of them is to be described."""
 
     text = serializers.BooleanField(
@@ -241,11 +242,11 @@ class SentenceSerializer(serializers.ModelSerializer[SynthesisSentence]):
         return reverse("synthesis-sentence-audio", args=where, request=self.context.get("request"))
 
 
-class SynthesisUpdateSerializer(serializers.Serializer[Synthesis]):
+class SynthesisUpdateSerializer(StrictSerializer):
     pinned = serializers.BooleanField(help_text="Keep it whatever its age and size.")
 
 
-class ResumeSerializer(serializers.Serializer[Any]):
+class ResumeSerializer(StrictSerializer):
     """How a long text is gone on with."""
 
     voice = serializers.CharField(
@@ -256,7 +257,7 @@ class ResumeSerializer(serializers.Serializer[Any]):
     )
 
 
-class RegenerateSerializer(serializers.Serializer[Any]):
+class RegenerateSerializer(StrictSerializer):
     """How a sentence is to be said anew."""
 
     seed = serializers.IntegerField(

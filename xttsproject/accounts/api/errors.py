@@ -15,10 +15,8 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from xttsproject.accounts.api.strict import UNKNOWN, is_plain, quoted
 from xttsproject.lib.errors import DomainError
-
-_LONGEST_VALUE = 60
-"""Characters of what is quoted of a request."""
 
 # Domain errors are the caller's input at fault unless their code says otherwise.
 _STATUS = {
@@ -82,9 +80,13 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     if response is None:
         return None
     if isinstance(error, exceptions.ValidationError):
-        param, message = _first(error.detail)
-        message = _with_value(message, _given(context["request"], param) if param else None)
-        data = body(message, code="invalid", param=param, http=response.status_code)
+        param, complaint = _first(error.detail)
+        message, code_ = str(complaint), "invalid"
+        if getattr(complaint, "code", "") == UNKNOWN:
+            code_ = UNKNOWN  # Names and quotes all there is.
+        elif param:
+            message = _with_value(f"{param}: {message}", _given(context["request"], param))
+        data = body(message, code=code_, param=param, http=response.status_code)
         data["error"]["fields"] = error.detail
     else:
         if isinstance(error, Http404):
@@ -129,10 +131,8 @@ def _body_of(request: Any) -> Any:
 
 def _with_value(message: str, given: Any) -> str:
     """DRF's own complaints do not quote what they complain about."""
-    if isinstance(given, bool | int | float) or (isinstance(given, str) and given.strip()):
-        quoted = repr(given) if len(repr(given)) <= _LONGEST_VALUE else f"{repr(given)[:_LONGEST_VALUE]}…"
-        if quoted not in message and str(given) not in message:
-            return f"{message.removesuffix('.')}, got {quoted}."
+    if is_plain(given) and quoted(given) not in message and str(given) not in message:
+        return f"{message.removesuffix('.')}, got {quoted(given)}."
     return message
 
 
@@ -148,12 +148,12 @@ def _legible(data: Any) -> Any:
     return data.encode(errors="replace").decode() if isinstance(data, str) else data
 
 
-def _first(detail: Any, path: str = "") -> tuple[str | None, str]:
-    """The first complaint in DRF's nested details, with its field's dotted name."""
+def _first(detail: Any, path: str = "") -> tuple[str | None, Any]:
+    """The first complaint in DRF's nested details, and its field's dotted name before it."""
     if isinstance(detail, dict) and detail:
         key, value = next(iter(detail.items()))
         name = path if key == "non_field_errors" else f"{path}.{key}".strip(".")
         return _first(value, name)
     if isinstance(detail, list) and detail:
         return _first(detail[0], path)
-    return path or None, f"{path}: {detail}" if path else str(detail)
+    return path or None, detail

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Field
+from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 
@@ -68,6 +69,17 @@ class PortalSchema(AutoSchema):
         if column is not None and column.blank and schema.get("format") in ("uri", "email"):
             # What is empty is no address.
             del schema["format"]
+
+
+class StrictSerializerExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """A request that is strict takes its own fields alone. Answers stay open: they may come to tell more."""
+
+    target_class = "xttsproject.accounts.api.strict.StrictSerializer"
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        schema: dict[str, Any] = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        return {**schema, "additionalProperties": False} if direction == "request" else schema
 
 
 def _column(field: Any) -> Field[Any, Any] | None:

@@ -6,6 +6,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from xttsproject.accounts.api.strict import take_nothing
 from xttsproject.jobs.api.serializers import JobSerializer
 from xttsproject.jobs.models import Job
 from xttsproject.jobs.querysets import JobQuerySet
@@ -27,6 +28,7 @@ class JobViewSet(viewsets.ReadOnlyModelViewSet[Job]):
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: Any = None) -> Response:
         """Stop the job: at once if it waits, within seconds if it runs."""
+        take_nothing(request)
         job = self.get_object()
         job_cancel(job=job)
         return Response(self.get_serializer(job).data)
@@ -35,6 +37,7 @@ class JobViewSet(viewsets.ReadOnlyModelViewSet[Job]):
     @action(detail=True, methods=["post"])
     def retry(self, request: Request, pk: Any = None) -> Response:
         """Queue a failed or cancelled job again."""
+        take_nothing(request)
         job = self.get_object()
         job_retry(job=job, user=request.user)
         return Response(self.get_serializer(job).data)

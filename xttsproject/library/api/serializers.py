@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-from typing import Any
-
 from rest_framework import serializers
 
+from xttsproject.accounts.api.strict import StrictSerializer
 from xttsproject.bundles.manifest import Bundle
 from xttsproject.jobs.api.serializers import JobSerializer
 from xttsproject.library.models import ModelImport
@@ -60,7 +59,7 @@ class ModelImportSerializer(serializers.ModelSerializer[ModelImport]):
         read_only_fields = fields
 
 
-class ModelImportCreateSerializer(serializers.Serializer[Any]):
+class ModelImportCreateSerializer(StrictSerializer):
     """``file`` or ``path``, and the rest where they lack it."""
 
     name = serializers.CharField(max_length=64, help_text="The bundle's name: a to z, 0 to 9, dot, dash, underscore.")
