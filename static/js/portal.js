@@ -74,3 +74,42 @@ document.addEventListener("htmx:beforeSwap", (event) => {
     window.location.reload();
   }
 });
+
+// A form whose answer belongs to a part of the page. What was refused answers with the reason, which belongs there too;
+// what could not be answered at all is said beside the form, so that no button seems to do nothing.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { detail } = event;
+  if (detail.xhr.status === 400 && detail.requestConfig.elt instanceof HTMLFormElement) {
+    detail.shouldSwap = true;
+    detail.isError = false;
+  }
+});
+const beside = (form, sentence) => {
+  const box = document.createElement("div");
+  box.className = "alert alert-danger py-2 mt-2";
+  box.setAttribute("role", "alert");
+  box.dataset.unanswered = "";
+  box.textContent = sentence;
+  clear(form);
+  form.append(box);
+};
+const clear = (form) => form.querySelector("[data-unanswered]")?.remove();
+const ofForm = (deed) => (event) => {
+  if (event.detail.elt instanceof HTMLFormElement) deed(event.detail.elt, event.detail.xhr);
+};
+document.addEventListener("htmx:beforeRequest", ofForm(clear));
+document.addEventListener(
+  "htmx:sendError",
+  ofForm((form) => beside(form, "The portal cannot be reached. Try again in a moment.")),
+);
+document.addEventListener(
+  "htmx:responseError",
+  ofForm((form, { status }) =>
+    beside(
+      form,
+      status === 401
+        ? "You are signed out. Reload the page and sign in; what you typed will be here."
+        : `The portal could not answer (${status}). Reload the page and try again.`,
+    ),
+  ),
+);

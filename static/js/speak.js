@@ -40,8 +40,12 @@ if (form && outcome) {
   asLong.addEventListener("click", (event) => {
     // Not through htmx, whose answer would be put beside the form: another page follows.
     event.preventDefault();
+    const own = form.getAttribute("action");
     form.setAttribute("action", asLong.formAction);
+    form.dispatchEvent(new Event("draft:sending", { bubbles: true }));
     form.submit();
+    // Browsers give a form that one goes back to what it held if it is the same form, and by its address they know it.
+    form.setAttribute("action", own);
   });
 
   const speaking = document.querySelector("#speaking");
@@ -55,17 +59,14 @@ if (form && outcome) {
   form.addEventListener("htmx:afterRequest", (event) => {
     if (speaks(event)) speaking.hidden = true;
   });
-  outcome.addEventListener("htmx:beforeSwap", (event) => {
-    // A refused request answers with the reason, which belongs on the page.
-    if (event.detail.xhr.status === 400) {
-      event.detail.shouldSwap = true;
-      event.detail.isError = false;
-    }
+  form.addEventListener("htmx:sendError", (event) => {
+    event.stopPropagation();
+    say("The portal cannot be reached. Try again in a moment.");
   });
-  form.addEventListener("htmx:sendError", () => say("The portal cannot be reached. Try again in a moment."));
   // With a new sign-in the form's token is no longer good: this page cannot go on as it is.
-  const signedOut = () => say("You are signed out. Copy the text, reload the page and sign in.");
+  const signedOut = () => say("You are signed out. Reload the page and sign in; your text will be here.");
   form.addEventListener("htmx:responseError", (event) => {
+    event.stopPropagation();
     if (event.detail.xhr.status === 401) signedOut();
     else say(`The portal could not answer (${event.detail.xhr.status}). Reload the page and try again.`);
   });
@@ -86,7 +87,10 @@ if (form && outcome) {
     try {
       const { playLive } = await import(form.dataset.live);
       const answer = await playLive(form.dataset.stream, new FormData(form), Number(form.dataset.rate), leaving.signal);
-      if (answer.id) await htmx.ajax("GET", `${form.getAttribute("action")}${answer.id}/outcome/`, { target: "#outcome" });
+      if (answer.id) {
+        form.dispatchEvent(new Event("draft:sent", { bubbles: true }));
+        await htmx.ajax("GET", `${form.getAttribute("action")}${answer.id}/outcome/`, { target: "#outcome" });
+      }
       else if (answer.signedOut) signedOut();
       else if (answer.status === 400) outcome.innerHTML = answer.text;
       else say(`The portal could not answer (${answer.status}). Reload the page and try again.`);

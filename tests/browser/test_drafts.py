@@ -1,0 +1,96 @@
+"""What somebody has typed is not lost, whatever comes between typing and sending."""
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
+
+NOT_SENT = "You typed this before and did not send it."
+
+
+def _signed_out(person):
+    """As after the weeks that a sign-in lasts."""
+    person.context.clear_cookies(name="sessionid")
+
+
+def _sign_in_again(person):
+    page = person.page
+    page.get_by_label("Username").or_(page.get_by_label("Login")).first.fill(person.name)
+    page.get_by_label("Password", exact=True).fill(person.portal.passwords[person.name])
+    page.get_by_role("button", name="Sign in").click()
+
+
+def test_a_text_to_speak_outlives_links_reloads_the_back_button_and_the_sign_in(person):
+    from playwright.sync_api import expect
+
+    maker = person("maker")
+    page = maker.sign_in()
+    text = page.locator("textarea[name=text]")
+
+    page.goto("/speak/")
+    text.fill("A thought that took a while.")
+    page.get_by_role("link", name="Long texts").click()
+    page.wait_for_url("**/speak/long/")
+    # Another form's text is another text.
+    expect(text).to_have_value("")
+    page.goto("/speak/?q=nothing")
+    expect(text).to_have_value("A thought that took a while.")
+    page.reload()
+    expect(text).to_have_value("A thought that took a while.")
+    expect(page.get_by_text(NOT_SENT)).to_be_visible()
+
+    _signed_out(maker)
+    page.get_by_label("Play while it is spoken").uncheck()
+    text.press("Control+Enter")
+    expect(page.locator("#outcome").get_by_role("alert")).to_contain_text("You are signed out.")
+    page.reload()
+    _sign_in_again(maker)
+    expect(text).to_have_value("A thought that took a while.")
+    page.get_by_role("button", name="Discard it").click()
+    expect(text).to_have_value("")
+    page.reload()
+    expect(text).to_have_value("")
+
+    # Sent as a long text it is taken: a new visit begins anew, and going back shows what was sent.
+    text.fill("A text for later.")
+    page.get_by_role("button", name="As a long text").click()
+    page.wait_for_url("**/speak/long/*-*/")
+    page.go_back()
+    expect(text).to_have_value("A text for later.")
+    page.goto("/speak/")
+    expect(text).to_have_value("")
+
+    # What could not be taken is still there.
+    text.fill("[voice: Nobody] Not to be had.")
+    page.get_by_role("button", name="As a long text").click()
+    expect(page.get_by_text("Nobody").first).to_be_visible()
+    page.goto("/speak/")
+    expect(text).to_have_value("[voice: Nobody] Not to be had.")
+
+    # Nobody else sees it who signs in here.
+    maker.name = "reviewer"
+    _signed_out(maker)
+    page.reload()
+    _sign_in_again(maker)
+    page.wait_for_url("**/speak/")
+    expect(text).to_have_value("")
+
+
+def test_a_long_text_outlives_a_sign_in_that_has_ended_and_goes_with_signing_out(person):
+    from playwright.sync_api import expect
+
+    maker = person("maker", width=390)
+    page = maker.sign_in()
+    text = page.locator("textarea[name=text]")
+    page.goto("/speak/long/")
+    text.fill("# One\n\nIt began.")
+    _signed_out(maker)
+    page.get_by_role("button", name="Speak it").click()
+    _sign_in_again(maker)
+    page.wait_for_url("**/speak/long/")
+    expect(text).to_have_value("# One\n\nIt began.")
+
+    page.goto("/accounts/logout/")
+    page.get_by_role("main").get_by_role("button", name="Sign out").click()
+    maker.sign_in()
+    page.goto("/speak/long/")
+    expect(text).to_have_value("")
