@@ -77,6 +77,7 @@ class AgainForm(ServiceForm):
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text="What it is to say instead; empty: the same.",
     )
+    voice = forms.CharField(required=False, max_length=120, help_text="Who is to say it; empty: the same.")
 
 
 class RecastForm(ServiceForm):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -89,7 +90,7 @@ class SynthesisQuerySet(models.QuerySet["Synthesis"]):
         """Texts, whoever's, that a voice has yet to say something of: it began them, or is to say some of their
         sentences."""
         parts: Any = self.model._meta.get_field("parts").related_model
-        unsaid = parts.objects.pending().filter(synthesis=models.OuterRef("pk"), voice=voice)
+        unsaid = parts.objects.pending().said_by([voice]).filter(synthesis=models.OuterRef("pk"))
         begun = models.Q(state__in=ACTIVE_STATES, voice=voice)
         return self.filter(begun | models.Exists(unsaid))
 
@@ -138,6 +139,13 @@ class SentenceQuerySet(models.QuerySet["SynthesisSentence"]):
     def pending(self) -> SentenceQuerySet:
         """To be spoken, for the first time or again."""
         return self.filter(take__lt=models.F("wish"))
+
+    def said_by(self, voices: Iterable[Any]) -> SentenceQuerySet:
+        """That these voices say, or are to say."""
+        wanted = list(voices)
+        return self.filter(
+            models.Q(next_voice__in=wanted) | models.Q(next_voice__isnull=True, voice__in=wanted),
+        )
 
     def spoken(self) -> SentenceQuerySet:
         """That have a sound, be it that of an earlier wish."""

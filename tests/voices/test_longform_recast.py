@@ -126,3 +126,93 @@ def test_the_page_offers_other_voices_where_one_is_wanted(stopped, people, make_
     assert "Voice: " in refused
     assert "Go on with this voice" not in anna.post(f"{where}resume/", {"voice": zoe.pk}, follow=True).content.decode()
     assert work() == ["succeeded"]
+
+
+@pytest.fixture
+def orphaned(people, make_voice, work) -> Synthesis:
+    """Whole, and Vera who said it was deleted."""
+    vera = make_voice(people.anna)
+    wish = Wish(user=people.anna, voice=vera, text=TEXT, sampling={"seed": 11}, channel=Channel.API)
+    synthesis = longform_create(wish=wish)
+    assert work() == ["succeeded"]
+    voice_delete(voice=vera)
+    synthesis.refresh_from_db()
+    return synthesis
+
+
+def test_one_sentence_of_a_text_whose_voice_is_gone_is_said_by_another(orphaned, people, make_voice, work, api_for):
+    zoe = make_voice(people.anna, "Zoe")
+    make_voice(people.ben, "Bela")
+    anna, address = api_for(people.anna), f"/api/v1/syntheses/{orphaned.pk}/"
+    again = f"{address}sentences/2/regenerate/"
+    refused = anna.post(again, {})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "voice_gone")
+    assert "choose another voice" in refused.json()["error"]["message"]
+    for voice in ("Bela", "Nobody"):
+        refused = anna.post(again, {"voice": voice})
+        assert (refused.status_code, refused.json()["error"]["param"]) == (404, "voice"), voice
+    Voice.objects.filter(pk=zoe.pk).update(bundle="another")
+    assert anna.post(again, {"voice": "Zoe"}).json()["error"]["code"] == "model_mismatch"
+    Voice.objects.filter(pk=zoe.pk).update(bundle=orphaned.bundle)
+    assert anna.get(address).json()["state"] == "succeeded"
+
+    asked = anna.post(again, {"voice": "Zoe", "text": "Somebody was there."}).json()
+    # Its sound is still Vera's, and says so.
+    assert (asked["is_pending"], asked["voice_name"]) == (True, "Vera")
+    assert work() == ["succeeded"]
+    second = orphaned.parts.get(number=2)
+    assert (second.voice_name, second.voice, second.take) == ("Zoe", zoe, 2)
+    assert "with the voice “Zoe”." in comment(second.path.read_bytes())
+    assert anna.get(address).json()["voices"] == ["Vera", "Zoe"]
+    orphaned.refresh_from_db()
+    assert "with the voice “Vera”, “Zoe”." in comment(orphaned.audio_path.read_bytes())
+
+    # Who no longer speaks in it is no longer named, and who said it last says it again.
+    for number in (1, 3):
+        assert anna.post(f"{address}sentences/{number}/regenerate/", {"voice": str(zoe.pk)}).status_code == 202
+    assert anna.post(again, {}).status_code == 202
+    assert set(work()) == {"succeeded"}
+    orphaned.refresh_from_db()
+    assert anna.get(address).json()["voices"] == ["Zoe"]
+    assert "with the voice “Zoe”." in comment(orphaned.audio_path.read_bytes())
+    assert "Vera" not in comment(orphaned.audio_path.read_bytes())
+
+
+def test_a_sentence_is_given_to_another_voice_while_the_text_is_being_spoken(people, make_voice, work, monkeypatch):
+    from voices.services import longform_speaking
+    from voices.services.longform import longform_regenerate
+
+    vera, zoe = make_voice(people.anna), make_voice(people.anna, "Zoe")
+    synthesis = longform_create(wish=Wish(user=people.anna, voice=vera, text=TEXT, channel=Channel.API))
+    keep = longform_speaking.Booth.keep
+    given: list[int] = []
+
+    def and_give(self: Any, spoken: Any, speech: Any) -> None:
+        keep(self, spoken, speech)
+        if not given:
+            given.append(spoken.row.number)
+            longform_regenerate(sentence=synthesis.parts.get(pk=spoken.row.pk), voice=zoe)
+
+    monkeypatch.setattr(longform_speaking.Booth, "keep", and_give)
+    assert work() == ["succeeded"]
+    names = {row.number: row.voice_name for row in synthesis.parts.all()}
+    assert names == {number: "Zoe" if number in given else "Vera" for number in (1, 2, 3)}
+    synthesis.refresh_from_db()
+    assert set(synthesis.voice_names) == {"Vera", "Zoe"}
+
+
+def test_the_page_asks_for_a_voice_where_a_sentence_has_lost_its_own(orphaned, people, make_voice, page_for, work):
+    zoe = make_voice(people.anna, "Zoe")
+    anna, where = page_for(people.anna), reverse("voices:long-detail", args=(orphaned.pk,))
+    page = anna.get(where).content.decode()
+    assert page.count("“Vera” can no longer say it") == 3
+    assert '<option value="Zoe">' in page
+    told = anna.post(f"{where}sentences/2/again/", {"voice": ""}, follow=True).content.decode()
+    assert "choose another voice to say it" in told
+    told = anna.post(f"{where}sentences/2/again/", {"voice": "zoe"}, follow=True).content.decode()
+    assert "Sentence 2 is said anew by “Zoe”" in told
+    assert "to be said anew by Zoe" in told
+    assert work() == ["succeeded"]
+    assert orphaned.parts.get(number=2).voice == zoe
+    assert anna.get(where).content.decode().count("“Vera” can no longer say it") == 2
+    assert page_for(people.ben).post(f"{where}sentences/2/again/", {"voice": "Zoe"}).status_code == 404

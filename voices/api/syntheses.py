@@ -276,7 +276,7 @@ class SynthesisViewSet(
         url_name="sentence-regenerate",
     )
     def regenerate(self, request: Request, pk: Any = None, number: str = "") -> Response:
-        """Have one sentence said anew, by another seed or another text; then the whole is joined anew.
+        """Have one sentence said anew, by another seed, another text or another voice; then the whole is joined anew.
 
         Its sound and the whole stay as they are until then.
         """
@@ -284,7 +284,9 @@ class SynthesisViewSet(
         asked = RegenerateSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         values = asked.validated_data
-        longform_regenerate(sentence=sentence, seed=values.get("seed"), text=values.get("text", ""))
+        given = values.get("voice")
+        voice = voice_find(user=request.user, given=given) if given else None
+        longform_regenerate(sentence=sentence, seed=values.get("seed"), text=values.get("text", ""), voice=voice)
         serializer = SentenceSerializer(sentence, context=self.get_serializer_context())
         return Response(serializer.data, status=status.HTTP_202_ACCEPTED)
 
@@ -318,7 +320,7 @@ class SynthesisViewSet(
 
     def _sentence(self, number: str) -> SynthesisSentence:
         return get_object_or_404(
-            self.get_object().parts.select_related("voice", "synthesis__owner"), number=int(number)
+            self.get_object().parts.select_related("voice", "next_voice", "synthesis__owner"), number=int(number)
         )
 
 

@@ -270,3 +270,8 @@ class RegenerateSerializer(StrictSerializer):
     text = serializers.CharField(
         required=False, allow_blank=True, help_text="What it is to say instead: one sentence, without commands."
     )
+    voice = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        help_text="Id or name of another voice that is to say it, of the model that the text was begun with.",
+    )

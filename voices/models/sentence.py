@@ -33,6 +33,14 @@ class SynthesisSentence(models.Model):
     wish = models.PositiveIntegerField(default=1)
     next_text = models.TextField(blank=True, help_text="What the last wish says instead; empty: the same.")
     next_seed = models.PositiveBigIntegerField(null=True, blank=True, help_text="The last wish's seed.")
+    next_voice = models.ForeignKey(
+        Voice,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="Who says the last wish; empty: the same.",
+    )
 
     take = models.PositiveIntegerField(default=0, help_text="The wish that its sound fulfils; 0: it has none yet.")
     seconds = models.FloatField(default=0.0)
@@ -64,6 +72,11 @@ class SynthesisSentence(models.Model):
     def is_pending(self) -> bool:
         """It is to be spoken, for the first time or again."""
         return self.take < self.wish
+
+    @property
+    def speaker(self) -> Voice | None:
+        """Who says it, or is to; None where that voice was deleted. ``voice`` is whose its sound is."""
+        return self.next_voice or self.voice
 
     @property
     def end(self) -> float | None:

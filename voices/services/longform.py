@@ -13,7 +13,7 @@ from django.db import models, transaction
 from voices.engine.planning import planned_sentences, require_readable
 from voices.models import Synthesis, SynthesisSentence, Voice
 from voices.services.guarding import guard_listener, guard_settings
-from voices.services.longform_casting import longform_recast, speaker_trouble
+from voices.services.longform_casting import longform_give, longform_recast, speaker_trouble
 from voices.services.longform_sound import longform_lost
 from voices.services.scripts import script_plan, script_voices
 from voices.services.speech import checked_text, require_ready, voice_sampling
@@ -103,13 +103,16 @@ def longform_resume(*, synthesis: Synthesis, voice: Voice | None = None) -> None
         _start(synthesis)
 
 
-def longform_regenerate(*, sentence: SynthesisSentence, seed: int | None = None, text: str = "") -> int:
-    """Have one sentence said anew, with ``seed`` or another than before, and ``text`` instead of its own where given.
+def longform_regenerate(
+    *, sentence: SynthesisSentence, seed: int | None = None, text: str = "", voice: Voice | None = None
+) -> int:
+    """Have one sentence said anew, with ``seed`` or another than before, ``text`` instead of its own where given, and
+    by ``voice`` instead of its own.
 
     Its sound stays until the new one is there; then the whole is joined anew. Returns the seed. DomainErrors
     ``seed_invalid``, ``voice_gone`` and ``voice_outdated`` where its voice can no longer say it as the others were
-    said, ``sentence_invalid`` for a text that is not one sentence, ``text_unspeakable``, ``model_missing``, and
-    ``speech_finishing`` in the moment in which the last job ends.
+    said and no other is given, those of ``longform_give``, ``sentence_invalid`` for a text that is not one sentence,
+    ``text_unspeakable``, ``model_missing``, and ``speech_finishing`` in the moment in which the last job ends.
     """
     synthesis = sentence.synthesis
     if seed is None:
@@ -117,14 +120,17 @@ def longform_regenerate(*, sentence: SynthesisSentence, seed: int | None = None,
         seed = secrets.randbelow(1_000_000_000)
     if not 0 <= seed <= LONGEST_SEED:
         raise DomainError("seed_invalid", f"The seed is {seed}, but must be from 0 to {LONGEST_SEED}.", field="seed")
-    _require_speaker(sentence)
-    spoken = _one_sentence(sentence, text) if text.strip() else ""
+    if voice is None:
+        _require_speaker(sentence)
+    spoken = _one_sentence(sentence, text, voice or sentence.speaker) if text.strip() else ""
     with transaction.atomic():
         # Whoever ends the speech holds the same row: either it sees this wish, or the end is seen here.
         locked = Synthesis.objects.select_for_update().get(pk=synthesis.pk)
         changed = {"next_seed": seed, "wish": models.F("wish") + 1}
         if spoken:
             changed["next_text"] = spoken
+        if voice is not None:
+            longform_give(sentence=sentence, synthesis=locked, voice=voice)
         SynthesisSentence.objects.filter(pk=sentence.pk).update(**changed)
         if not locked.is_active:
             if Job.objects.about(locked).active().exists():
@@ -219,14 +225,13 @@ def _state(synthesis: Synthesis) -> str:
 def _require_speaker(sentence: SynthesisSentence) -> None:
     """Said before anything is begun: a job that fails would leave a speech that is whole as a failed one."""
     synthesis = Synthesis.objects.get(pk=sentence.synthesis_id)
-    trouble = speaker_trouble(synthesis=synthesis, voice=sentence.voice, name=sentence.voice_name)
+    trouble = speaker_trouble(synthesis=synthesis, voice=sentence.speaker, name=sentence.voice_name)
     if trouble is not None:
         raise trouble
 
 
-def _one_sentence(sentence: SynthesisSentence, text: str) -> str:
+def _one_sentence(sentence: SynthesisSentence, text: str, voice: Voice | None) -> str:
     """A text as the model is to be given it, if it is one sentence without commands."""
-    voice = sentence.voice
     assert voice is not None
     text = " ".join(checked_text(text, "text").split())
     plan = script_plan(user=sentence.synthesis.owner, voice=voice, text=text, language=sentence.language)

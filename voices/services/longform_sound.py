@@ -16,6 +16,7 @@ from voices.engine.stitching import Stitch, is_whole, starts_of, stitched, wav_f
 from voices.engine.tags import tag_wav
 from voices.models import Synthesis, SynthesisSentence
 from voices.models.sentence import sentence_path
+from voices.services.longform_casting import longform_uncast
 from voices.services.output import synthesis_tags
 from xttsproject.lib.audio import Samples
 from xttsproject.lib.disk import room_for
@@ -73,6 +74,12 @@ def longform_join(*, synthesis: Synthesis, progress: Progress) -> None:
             progress.report(min(place / (2 * len(stitches)), 1.0), "joining")
             yield block
 
+    # Whoever said a sentence that another has said anew meanwhile no longer speaks in it.
+    with transaction.atomic():
+        locked = Synthesis.objects.select_for_update().get(pk=synthesis.pk)
+        longform_uncast(synthesis=locked)
+        locked.save(update_fields=["asked"])
+    synthesis.asked = locked.asked
     room = room_for(synthesis.audio_path, 2 * total, "The whole of a long text")
     with room, atomic_path(synthesis.audio_path) as temporary:
         write_blocks(temporary, watched(), rate)

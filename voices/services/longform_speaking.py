@@ -145,18 +145,23 @@ class Booth:
 
     def __init__(self, synthesis: Synthesis):
         self._synthesis = synthesis
-        self._cast: dict[str, Any] = synthesis.asked["cast"]
         self._guard = GuardSettings(**synthesis.asked["guard"])
-        visible = Voice.objects.visible_to(synthesis.owner).select_related("checkpoint__run")
-        self._voices = {voice.pk: voice for voice in visible.filter(pk__in=[UUID(key) for key in self._cast])}
+        self._call()
         self._hear: Hear | None = guard_listener(wanted=self._guard)
+
+    def _call(self) -> None:
+        """Whoever has to say something."""
+        self._cast: dict[str, Any] = self._synthesis.asked["cast"]
+        visible = Voice.objects.visible_to(self._synthesis.owner).select_related("checkpoint__run")
+        self._voices = {voice.pk: voice for voice in visible.filter(pk__in=[UUID(key) for key in self._cast])}
 
     def send(self, owner: SpeechOwner, bell: threading.Event, flying: list[_Flying]) -> list[_Flying]:
         """As many more sentences as the owner speaks together."""
         room = owner.settings.together - len(flying)
         if room <= 0:
             return []
-        pending = self._synthesis.parts.pending().exclude(pk__in=[each.row.pk for each in flying])
+        pending = self._synthesis.parts.pending().select_related("voice", "next_voice")
+        pending = pending.exclude(pk__in=[each.row.pk for each in flying])
         return [self.begin(owner, bell, row) for row in pending.order_by("number")[:room]]
 
     def keep(self, spoken: _Flying, speech: Speech) -> None:
@@ -171,6 +176,9 @@ class Booth:
             tag_wav(temporary, self._tags(row, spoken.text))
         kept = SynthesisSentence.objects.filter(pk=row.pk, take__lt=row.wish).update(
             take=row.wish,
+            # None where it was deleted while it spoke.
+            voice=Voice.objects.filter(pk=row.speaker.pk).values("pk")[:1],  # type: ignore[union-attr]
+            voice_name=self._facts(row)["name"],
             text=spoken.text,
             seed=spoken.seed,
             seconds=speech.audio.seconds,
@@ -195,10 +203,15 @@ class Booth:
         return _Flying(row, text, seed, ticket, guardian)
 
     def _piece(self, row: SynthesisSentence, text: str, seed: int) -> Piece:
-        voice = self._voices.get(row.voice_id) if row.voice_id else None
+        speaker = row.speaker
+        if row.next_voice is not None:
+            # Somebody may have given it to this voice while the text is being spoken.
+            self._synthesis.refresh_from_db(fields=["asked"])
+            self._call()
+        voice = self._voices.get(speaker.pk) if speaker is not None else None
         if voice is None:
-            raise voice_gone(row.voice_name)
-        facts = self._cast[str(voice.pk)]
+            raise voice_gone(speaker.name if speaker is not None else row.voice_name)
+        facts = self._facts(row)
         conditioning = voice.folder / facts["conditioning"]
         if not conditioning.is_file():
             raise DomainError(
@@ -219,13 +232,17 @@ class Booth:
     def _guardian(self, row: SynthesisSentence) -> Guardian | None:
         if self._guard.mode == Mode.OFF:
             return None
-        facts = self._cast[str(row.voice_id)]
-        voice = self._voices[row.voice_id]  # type: ignore[index]
+        facts = self._facts(row)
+        voice = self._voices[row.speaker.pk]  # type: ignore[union-attr]
         paces = {(voice.folder / facts["conditioning"], row.language): Pace(**facts["paces"][row.language])}
         return Guardian(self._guard, paces, self._hear)
 
+    def _facts(self, row: SynthesisSentence) -> dict[str, Any]:
+        facts: dict[str, Any] = self._cast[str(row.speaker.pk)]  # type: ignore[union-attr]
+        return facts
+
     def _tags(self, row: SynthesisSentence, text: str) -> Mapping[str, str]:
-        facts = self._cast[str(row.voice_id)]
+        facts = self._facts(row)
         bundle = facts.get("bundle", self._synthesis.bundle)
         spoke = Spoke(facts["name"], bundle, facts.get("checkpoint", self._synthesis.checkpoint_name))
         return speech_tags(text=text, spoke=[spoke], date=f"{self._synthesis.created_at:%Y-%m-%d}")

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from datasets.services.following import latest_job
 from voices.choices import GuardMode
 from voices.longforms import AgainForm, LongForm, RecastForm, first_problem
-from voices.models import Synthesis, SynthesisSentence
+from voices.models import Synthesis, SynthesisSentence, Voice
 from voices.services import profile_spoken_with
 from voices.services.longform import (
     longform_cancel,
@@ -28,7 +28,10 @@ from voices.services.longform import (
     longform_resume,
     longform_turn_seconds,
 )
+from voices.services.longform_casting import speaker_trouble
 from voices.services.longform_output import chapter_title
+from voices.services.lookup import voice_find
+from voices.services.studio import studio_offered
 from xttsproject.jobs.choices import JobState
 from xttsproject.lib.errors import DomainError
 from xttsproject.refusals import refusals_told
@@ -84,7 +87,6 @@ def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     synthesis = _visible(request, pk)
     rows = _listed(synthesis, warned="warned" in request.GET)
     page = Paginator(rows, _PER_PAGE).get_page(request.GET.get("page"))
-    titles = synthesis.asked.get("chapters") or []
     spoken_by = synthesis.asked.get("cast", {})
     return render(
         request,
@@ -92,8 +94,9 @@ def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         {
             **_facts(request, synthesis),
             "page": page,
-            "rows": [_row(row, titles) for row in page],
+            "rows": _told(synthesis, list(page)),
             "several_voices": len(spoken_by) > 1,
+            "voices": _voices(request, synthesis),
             "chapters": [
                 {**chapter, "number": number, "title": chapter_title(chapter["title"], number)}
                 for number, chapter in enumerate(synthesis.chapters, 1)
@@ -169,7 +172,7 @@ def resume(request: HttpRequest, pk: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def regenerate(request: HttpRequest, pk: UUID, number: int) -> HttpResponse:
-    parts = _editable(request, pk).parts.select_related("voice", "synthesis__owner")
+    parts = _editable(request, pk).parts.select_related("voice", "next_voice", "synthesis__owner")
     row = get_object_or_404(parts, number=min(number, _LARGEST))
     form = AgainForm(request.POST)
     if not form.is_valid():
@@ -177,8 +180,11 @@ def regenerate(request: HttpRequest, pk: UUID, number: int) -> HttpResponse:
     else:
         had_stopped = row.synthesis.state in (JobState.FAILED, JobState.CANCELLED)
         with refusals_told(request):
-            seed = longform_regenerate(sentence=row, **form.cleaned_data)
-            messages.info(request, f"Sentence {number} is said anew with the seed {seed}.")
+            given = form.cleaned_data.pop("voice")
+            voice = voice_find(user=request.user, given=given) if given else None
+            seed = longform_regenerate(sentence=row, voice=voice, **form.cleaned_data)
+            by = f" by “{voice.name}”" if voice is not None else ""
+            messages.info(request, f"Sentence {number} is said anew{by} with the seed {seed}.")
             if had_stopped and row.synthesis.parts.filter(take=0).exists():
                 messages.info(request, "What was not spoken yet is gone on with, too.")
     warned = "warned" in request.POST
@@ -221,7 +227,7 @@ def _wants_voice(synthesis: Synthesis) -> bool:
 
 
 def _listed(synthesis: Synthesis, *, warned: bool) -> Any:
-    rows = synthesis.parts.order_by("number")
+    rows = synthesis.parts.select_related("voice__checkpoint__run", "next_voice__checkpoint__run").order_by("number")
     return rows.exclude(warnings=[]) if warned else rows
 
 
@@ -233,8 +239,30 @@ def _facts(request: HttpRequest, synthesis: Synthesis) -> dict[str, Any]:
     }
 
 
-def _row(row: SynthesisSentence, titles: list[str]) -> dict[str, Any]:
-    return {"sentence": row, "chapter": titles[row.chapter] if row.chapter < len(titles) else ""}
+def _told(synthesis: Synthesis, rows: list[SynthesisSentence]) -> list[dict[str, Any]]:
+    """Sentences with their chapters, and whether their voice can say them anew."""
+    titles = synthesis.asked.get("chapters") or []
+    speakers = {(row.speaker, row.voice_name) for row in rows}
+    mute = {
+        (voice, name)
+        for voice, name in speakers
+        if speaker_trouble(synthesis=synthesis, voice=voice, name=name) is not None
+    }
+    return [
+        {
+            "sentence": row,
+            "chapter": titles[row.chapter] if row.chapter < len(titles) else "",
+            "mute": (row.speaker, row.voice_name) in mute,
+        }
+        for row in rows
+    ]
+
+
+def _voices(request: HttpRequest, synthesis: Synthesis) -> list[str]:
+    """Names of voices that may say a sentence of it: of the model that it was cut for."""
+    own = Voice.objects.visible_to(request.user).ready().filter(bundle=synthesis.bundle)
+    came = [each.name for each in studio_offered(user=request.user) if each.bundle == synthesis.bundle]
+    return [*dict.fromkeys(own.order_by("name").values_list("name", flat=True)), *came]
 
 
 def _visible(request: HttpRequest, pk: UUID, *, whole: bool = True) -> Synthesis:
