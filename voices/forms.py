@@ -35,6 +35,9 @@ from xttsproject.xtts.script import AUTO
 from xttsproject.xtts.studio import studio_names
 from xttsproject.xtts.types import LONGEST_PAUSE, Pauses
 
+KEPT = {"data-draft": True}
+"""Of an input whose text is kept in the browser until it is sent, as that of every text area is."""
+
 
 class CheckpointChoice(forms.ModelChoiceField):
     def label_from_instance(self, obj: Any) -> str:
@@ -44,7 +47,7 @@ class CheckpointChoice(forms.ModelChoiceField):
 class VoiceForm(ServiceForm):
     """Speaker and language follow from the checkpoint; without one they are asked for."""
 
-    name = forms.CharField(max_length=120)
+    name = forms.CharField(max_length=120, widget=forms.TextInput(attrs=KEPT))
     checkpoint = CheckpointChoice(
         queryset=Checkpoint.objects.none(), required=False, empty_label="Base model", label="Model that speaks"
     )
@@ -339,8 +342,10 @@ class SpeakForm(ServiceForm):
 
 
 class LexiconForm(ServiceForm):
-    written = forms.CharField(max_length=100, help_text="As it stands in the text.")
-    spoken = forms.CharField(max_length=200, help_text="As it sounds, in the letters of the language.")
+    written = forms.CharField(max_length=100, widget=forms.TextInput(attrs=KEPT), help_text="As it stands in the text.")
+    spoken = forms.CharField(
+        max_length=200, widget=forms.TextInput(attrs=KEPT), help_text="As it sounds, in the letters of the language."
+    )
     language = forms.ChoiceField(choices=[("", "All languages"), *LANGUAGE_CHOICES], required=False)
     whole_word = forms.BooleanField(label="Whole words only", required=False, initial=True)
     match_case = forms.BooleanField(label="Only with the same small and capital letters", required=False)

@@ -9,10 +9,13 @@ if (form && outcome) {
   const limit = Number(text.dataset.limit);
   const asLong = document.querySelector("#as-long");
 
+  // Whoever points with a finger has no such keys.
+  const keys = window.matchMedia("(hover: hover)").matches ? "; Ctrl+Enter speaks them" : "";
+
   const count = () => {
     // As the server counts: by characters, not by UTF-16 halves.
     const length = [...text.value.trim()].length;
-    counter.textContent = `${length} of ${limit} characters`;
+    counter.textContent = `${length} of ${limit} characters${keys}`;
     counter.classList.toggle("text-danger", length > limit);
     // What is too long to be answered at once is what long texts are for.
     asLong.classList.toggle("btn-primary", length > limit);
@@ -49,6 +52,14 @@ if (form && outcome) {
   });
 
   const speaking = document.querySelector("#speaking");
+  const submit = form.querySelector("button[type=submit]");
+  const stop = document.querySelector("#stop");
+  // The focus goes with a button that is taken away, hidden or disabled; the keyboard is given the next one.
+  const refocus = () => {
+    const lost = [document.body, stop].includes(document.activeElement);
+    submit.disabled = false;
+    if (lost) submit.focus();
+  };
   // The button that shows what will be spoken asks from within the form; its requests are no speech.
   const speaks = (event) => event.detail.elt === form;
   form.addEventListener("htmx:beforeRequest", (event) => {
@@ -56,8 +67,15 @@ if (form && outcome) {
     outcome.replaceChildren();
     speaking.hidden = false;
   });
+  form.addEventListener("htmx:configRequest", ({ detail }) => {
+    // What its button says counts, wherever that stands.
+    const button = detail.triggeringEvent?.submitter;
+    if (detail.elt === form && button?.name) detail.formData.set(button.name, button.value);
+  });
   form.addEventListener("htmx:afterRequest", (event) => {
-    if (speaks(event)) speaking.hidden = true;
+    if (!speaks(event)) return;
+    speaking.hidden = true;
+    refocus();
   });
   form.addEventListener("htmx:sendError", (event) => {
     event.stopPropagation();
@@ -73,12 +91,12 @@ if (form && outcome) {
 
   // Heard while it is spoken, where the browser can; else htmx brings the whole of it.
   const live = document.querySelector("#live");
-  const stop = document.querySelector("#stop");
-  const submit = form.querySelector("button[type=submit]");
   const able = "AudioContext" in window && "ReadableStream" in window;
   document.querySelector("#live-choice").hidden = !able;
 
-  const speakLive = async () => {
+  const speakLive = async (button) => {
+    // What its button says counts too, which may stand in what is taken away now.
+    const body = new FormData(form, button);
     const leaving = new AbortController();
     stop.onclick = () => leaving.abort();
     outcome.replaceChildren();
@@ -86,7 +104,7 @@ if (form && outcome) {
     speaking.hidden = stop.hidden = false;
     try {
       const { playLive } = await import(form.dataset.live);
-      const answer = await playLive(form.dataset.stream, new FormData(form), Number(form.dataset.rate), leaving.signal);
+      const answer = await playLive(form.dataset.stream, body, Number(form.dataset.rate), leaving.signal);
       if (answer.id) {
         form.dispatchEvent(new Event("draft:sent", { bubbles: true }));
         await htmx.ajax("GET", `${form.getAttribute("action")}${answer.id}/outcome/`, { target: "#outcome" });
@@ -98,17 +116,14 @@ if (form && outcome) {
       if (leaving.signal.aborted) say("Stopped. What was not spoken to its end is not kept.");
       else say("The speech broke off. Try again in a moment.");
     } finally {
-      // The focus goes with a button that is hidden or disabled; the keyboard is given the next one.
-      const lost = [document.body, stop].includes(document.activeElement);
-      submit.disabled = false;
+      refocus();
       speaking.hidden = stop.hidden = true;
-      if (lost) submit.focus();
     }
   };
   form.addEventListener("htmx:confirm", (event) => {
     if (!speaks(event) || !able || !live.checked) return;
     event.preventDefault();
-    speakLive();
+    speakLive(event.detail.triggeringEvent?.submitter);
   });
 
   // What will be spoken is kept up to date once it has been asked for.

@@ -173,6 +173,14 @@ class Synthesis(models.Model):
         """What the guard had to say, in words, in the order of the text."""
         return self.warned()
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether a short one is worth another try: the guard had to say something, or, unguarded, it found no end."""
+        return any(
+            sentence.get("warnings") or not (sentence.get("attempts") or sentence.get("finished", True))
+            for sentence in self.sentences
+        )
+
     def warned(self, most: int | None = None) -> list[str]:
         """:attr:`warnings`, of a long one at most so many."""
         if self.is_long:

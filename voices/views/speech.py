@@ -73,6 +73,8 @@ def speak(request: HttpRequest) -> HttpResponse:
             "page": _history(request),
             "partial": partial,
             "any_voice": spoken or form.has_voices,
+            # Of the form that asked there is only one; a sentence is tried with the lexicon too.
+            "elsewhere": partial and request.htmx.target != "outcome",  # type: ignore[attr-defined]
             **outcome,
         },
         status=400 if sent and not spoken else 200,

@@ -17,6 +17,10 @@ _MARKS = (
     "\u0951-\u0957\u0962\u0963\u200c\u200d"
 )
 _OF_A_WORD = rf"[\w{_MARKS}]"
+# In Turkish these are two letters with a capital each, and elsewhere the small and the capital of one.
+_DOTLESS, _DOTTED = "Iı", "İi"
+_TURKISH = "tr"
+_TURKISH_SMALL = str.maketrans("Iİ", "ıi")
 _APOSTROPHES = "'’‘ʼ"
 _STRAIGHT = str.maketrans(dict.fromkeys(_APOSTROPHES, "'"))
 
@@ -73,24 +77,27 @@ def spoken_text(stretches: Iterable[Stretch]) -> str:
 
 def _pattern(text: str, language: str, words: Sequence[Word]) -> tuple[re.Pattern[str] | None, list[Word]]:
     """One pattern of the words that occur at all: of a lexicon of thousands a text holds a few."""
-    folded = _folded(text)
-    present = [word for word in words if _key(word.written) in folded]
+    turkish = language == _TURKISH
+    folded = _folded(text, turkish)
+    present = [word for word in words if _key(word.written, turkish) in folded]
     # Stable: among words of one length the order that was given decides.
     present.sort(key=lambda word: -len(word.written))
     if not present:
         return None, []
     alternatives = []
     for number, word in enumerate(present):
-        written = "".join(map(_escaped, _spaced(unicodedata.normalize("NFC", word.written))))
+        signs = _spaced(unicodedata.normalize("NFC", word.written))
+        written = "".join(_escaped(sign, turkish and not word.match_case) for sign in signs)
         if word.whole_word and language not in _UNSPACED:
             written = rf"(?<!{_OF_A_WORD}){written}(?!{_OF_A_WORD})"
         alternatives.append(f"(?P<w{number}>{written if word.match_case else f'(?i:{written})'})")
     return re.compile("|".join(alternatives)), present
 
 
-def _folded(text: str) -> str:
+def _folded(text: str, turkish: bool) -> str:
     """What two texts have in common that are written alike but for case, white space and the kind of apostrophe."""
-    return _spaced(text.casefold().translate(_STRAIGHT))
+    small = text.translate(_TURKISH_SMALL) if turkish else text
+    return _spaced(small.casefold().translate(_STRAIGHT))
 
 
 def _spaced(text: str) -> str:
@@ -98,12 +105,15 @@ def _spaced(text: str) -> str:
 
 
 @lru_cache(maxsize=20_000)
-def _key(written: str) -> str:
+def _key(written: str, turkish: bool) -> str:
     # Of thousands of words, asked for with each paragraph of a book.
-    return _folded(unicodedata.normalize("NFC", written))
+    return _folded(unicodedata.normalize("NFC", written), turkish)
 
 
-def _escaped(sign: str) -> str:
+def _escaped(sign: str, turkish: bool) -> str:
+    """``turkish``: whatever the case of the letter, which ``re`` does not tell from its neighbour."""
     if sign == " ":
         return r"\s+"
+    if turkish and sign in _DOTLESS + _DOTTED:
+        return f"(?-i:[{_DOTLESS if sign in _DOTLESS else _DOTTED}])"
     return f"[{_APOSTROPHES}]" if sign in _APOSTROPHES else re.escape(sign)

@@ -68,6 +68,38 @@ def test_what_is_spoken_comes_back_as_a_player_with_a_download_and_the_models_no
     assert 'filename="vera-good-morning.wav"' in saved["Content-Disposition"]
 
 
+def test_what_the_guard_doubts_can_be_spoken_again_at_once_and_the_history_says_so(people, page_for, make_voice):
+    voice, client = make_voice(people.anna), page_for(people.anna)
+    again = 'form="speak-form" name="seed" value=""'
+    client.post(SPEAK, {"voice": voice.pk, "text": "Good morning.", "seed": 5, "guard": "off"})
+    synthesis = Synthesis.objects.get()
+    synthesis.sentences = [{**synthesis.sentences[0], "finished": True}]
+    synthesis.save()
+    outcome = f"{SPEAK}{synthesis.pk}/outcome/"
+    assert again not in text_of(client.get(outcome))
+    synthesis.sentences = [{**synthesis.sentences[0], "attempts": 3, "warnings": ["It babbles."]}]
+    synthesis.save()
+    assert again in text_of(client.get(outcome))
+    history = text_of(client.get(SPEAK))
+    assert "It babbles." in history
+    assert again not in history
+    # Unguarded it was told to listen to its end.
+    synthesis.sentences = [{"text": "Good morning.", "finished": False}]
+    synthesis.save()
+    assert again in text_of(client.get(outcome))
+
+
+def test_of_two_seeds_the_buttons_counts_and_only_beside_its_form(people, page_for, make_voice, monkeypatch):
+    voice, client = make_voice(people.anna), page_for(people.anna)
+    monkeypatch.setattr(Synthesis, "doubtful", True)
+    asked = {"voice": voice.pk, "text": "Good morning.", "seed": ["5", ""]}
+    beside = text_of(client.post(SPEAK, asked, headers={**HTMX, "HX-Target": "outcome"}))
+    assert "with another seed" in beside
+    assert Synthesis.objects.get().sampling["seed"] != 5
+    # Where a lexicon is tried there is no such form.
+    assert "with another seed" not in text_of(client.post(SPEAK, asked, headers={**HTMX, "HX-Target": "try-outcome"}))
+
+
 def test_without_scripts_the_whole_page_comes_back(people, page_for, make_voice):
     voice = make_voice(people.anna)
     page = text_of(page_for(people.anna).post(SPEAK, {"voice": voice.pk, "text": "Good morning."}))

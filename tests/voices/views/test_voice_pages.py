@@ -86,6 +86,8 @@ def test_a_checkpoint_becomes_a_voice_and_its_page_follows_the_job(people, page_
     assert work() == ["succeeded"]
     after = text_of(client.get(answer.url))
     assert reverse("voices:speak") + f"?voice={voice.pk}" in after
+    # To what was spoken with it.
+    assert f"?voice={voice.pk}&amp;q=Tuned#history" in after
     clip = client.get(reverse("voices:clip-audio", args=[voice.pk, 0]), headers={"Range": "bytes=0-3"})
     assert (clip.status_code, b"".join(clip.streaming_content)) == (206, b"RIFF")
 

@@ -46,6 +46,22 @@ def test_words_are_found_as_asked(text: str, word: Word, spoken: str) -> None:
     assert said(text, word) == spoken
 
 
+@pytest.mark.parametrize("written", ["Işık", "IŞIK", "ışık"])
+def test_in_turkish_dotless_and_dotted_i_are_two_letters(written: str) -> None:
+    """Elsewhere a capital I is that of i: so "Işık" was not found in "ışık", and "sınır" was in "sinir"."""
+    word = Word(written, "nur")
+    assert said("Işık, ışık, IŞIK, ışıklar, işik, İŞİK", word, language="tr") == "nur, nur, nur, ışıklar, işik, İŞİK"
+    assert said("Işık, ışık", Word("Işık", "nur", match_case=True), language="tr") == "nur, ışık"
+
+
+def test_in_turkish_a_dotted_capital_is_found_too() -> None:
+    words = [Word("istanbul", "şehir"), Word("Sınır", "hudut")]
+    assert said("İSTANBUL İstanbul ISTANBUL, sinir sınır SINIR", *words, language="tr") == (
+        "şehir şehir ISTANBUL, sinir hudut hudut"
+    )
+    assert said("IDLE Idle", Word("idle", "eye-dell"), language="en") == "eye-dell eye-dell"
+
+
 def test_in_chinese_and_japanese_nothing_must_stand_apart() -> None:
     assert said("我在重庆住", Word("重庆", "崇庆"), language="zh-cn") == "我在崇庆住"
 
