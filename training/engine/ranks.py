@@ -16,9 +16,9 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, distributed, nn
 
-from training.engine.memory import is_out_of_memory
 from training.engine.several import PeerFailed
 from xttsproject.lib.errors import Cancelled
+from xttsproject.lib.memory import is_out_of_memory
 
 LOSSES = 2
 """Text and mel: what a message between the ranks begins with."""

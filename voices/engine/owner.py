@@ -124,8 +124,9 @@ class SpeechOwner:
             except BaseException as error:
                 # A request's own trouble is answered within; this is a fault of the scheduler, or a device that broke.
                 # Whoever waits is told, and the thread lives on with models loaded anew.
-                self._residents.note(error)
-                self._scheduler.fail_all(error)
+                told = self._residents.told(error)
+                self._residents.note(told)
+                self._scheduler.fail_all(told)
                 self._residents.unload()
         self._scheduler.fail_all(_stopped())
         self._ear.close()

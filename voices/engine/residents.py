@@ -15,6 +15,7 @@ from voices.engine.requests import ModelChoice
 from voices.engine.state import Graphs, OwnerSettings, OwnerState
 from xttsproject.bundles.manifest import MANIFEST_FILE
 from xttsproject.lib.errors import Cancelled, DomainError
+from xttsproject.lib.memory import is_out_of_memory
 
 if TYPE_CHECKING:
     from voices.engine.sentences import Group, Sentence
@@ -173,10 +174,35 @@ class Residents:
             self.note(error)
         logger.info("Speech models left memory")
 
+    def give_back(self) -> None:
+        """Memory ran out: give back what is held for speed alone."""
+        for core in self.cores:
+            if not core.rows:
+                core.drop_loop()
+        try:
+            give_back_memory()
+        except Exception as error:
+            self.note(error)
+
+    def told(self, error: BaseException) -> BaseException:
+        """What whoever asked is told of an error. That memory ran out is said in words, by DomainError ``memory_full``,
+        which does not hold on to what was being computed, as the error itself does."""
+        if not is_out_of_memory(error):
+            return error
+        logger.error("Memory ran out while speech was made: %s", error)
+        batch, device, precision = self._settings.batch, self._settings.device, self._settings.precision
+        return DomainError(
+            "memory_full",
+            f"Memory ran out while this was spoken (device {device}, precision {precision}, up to {batch} sentences "
+            "together); try again in a moment. Where it happens often, a smaller SPEECH_BATCH, SPEECH_PRECISION=fp16, "
+            "SPEECH_LOW_MEMORY or another DEVICE helps.",
+            permanent=False,
+        )
+
     def note(self, error: BaseException) -> None:
         """Keep what went wrong with a model itself; a bad text is no matter of the engine's health."""
         if isinstance(error, DomainError):
-            if error.code.startswith(("model_", "adapter_")):
+            if error.code.startswith(("model_", "adapter_", "memory_")):
                 self.last_error = error.message
         elif not isinstance(error, Cancelled):
             logger.error("Speech broke", exc_info=error)

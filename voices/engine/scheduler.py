@@ -17,6 +17,7 @@ from voices.engine.residents import Core, Residents
 from voices.engine.sessions import Session
 from voices.engine.state import OwnerSettings
 from voices.engine.tickets import Ticket
+from xttsproject.lib.memory import is_out_of_memory
 
 _PATIENCE_SECONDS = 5.0
 """How long a request whose model has no place is overtaken by those whose models are there."""
@@ -32,6 +33,8 @@ class Scheduler:
         self._settings, self._residents, self._ear = settings, residents, ear
         self.sessions: tuple[Session, ...] = ()
         self._turns = 0
+        self._short = False
+        """Memory ran out in this turn."""
 
     @property
     def room(self) -> bool:
@@ -66,6 +69,10 @@ class Scheduler:
                     session.ticket.finish(speech)
                 elif self._turns % _REPORT_TURNS == 0:
                     session.report()
+        if self._short:
+            # Not where it is noticed: an error holds on to what was being computed.
+            self._short = False
+            self._residents.give_back()
         return any(done) or self.sessions != begun
 
     def fail_all(self, error: BaseException) -> None:
@@ -185,23 +192,28 @@ class Scheduler:
             yield
         except BaseException as error:
             # Caught once, here: the thread must outlive whatever one request does to it; the caller raises it.
-            self._residents.note(error)
+            self._short |= is_out_of_memory(error)
+            told = self._residents.told(error)
+            self._residents.note(told)
             try:
                 self._leave(session)
             finally:
                 # A device that has broken may refuse that as well, and whoever waits is told all the same.
-                session.ticket.fail(error)
+                session.ticket.fail(told)
 
     def _broken(self, core: Core, error: BaseException) -> None:
         """A step has failed, and the loop with it. If it was one request's, that is answered; else all its sentences
-        begin again, one at a time, with the same luck: they say the same, and the guilty one fails alone."""
+        begin again, one at a time, with the same luck: they say the same, and the guilty one fails alone. So do those
+        of one request for which memory did not suffice: one at a time they need less."""
         sentences = list(core.rows.values())
+        short = is_out_of_memory(error)
+        self._short |= short
         core.drop_loop()
         for sentence in sentences:
             sentence.row = None
             sentence.group.session.rows -= 1
         sessions = {sentence.group.session for sentence in sentences}
-        if len(sessions) == 1:
+        if len(sessions) == 1 and not (short and len(sentences) > 1):
             with self._answering(sessions.pop()):
                 raise error
             return

@@ -1,7 +1,9 @@
-"""How much memory this machine, or the container that this process is in, has and has free."""
+"""How much memory this machine, or the container that this process is in, has and has free; and telling that it ran out
+from every other error. Loads no ML library."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import psutil
@@ -11,6 +13,26 @@ GROUPS = (
     (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
     (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
 )
+
+# What is said of it in a plain RuntimeError: by torch's allocator for the processor (c10/core/impl/alloc_cpu.cpp), by
+# CUDA where that is not torch's own allocator, by its libraries, and by CTranslate2.
+_SAID = (
+    "DefaultCPUAllocator",
+    "not enough memory",
+    "can't allocate memory",
+    "CUDA error: out of memory",
+    "CUDA failed with error out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that the memory of this machine or of its device did not suffice."""
+    torch = sys.modules.get("torch")
+    if isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _SAID)
 
 
 def total_bytes() -> int:

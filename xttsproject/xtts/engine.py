@@ -386,7 +386,20 @@ def choose_device(name: str) -> torch.device:
     try:
         device = torch.device(wanted)
     except RuntimeError as error:
-        raise DomainError("device_unavailable", f"The device {name!r} is not known; use auto, cpu or cuda.") from error
+        raise _unknown_device(name) from error
+    if device.type not in ("cpu", "cuda"):
+        # PyTorch knows more, and would say so only when the weights come to it, or never.
+        raise _unknown_device(name)
     if device.type == "cuda" and not torch.cuda.is_available():
         raise DomainError("device_unavailable", f"The device {name!r} was asked for, but this machine has no CUDA.")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise DomainError(
+            "device_unavailable",
+            f"The device {name!r} is not there: {torch.cuda.device_count()} CUDA devices were found, and they are "
+            "counted from 0.",
+        )
     return device
+
+
+def _unknown_device(name: str) -> DomainError:
+    return DomainError("device_unavailable", f"The device {name!r} is not known; use auto, cpu, cuda or cuda:N.")

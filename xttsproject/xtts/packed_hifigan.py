@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
+from xttsproject.xtts.projections import packs_bf16
+
 _SLOPE = 0.1
 """Of the leaky ReLU everywhere but before the last convolution, where Coqui's code has PyTorch's own."""
 _LAST_SLOPE = 0.01
@@ -24,9 +26,8 @@ _LAST_SLOPE = 0.01
 def can_pack(decoder: nn.Module) -> bool:
     """Whether it is Coqui's decoder with blocks of the first kind, and this processor multiplies in bfloat16."""
     generator = getattr(decoder, "waveform_decoder", None)
-    supported: bool = torch.ops.mkldnn._is_mkldnn_bf16_supported()
     return (
-        supported
+        packs_bf16()
         and generator is not None
         and not hasattr(generator, "lin_pre")
         and all(hasattr(block, "convs1") for block in generator.resblocks)

@@ -71,6 +71,12 @@ def multiplies_bf16(device: torch.device) -> bool:
     return bool(abilities.get("avx512_bf16") or abilities.get("amx_bf16"))
 
 
+def packs_bf16() -> bool:
+    """Whether oneDNN is part of this PyTorch (for Apple's processors it is not) and multiplies in bfloat16 here."""
+    there = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+    return there and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
 def _require(precision: Precision, device: torch.device) -> None:
     if precision == "int8" and device.type != "cpu":
         raise DomainError(
@@ -134,7 +140,7 @@ def _plain(weight: Tensor, bias: Tensor) -> Projection:
 
 def _bf16(tensors: Mapping[str, Tensor], bias: Tensor) -> Projection:
     half = tensors["weight"]
-    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    if not packs_bf16():
         plain = _plain(half.clone(), bias.bfloat16())
         return lambda x: plain(x.bfloat16()).to(x.dtype)
     matrix = torch.ops.mkldnn._reorder_linear_weight(half, None)

@@ -19,10 +19,10 @@ from training.engine import lora
 from training.engine.events import read_events
 from training.engine.launch import EVENTS
 from training.engine.losses import Batch, forward_losses
-from training.engine.memory import is_out_of_memory
 from training.engine.spec import LoraSpec, TrainSpec
 from training.engine.stopping import patience_ran_out
 from xttsproject.lib.errors import Cancelled, DomainError
+from xttsproject.lib.memory import is_out_of_memory
 from xttsproject.lib.progress import Callback, Silent
 
 REAL = forward_losses
@@ -53,6 +53,9 @@ def test_what_torch_says_when_memory_is_out_is_known() -> None:
         torch.empty(2**55)
     assert is_out_of_memory(refused.value)
     assert not is_out_of_memory(RuntimeError("size mismatch"))
+    # Of CUDA itself and of its libraries: torch's own allocator has not been asked there.
+    assert is_out_of_memory(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"))
+    assert is_out_of_memory(RuntimeError("CUDA failed with error out of memory"))
 
 
 def test_a_batch_that_does_not_fit_is_halved_and_the_step_stays_the_same(

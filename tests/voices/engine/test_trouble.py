@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tests.voices.engine.conftest import until
 from voices.engine import residents
 from voices.engine.owner import OwnerState
 from voices.engine.requests import Attempt, ModelChoice, SpeechRequest, Verdict
 from voices.engine.sessions import Session
+from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.loop import SpeechLoop
 
 TEXT = "The first sentence is spoken here. The second one, which is longer, follows it. And a third one ends it."
@@ -55,6 +57,50 @@ def test_whoever_waits_is_told_though_what_is_computed_for_them_cannot_be_stoppe
     broken = owner.submit(ask(TEXT * 6, judge=judge))
     with pytest.raises((ZeroDivisionError, RuntimeError)):
         broken.wait(20)
+    assert owner.submit(ask("Hello there.")).wait(20) is not None
+
+
+def memory_for(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device that has no more of it: with more sentences in a loop it says what a full GPU says."""
+    step = SpeechLoop.step
+
+    def short(loop: SpeechLoop) -> Any:
+        if len(loop._rows) > rows:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return step(loop)
+
+    monkeypatch.setattr(SpeechLoop, "step", short)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_sentences_of_one_text_that_do_not_fit_together_are_spoken_one_at_a_time(
+    make_owner, ask, monkeypatch, streamed
+):
+    owner, text = make_owner(), TEXT * 5
+    alone = owner.submit(ask(text)).wait(60)
+    memory_for(1, monkeypatch)
+    spoken = owner.submit(ask(text), streamed=streamed).wait(60)
+    assert [each.codes for each in spoken.sentences] == [each.codes for each in alone.sentences]
+    assert len(alone.sentences) > 1
+    assert abs(spoken.audio.samples - alone.audio.samples).max() < 1e-3
+    assert owner.status().last_error == ""
+
+
+def test_that_memory_ran_out_is_said_in_words_and_what_can_be_given_back_is(make_owner, ask, monkeypatch):
+    owner, given_back = make_owner(batch=6), []
+    owner.submit(ask("Hello there.")).wait(60)
+    with monkeypatch.context() as full:
+        memory_for(0, full)
+        full.setattr(residents, "give_back_memory", lambda: given_back.append(owner.status().sentences))
+        with pytest.raises(DomainError, match=r"Memory ran out .* up to 6 sentences together.* SPEECH_BATCH") as told:
+            owner.submit(ask("Hello there.")).wait(20)
+        until(lambda: given_back == [0])
+    assert told.value.code == "memory_full"
+    assert not told.value.permanent
+    # Nothing keeps the frames of the step that broke, and with them what lies on the device.
+    assert told.value.__cause__ is None
+    assert told.value.__context__ is None
+    assert owner.status().last_error == told.value.message
     assert owner.submit(ask("Hello there.")).wait(20) is not None
 
 

@@ -13,7 +13,7 @@ from xttsproject.lib.audio import Audio
 from xttsproject.lib.errors import Cancelled, DomainError
 from xttsproject.lib.progress import Callback
 from xttsproject.xtts.conditioning import Conditioning
-from xttsproject.xtts.engine import Saying, XttsEngine
+from xttsproject.xtts.engine import Saying, XttsEngine, choose_device
 from xttsproject.xtts.types import PAUSE_SECONDS, ConditioningSettings, Sampling
 
 TEXT = "This is the first sentence, and it is long enough. Here comes the second one, which says something else."
@@ -198,6 +198,26 @@ def test_wrong_devices_precisions_and_folders_are_named(random_bundle: Path, tmp
         with pytest.raises(DomainError) as caught:
             XttsEngine.load(**arguments)
         assert caught.value.code == code
+
+
+@pytest.mark.parametrize("name", ["mps", "meta", "cuda:2", "cuda:7"])
+def test_a_device_that_is_not_there_is_named_before_anything_is_loaded(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyTorch knows the names of devices that it cannot use, and numbers that nothing has."""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    with pytest.raises(DomainError) as caught:
+        choose_device(name)
+    assert caught.value.code == "device_unavailable"
+    assert repr(name) in caught.value.message
+    assert ("2 CUDA devices were found" in caught.value.message) == name.startswith("cuda")
+    assert [str(choose_device(there)) for there in ("auto", "cuda", "cuda:1", "cpu")] == [
+        "cuda",
+        "cuda",
+        "cuda:1",
+        "cpu",
+    ]
 
 
 def test_the_shortest_sentence_sounds_at_the_highest_speed(engine: XttsEngine, voice: Conditioning) -> None:

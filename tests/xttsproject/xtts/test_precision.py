@@ -157,3 +157,17 @@ def test_sound_is_computed_in_bfloat16_only_where_the_processor_multiplies_in_it
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
     having = XttsEngine.load(random_bundle, precision="int8")
     assert not np.array_equal(having.render(latents, voice), exact)
+
+
+def test_bf16_speaks_where_pytorch_was_built_without_onednn(
+    random_bundle: Path, engine: XttsEngine, voice: Conditioning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for Apple's processors: the operators that would pack the weights do not exist there."""
+    monkeypatch.setattr("torch.backends.mkldnn.is_available", lambda: False)
+    monkeypatch.setattr(torch.ops, "mkldnn", object())
+    plain = XttsEngine.load(random_bundle, precision="bf16")
+    utterance = utterances(engine, voice)[0]
+    [exact] = engine.gpt.decode([utterance])
+    off = plain.gpt.follow(utterance, exact.codes) - exact.latents
+    assert 0 < off.norm() / exact.latents.norm() < 4 * ERRORS["bf16"]
+    assert len(plain.render(exact.latents, voice)) == len(engine.render(exact.latents, voice))

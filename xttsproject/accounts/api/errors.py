@@ -43,6 +43,7 @@ _STATUS = {
     "model_damaged": status.HTTP_503_SERVICE_UNAVAILABLE,
     "disk_full": status.HTTP_503_SERVICE_UNAVAILABLE,
     "model_not_finite": status.HTTP_503_SERVICE_UNAVAILABLE,
+    "memory_full": status.HTTP_503_SERVICE_UNAVAILABLE,
     "check_pending": status.HTTP_503_SERVICE_UNAVAILABLE,
     "too_many_waiting": status.HTTP_429_TOO_MANY_REQUESTS,
     "busy": status.HTTP_429_TOO_MANY_REQUESTS,
