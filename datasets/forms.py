@@ -220,9 +220,7 @@ class DatasetChoiceForm(ServiceForm):
             self.fields["sources"].required = not dataset.sources.exclude(pk__in=rows).exists()
             rows = rows.filter(speaker=dataset.speaker_id, language=dataset.language)
         sources: Any = self.fields["sources"]
-        # A query that counts loses the order of its model.
-        chosen = SourceVideo.objects.filter(pk__in=rows).with_counts().select_related("speaker")
-        sources.queryset = chosen.order_by("speaker__name", "-created_at")
+        sources.queryset = rows.with_counts().select_related("speaker").order_by("speaker__name", "-created_at")
 
 
 class DatasetForm(DatasetChoiceForm):

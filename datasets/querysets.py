@@ -11,7 +11,7 @@ from django.db.models.functions import Cast
 
 from datasets.choices import Origin, ReviewStatus, VersionState
 from xttsproject.accounts.groups import CURATOR
-from xttsproject.accounts.querysets import OwnedQuerySet
+from xttsproject.accounts.querysets import OwnedQuerySet, number_of
 from xttsproject.lib.errors import DomainError
 
 if TYPE_CHECKING:
@@ -38,10 +38,12 @@ class SourceVideoQuerySet(OwnedQuerySet["SourceVideo"]):
 
     def with_counts(self) -> SourceVideoQuerySet:
         """Adds segment_count, approved_count and pending_count."""
+        segments: Any = self.model._meta.get_field("segments").related_model
+        rows = segments.objects.all()
         return self.annotate(
-            segment_count=models.Count("segments"),
-            approved_count=models.Count("segments", filter=models.Q(segments__status=ReviewStatus.APPROVED)),
-            pending_count=models.Count("segments", filter=models.Q(segments__status=ReviewStatus.PENDING)),
+            segment_count=number_of(rows, "source"),
+            approved_count=number_of(rows, "source", models.Q(status=ReviewStatus.APPROVED)),
+            pending_count=number_of(rows, "source", models.Q(status=ReviewStatus.PENDING)),
         )
 
 
@@ -105,8 +107,11 @@ class DatasetQuerySet(OwnedQuerySet["Dataset"]):
 
     def with_counts(self) -> DatasetQuerySet:
         """Adds source_count, version_count."""
+        chosen: Any = self.model._meta.get_field("sources").remote_field
+        versions: Any = self.model._meta.get_field("versions").related_model
         return self.annotate(
-            source_count=models.Count("sources", distinct=True), version_count=models.Count("versions", distinct=True)
+            source_count=number_of(chosen.through.objects.all(), "dataset"),
+            version_count=number_of(versions.objects.all(), "dataset"),
         )
 
 

@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 
 from training.choices import CANCELLED_BY_HAND
 from xttsproject.accounts.groups import TRAINER
-from xttsproject.accounts.querysets import OwnedQuerySet
+from xttsproject.accounts.querysets import OwnedQuerySet, number_of, per_row
 
 if TYPE_CHECKING:
     # Named in strings below, where the linter does not look.
@@ -40,9 +40,11 @@ class TrainingRunQuerySet(OwnedQuerySet["TrainingRun"]):
 
     def with_best(self) -> Self:
         """Adds best_validation_loss, checkpoint_count, and recommended_checkpoint, its key or None."""
+        checkpoints: Any = self.model._meta.get_field("checkpoints").related_model
+        rows = checkpoints.objects.all()
         return self.annotate(
-            best_validation_loss=models.Min("checkpoints__validation_loss"),
-            checkpoint_count=models.Count("checkpoints", distinct=True),
+            best_validation_loss=per_row(rows, "run", models.Min("validation_loss")),
+            checkpoint_count=number_of(rows, "run"),
             recommended_checkpoint=_recommended("pk"),
         )
 

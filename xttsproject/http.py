@@ -1,10 +1,10 @@
-"""Answers that Django has no class for."""
+"""Answers that Django has no class for, and keys as requests have them."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from django.http import (
@@ -21,6 +21,15 @@ from django.utils.http import content_disposition_header, parse_etags
 # No file has a place of more digits, and Python reads no number of thousands of them.
 _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})$", re.ASCII)
 _BLOCK = 64 * 1024
+
+
+def keys_given(values: Iterable[str]) -> list[int]:
+    """Keys of rows, or other numbers, as a form or an address has them; what is none is passed over.
+
+    No key has more digits: the database refuses a larger number before it looks for a row, and Python reads none of
+    thousands of digits.
+    """
+    return [int(value) for value in values if value.isdecimal() and len(value) < 19]
 
 
 def file_response(

@@ -24,6 +24,7 @@ from datasets.models import Segment
 from datasets.services.beside import segment_caption
 from datasets.services.retranscribing import selection_retranscribe
 from datasets.services.segments import segment_edit, segment_review, segments_review, text_problems
+from xttsproject.http import keys_given
 from xttsproject.lib.errors import DomainError
 
 
@@ -160,7 +161,7 @@ class SegmentAdmin(SimpleHistoryAdmin, OwnedAdmin):
     ) -> HttpResponse:
         """A former state, for looking: what it said is corrected or reviewed again like anything else."""
         self._shown_or_404(request, object_id)
-        if not version_id.isdecimal():
+        if not keys_given([version_id]):
             raise Http404
         if request.method == "POST":
             raise PermissionDenied

@@ -69,9 +69,8 @@ def dataset_add(request: HttpRequest) -> HttpResponse:
 @require_GET
 def dataset_detail(request: HttpRequest, pk: int) -> HttpResponse:
     dataset = get_object_or_404(Dataset.objects.visible_to(request.user).select_related("speaker", "owner"), pk=pk)
-    # Counted in a query of its own: a second join would count every segment several times.
-    chosen = SourceVideo.objects.visible_to(request.user).filter(datasets=dataset)
-    sources: Any = SourceVideo.objects.filter(pk__in=chosen).with_counts().order_by("created_at")
+    rows: Any = SourceVideo.objects.visible_to(request.user).filter(datasets=dataset)
+    sources = rows.with_counts().order_by("created_at")
     left_out = dataset_left_out(dataset=dataset, viewer=request.user, code=request.GET.get("reason", ""))
     context = {
         "dataset": dataset,

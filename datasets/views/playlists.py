@@ -22,6 +22,7 @@ from datasets.services.playlists import (
     playlist_from_source,
 )
 from datasets.views.access import owned_or_forbidden, owns
+from xttsproject.http import keys_given
 from xttsproject.refusals import refusals_told
 
 PER_PAGE = 20
@@ -57,7 +58,7 @@ def playlist_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _fetch(request: HttpRequest, playlist: Playlist) -> HttpResponse:
-    chosen = [int(value) for value in request.POST.getlist("entry") if value.isdecimal()]
+    chosen = keys_given(request.POST.getlist("entry"))
     with refusals_told(request):
         outcome = playlist_fetch(playlist=playlist, chosen=chosen)
         _tell(request, outcome)

@@ -20,7 +20,7 @@ from datasets.services.retranscribing import selection_retranscribe
 from datasets.services.segments import segment_edit, segment_review
 from datasets.views.access import editable_or_forbidden
 from datasets.views.sources import SEGMENTS_PER_PAGE, counted
-from xttsproject.http import bytes_response
+from xttsproject.http import bytes_response, keys_given
 from xttsproject.lib.errors import DomainError
 from xttsproject.refusals import refusals_told
 
@@ -76,9 +76,7 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def transcribe(request: HttpRequest) -> HttpResponse:
     """Have the machine listen again to the one whose button was pressed, or to those that are ticked."""
-    given = request.POST.getlist("only") or request.POST.getlist("ids")
-    # No key has more digits, and the database refuses a larger number before it looks for a row.
-    chosen = [int(value) for value in given if value.isdecimal() and len(value) < 19]
+    chosen = keys_given(request.POST.getlist("only") or request.POST.getlist("ids"))
     seen = Segment.objects.visible_to(request.user).filter(pk__in=chosen)
     first = seen.order_by("source", "index").first()
     if first is None:

@@ -12,6 +12,10 @@ from django.conf import settings as django_settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
+from datasets.choices import PlaylistState
+from datasets.models import Playlist
+from tests.datasets.factories import SegmentFactory, SourceFactory
+
 pytestmark = pytest.mark.django_db
 
 
@@ -97,3 +101,17 @@ def test_processes_that_start_at_once_agree_on_one_key(tmp_path):
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert stat.S_IMODE(kept.parent.stat().st_mode) == 0o700
     assert [path.name for path in kept.parent.iterdir() if path.name.startswith(".secret-")] == []
+
+
+ENDLESS = "9" * 5000
+
+
+def test_numbers_of_thousands_of_digits_are_those_of_nothing(page_for, people):
+    segment = SegmentFactory(source=SourceFactory(owner=people.root))
+    page = page_for(people.root)
+    for path in (f"/voices/add/?checkpoint={ENDLESS}", f"/admin/datasets/segment/{segment.pk}/history/{ENDLESS}/"):
+        assert page.get(path).status_code == 404
+    state = PlaylistState.READY
+    listed = Playlist.objects.create(owner=people.root, speaker=segment.source.speaker, url="x", title="x", state=state)
+    answer = page.post(f"/recordings/playlists/{listed.pk}/", {"entry": [ENDLESS]}, follow=True)
+    assert "Tick the recordings that are to be fetched." in answer.content.decode()

@@ -24,7 +24,7 @@ from training.services import (
     comparison_wav,
     contenders_heard,
 )
-from xttsproject.http import bytes_response
+from xttsproject.http import bytes_response, keys_given
 from xttsproject.lib.errors import DomainError
 from xttsproject.refusals import refusals_told
 
@@ -99,7 +99,7 @@ def _comparisons(request: HttpRequest) -> Any:
 
 def _among(values: Any) -> Sequence[int]:
     """``?among=0&among=17``, keys of checkpoints; what is no number is told by its absence from the run."""
-    return sorted({int(value) for value in values.getlist("among") if value.isdecimal() and len(value) < 19})
+    return sorted(set(keys_given(values.getlist("among"))))
 
 
 def _query(among: Sequence[int]) -> str:

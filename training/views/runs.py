@@ -47,7 +47,7 @@ from training.services.spec import references_choose
 from training.views.access import require_trainer
 from xttsproject import storage
 from xttsproject.bundles.manifest import open_bundle
-from xttsproject.http import file_response
+from xttsproject.http import file_response, keys_given
 from xttsproject.lib.errors import DomainError
 from xttsproject.lib.tensorboard import run_address
 from xttsproject.refusals import refusals_told
@@ -196,8 +196,7 @@ def run_average(request: HttpRequest, pk: UUID) -> HttpResponse:
     run = editable_or_forbidden(TrainingRun.objects.all(), request.user, pk)
     require_trainer(request)
     with refusals_told(request):
-        epochs = [int(epoch) for epoch in request.POST.getlist("epochs") if epoch.isdecimal() and len(epoch) < 19]
-        average_create(run=run, epochs=epochs, user=request.user)
+        average_create(run=run, epochs=keys_given(request.POST.getlist("epochs")), user=request.user)
     return redirect("training:run-detail", pk)
 
 

@@ -32,7 +32,7 @@ from voices.services import (
     voice_use_profile,
 )
 from voices.services.guarding import careful_missing
-from xttsproject.http import file_response
+from xttsproject.http import file_response, keys_given
 from xttsproject.lib.errors import DomainError
 
 
@@ -182,7 +182,7 @@ def _checkpoint(request: HttpRequest, given: str) -> Checkpoint | None:
     if not given:
         return None
     checkpoints = Checkpoint.objects.visible_to(request.user).select_related("run__version__dataset__speaker")
-    return get_object_or_404(checkpoints, pk=int(given) if given.isdecimal() else 0)
+    return get_object_or_404(checkpoints, pk__in=keys_given([given]))
 
 
 def _clip_choice(checkpoint: Checkpoint | None) -> dict[str, Any]:

@@ -1,10 +1,12 @@
-"""API tokens."""
+"""API tokens, and the end of sign-ins."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.utils import timezone
 
 from xttsproject.accounts.models import ApiToken, User
 from xttsproject.lib.errors import DomainError
@@ -34,3 +36,8 @@ def token_withdraw(*, user: User, key: str) -> None:
     deleted, _ = ApiToken.objects.filter(user=user, digest=key).delete()
     if not deleted:
         raise DomainError("token_unknown", "That token is already gone.")
+
+
+def sessions_expire() -> int:
+    """Delete the sessions whose time is over; returns how many."""
+    return Session.objects.filter(expire_date__lt=timezone.now()).delete()[0]
