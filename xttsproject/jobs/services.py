@@ -42,20 +42,18 @@ def job_start(
         "subject_type": f"{subject._meta.app_label}.{subject._meta.model_name}" if subject is not None else "",
         "subject_id": str(subject.pk) if subject is not None else "",
     }
+    columns = {"title": title[:200], "owner": owner, "arguments": arguments or {}, "queue": get_kind(kind).queue}
     with transaction.atomic():
         try:
             with transaction.atomic():
-                job = Job.objects.create(
-                    kind=kind,
-                    queue=get_kind(kind).queue,
-                    title=title[:200],
-                    owner=owner,
-                    arguments=arguments or {},
-                    **about,
-                )
+                job = Job.objects.create(kind=kind, **about, **columns)
         except IntegrityError:
             # The database allows one active job of a kind per subject.
-            return Job.objects.active().get(kind=kind, **about)
+            active = Job.objects.active().filter(kind=kind, **about).first()
+            if active is not None:
+                return active
+            # That one ended between the two looks.
+            job = Job.objects.create(kind=kind, **about, **columns)
         if send:
             transaction.on_commit(lambda: job_send(job=job))
     return job

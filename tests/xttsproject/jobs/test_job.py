@@ -53,6 +53,20 @@ def test_a_second_delivery_does_nothing(kind, people):
     assert calls == [1]
 
 
+def test_a_job_that_ends_while_the_same_is_asked_for_is_started_anew(kind, people, monkeypatch):
+    kind(lambda context: None)
+    first = start(people.anna, subject=people.ben)
+    assert start(people.anna, subject=people.ben) == first
+
+    def after_its_end():
+        Job.objects.filter(pk=first.pk).update(state=JobState.SUCCEEDED)
+        return Job.objects.filter(state=JobState.RUNNING)
+
+    monkeypatch.setattr(Job.objects, "active", after_its_end)
+    second = start(people.anna, subject=people.ben)
+    assert (second.state, second == first) == (JobState.QUEUED, False)
+
+
 def test_a_claimed_job_cannot_be_claimed_by_another(kind, people):
     kind(lambda context: None)
     job = start(people.anna)
