@@ -26,7 +26,7 @@ from datasets.querysets import DatasetQuerySet, DatasetVersionQuerySet
 from datasets.services.datasets import dataset_create, dataset_delete, dataset_update
 from datasets.services.freezing import version_freeze, version_manifest
 from datasets.services.left_out import version_left_out
-from xttsproject.accounts.api.strict import take_nothing
+from xttsproject.strict import take_nothing
 
 
 class DatasetViewSet(

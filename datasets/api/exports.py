@@ -22,9 +22,9 @@ from datasets.models import DatasetExport, DatasetVersion
 from datasets.querysets import DatasetExportQuerySet
 from datasets.services.exporting import export_delete, export_name, export_start
 from xttsproject.accounts.api.filters import VisibleFilter
-from xttsproject.accounts.api.strict import StrictSerializer
 from xttsproject.http import file_response
 from xttsproject.jobs.api.serializers import JobSerializer
+from xttsproject.strict import StrictSerializer
 
 
 class ZipRenderer(WavRenderer):

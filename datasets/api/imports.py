@@ -16,9 +16,9 @@ from datasets.choices import LANGUAGE_CHOICES
 from datasets.models import DatasetImport, Speaker
 from datasets.querysets import DatasetImportQuerySet
 from datasets.services.importing import TITLE_LENGTH, import_delete, import_upload
-from xttsproject.accounts.api.strict import StrictSerializer
 from xttsproject.accounts.models import Visibility
 from xttsproject.jobs.api.serializers import JobSerializer
+from xttsproject.strict import StrictSerializer
 
 
 class DatasetImportSerializer(serializers.ModelSerializer[DatasetImport]):

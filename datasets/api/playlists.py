@@ -16,9 +16,9 @@ from datasets.choices import LANGUAGE_OR_DETECT
 from datasets.models import Playlist, Speaker
 from datasets.querysets import PlaylistQuerySet
 from datasets.services.playlists import Entry, playlist_delete, playlist_entries, playlist_fetch, playlist_from_url
-from xttsproject.accounts.api.strict import StrictSerializer
 from xttsproject.accounts.models import Visibility
 from xttsproject.jobs.api.serializers import JobSerializer
+from xttsproject.strict import StrictSerializer
 
 
 class PlaylistSerializer(serializers.ModelSerializer[Playlist]):

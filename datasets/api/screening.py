@@ -26,8 +26,8 @@ from datasets.services.screening import (
     screening_start,
     screening_undo_start,
 )
-from xttsproject.accounts.api.strict import StrictSerializer, take_nothing
 from xttsproject.jobs.api.serializers import JobSerializer
+from xttsproject.strict import StrictSerializer, take_nothing
 
 
 class ThresholdsSerializer(StrictSerializer):

@@ -30,8 +30,8 @@ from datasets.querysets import SegmentQuerySet
 from datasets.services.clips import segment_wav
 from datasets.services.retranscribing import selection_retranscribe
 from datasets.services.segments import segment_edit, segment_review, segments_review
-from xttsproject.accounts.api.strict import take_nothing
 from xttsproject.http import bytes_response
+from xttsproject.strict import take_nothing
 
 
 class SegmentViewSet(

@@ -9,9 +9,9 @@ from rest_framework import serializers
 from datasets.choices import LANGUAGE_OR_DETECT, ReviewStatus
 from datasets.models import Dataset, DatasetVersion, Segment, SourceVideo, Speaker
 from datasets.services.beside import segment_caption
-from xttsproject.accounts.api.strict import StrictSerializer
 from xttsproject.accounts.models import User, Visibility
 from xttsproject.jobs.api.serializers import JobSerializer
+from xttsproject.strict import StrictSerializer
 
 
 class VisiblePrimaryKeyField(serializers.PrimaryKeyRelatedField):

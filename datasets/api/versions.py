@@ -21,10 +21,10 @@ from datasets.models import DatasetVersion
 from datasets.pipeline.comparing import Change, word_changes, written
 from datasets.services.comparing import kind_checked, version_clip_path, versions_compare
 from datasets.services.health import version_health, version_health_start
-from xttsproject.accounts.api.strict import take_nothing
 from xttsproject.http import file_response
 from xttsproject.jobs.api.serializers import JobSerializer
 from xttsproject.lib.errors import DomainError
+from xttsproject.strict import take_nothing
 
 
 class AdviceSerializer(serializers.Serializer[Any]):

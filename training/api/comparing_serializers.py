@@ -10,7 +10,7 @@ from rest_framework.reverse import reverse
 
 from training.choices import Vote
 from training.models import Preference
-from xttsproject.accounts.api.strict import StrictSerializer
+from xttsproject.strict import StrictSerializer
 
 
 @extend_schema_serializer(component_name="BlindComparison")

@@ -13,9 +13,9 @@ from training.choices import LoraTarget, Method, Precision, Schedule, StopOn
 from training.engine.spec import MOST_EPOCHS
 from training.models import Checkpoint, CheckpointExport, EpochSample, TrainingRun
 from training.services import RunValues
-from xttsproject.accounts.api.strict import StrictSerializer
 from xttsproject.accounts.models import Visibility
 from xttsproject.jobs.models import Job
+from xttsproject.strict import StrictSerializer
 
 _DEFAULTS = RunValues()
 

@@ -13,7 +13,7 @@ from training.engine.median import GRACE_EPOCHS
 from training.engine.search import PARAMETERS, Space
 from training.models import Sweep
 from training.services import Search, Trial, sweep_remaining, sweep_spent
-from xttsproject.accounts.api.strict import StrictSerializer
+from xttsproject.strict import StrictSerializer
 
 _NAMES = ", ".join(parameter.name for parameter in PARAMETERS)
 _SPACE_SCHEMA: dict[str, Any] = {

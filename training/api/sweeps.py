@@ -34,7 +34,7 @@ from training.services import (
     trainer_require,
 )
 from xttsproject.accounts.api.schema import ErrorSerializer
-from xttsproject.accounts.api.strict import take_nothing
+from xttsproject.strict import take_nothing
 
 
 class SweepViewSet(

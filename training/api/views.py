@@ -54,9 +54,9 @@ from training.services import (
     trainer_require,
 )
 from xttsproject.accounts.api.schema import ErrorSerializer
-from xttsproject.accounts.api.strict import take_nothing
 from xttsproject.http import file_response
 from xttsproject.jobs.api.serializers import JobSerializer
+from xttsproject.strict import take_nothing
 
 _BINARY = OpenApiResponse(OpenApiTypes.BINARY, description="The file; byte ranges are answered.")
 

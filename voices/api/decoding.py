@@ -26,8 +26,8 @@ from voices.querysets import DecodingSearchQuerySet
 from voices.services import decoding_cancel, decoding_create, decoding_delete, decoding_use
 from voices.services.decoding import PRESET_COUNT, PRESET_SPACE, decoding_best
 from xttsproject.accounts.api.filters import VisibleFilter
-from xttsproject.accounts.api.strict import StrictSerializer, take_nothing
 from xttsproject.http import file_response
+from xttsproject.strict import StrictSerializer, take_nothing
 
 _NAMES = ", ".join(parameter.name for parameter in DECODING)
 

@@ -17,8 +17,8 @@ from datasets.choices import LANGUAGE_CHOICES
 from voices.models import LexiconEntry
 from voices.querysets import LexiconQuerySet
 from voices.services import lexicon_add, lexicon_delete, lexicon_import, lexicon_update
-from xttsproject.accounts.api.strict import StrictSerializer
 from xttsproject.accounts.models import Visibility
+from xttsproject.strict import StrictSerializer
 
 
 class LexiconSerializer(StrictSerializer, serializers.ModelSerializer[LexiconEntry]):

@@ -17,8 +17,8 @@ from voices.models import QualityProfile
 from voices.querysets import QualityProfileQuerySet
 from voices.services import profile_copy, profile_delete, profile_find, profile_update
 from voices.services.guarding import careful_missing
-from xttsproject.accounts.api.strict import StrictSerializer
 from xttsproject.accounts.models import Visibility
+from xttsproject.strict import StrictSerializer
 from xttsproject.xtts.guard.retries import MOST_CANDIDATES, MOST_RETRIES
 
 

@@ -28,10 +28,10 @@ from voices.services.guarding import GUARD_FIELDS
 from voices.services.profiles import profile_sampling
 from voices.services.speech import SAMPLING_FIELDS
 from voices.services.studio import StudioVoice
-from xttsproject.accounts.api.strict import StrictSerializer
 from xttsproject.accounts.models import Visibility
 from xttsproject.bundles.manifest import open_bundle
 from xttsproject.lib.errors import DomainError
+from xttsproject.strict import StrictSerializer
 
 
 class VoiceSerializer(serializers.ModelSerializer[Voice]):

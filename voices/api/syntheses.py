@@ -56,8 +56,8 @@ from voices.services.longform_output import (
 from voices.services.output import SUBTITLES, synthesis_file, synthesis_subtitles
 from voices.services.wishes import Wish
 from xttsproject.accounts.api.schema import ErrorSerializer
-from xttsproject.accounts.api.strict import take_nothing
 from xttsproject.http import bytes_response, file_response
+from xttsproject.strict import take_nothing
 
 _NUMBER = OpenApiParameter("number", OpenApiTypes.INT, OpenApiParameter.PATH, description="From 1.")
 

@@ -14,8 +14,8 @@ from voices.api.serializers import ScriptSerializer
 from voices.models import Synthesis, SynthesisSentence
 from voices.querysets import EXCERPT
 from voices.services.longform import longform_progress
-from xttsproject.accounts.api.strict import StrictSerializer
 from xttsproject.jobs.api.serializers import JobSerializer
+from xttsproject.strict import StrictSerializer
 from xttsproject.xtts.types import LONGEST_SEED
 
 MOST_WARNINGS = 100

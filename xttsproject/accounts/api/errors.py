@@ -15,8 +15,8 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from xttsproject.accounts.api.strict import UNKNOWN, is_plain, quoted
 from xttsproject.lib.errors import DomainError
+from xttsproject.strict import UNKNOWN, is_plain, quoted
 
 # Domain errors are the caller's input at fault unless their code says otherwise.
 _STATUS = {

@@ -74,7 +74,7 @@ class PortalSchema(AutoSchema):
 class StrictSerializerExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
     """A request that is strict takes its own fields alone. Answers stay open: they may come to tell more."""
 
-    target_class = "xttsproject.accounts.api.strict.StrictSerializer"
+    target_class = "xttsproject.strict.StrictSerializer"
     match_subclasses = True
 
     def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:

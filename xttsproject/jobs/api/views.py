@@ -6,11 +6,11 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from xttsproject.accounts.api.strict import take_nothing
 from xttsproject.jobs.api.serializers import JobSerializer
 from xttsproject.jobs.models import Job
 from xttsproject.jobs.querysets import JobQuerySet
 from xttsproject.jobs.services import job_cancel, job_retry
+from xttsproject.strict import take_nothing
 
 
 class JobViewSet(viewsets.ReadOnlyModelViewSet[Job]):

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from xttsproject.accounts.api.strict import StrictSerializer
 from xttsproject.bundles.manifest import Bundle
 from xttsproject.jobs.api.serializers import JobSerializer
 from xttsproject.library.models import ModelImport
+from xttsproject.strict import StrictSerializer
 
 
 class BundleSerializer(serializers.Serializer[Bundle]):
