@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponsePermanentRedirect, JsonResponse
+from django.middleware.common import CommonMiddleware
 from django.shortcuts import render, resolve_url
 from django.template.defaultfilters import filesizeformat
 from django.urls import Resolver404, resolve
@@ -32,6 +33,20 @@ def _limit_of(path: str) -> tuple[int, str]:
     if name in _TRANSCRIBING:
         return settings.TRANSCRIPTION_MAX_BYTES, "compress or cut it, or add it as a recording"
     return settings.UPLOAD_MAX_BYTES, "upload a shorter recording, or only its sound"
+
+
+class _SentOn(HttpResponsePermanentRedirect):
+    def __init__(self, to: str):
+        super().__init__(to, preserve_request=True)
+
+
+class SlashMiddleware(CommonMiddleware):
+    """Sends on whoever leaves out the slash at an address's end, with what they sent.
+
+    Django's own answer is 301, which clients follow with a GET, whatever it was.
+    """
+
+    response_redirect_class = _SentOn
 
 
 class UploadLimitMiddleware:

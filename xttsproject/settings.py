@@ -331,7 +331,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "xttsproject.middleware.UploadLimitMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "xttsproject.middleware.SlashMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -434,13 +434,13 @@ MFA_ALLOW_UNVERIFIED_EMAIL = True
 
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "knox.auth.TokenAuthentication",
+        "xttsproject.accounts.api.authentication.ApiTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_FILTER_BACKENDS": [
         "xttsproject.strict.StrictFilterBackend",
-        "rest_framework.filters.OrderingFilter",
+        "xttsproject.strict.StrictOrderingFilter",
     ],
     "DEFAULT_PAGINATION_CLASS": "xttsproject.accounts.api.pagination.Pages",
     "PAGE_SIZE": 50,

@@ -77,6 +77,21 @@ class StrictFilterBackend(DjangoFilterBackend):
         ]
 
 
+class StrictOrderingFilter(OrderingFilter):
+    """As lists are filtered, so are they ordered: by what they know."""
+
+    def remove_invalid_fields(
+        self, queryset: QuerySet[Any], fields: Iterable[str], view: APIView, request: Request
+    ) -> list[str]:
+        there = [name for name, _label in self.get_valid_fields(queryset, view, {"request": request})]
+        asked = [field for field in fields if field]
+        for field in asked:
+            if field.removeprefix("-") not in there:
+                complaint = f"{quoted(field)} is nothing to order by; choose one of {', '.join(there)}."
+                raise ValidationError({self.ordering_param: [complaint]})
+        return asked
+
+
 def refuse(complaints: Mapping[str, str]) -> None:
     """ValidationError with the complaint about each name, if there is one."""
     if complaints:

@@ -61,9 +61,9 @@ class SpeakerViewSet(
     @extend_schema(request=SpeakerUpdateSerializer, responses=SpeakerSerializer)
     def partial_update(self, request: Request, pk: Any = None) -> Response:
         """Change the notes or the glossary, or share the speaker; the consent stays as it was given."""
+        speaker = self.get_editable()
         serializer = SpeakerUpdateSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        speaker = self.get_editable()
         if "visibility" in serializer.validated_data:
             self.check_owner(speaker)
         return Response(self.get_serializer(speaker_update(speaker=speaker, **serializer.validated_data)).data)
@@ -108,9 +108,9 @@ class RecordingViewSet(
     @extend_schema(request=RecordingUpdateSerializer, responses=RecordingSerializer)
     def partial_update(self, request: Request, pk: Any = None) -> Response:
         """Rename or share the recording, or choose the model that listens to it."""
+        source = self.get_editable()
         serializer = RecordingUpdateSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        source = self.get_editable()
         if "visibility" in serializer.validated_data:
             self.check_owner(source)
         return Response(self.get_serializer(source_update(source=source, **serializer.validated_data)).data)
@@ -125,9 +125,9 @@ class RecordingViewSet(
     @action(detail=True, methods=["post"])
     def transcribe(self, request: Request, pk: Any = None) -> Response:
         """Transcribe anew what nobody has corrected or reviewed."""
+        source = self.get_editable()
         serializer = TranscribeRequestSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        source = self.get_editable()
         job, count = segments_retranscribe(source=source, owner=request.user, **serializer.validated_data)
         data = TranscribeSerializer({"job": job, "segments": count}).data
         return Response(data, status=status.HTTP_202_ACCEPTED)
@@ -136,9 +136,9 @@ class RecordingViewSet(
     @action(detail=True, methods=["post"])
     def language(self, request: Request, pk: Any = None) -> Response:
         """Name the language, or have it detected anew; what nobody has touched is then transcribed in it."""
+        source = self.get_editable()
         serializer = LanguageSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        source = self.get_editable()
         source_language_set(source=source, owner=request.user, **serializer.validated_data)
         return Response(self.get_serializer(self.get_object()).data)
 

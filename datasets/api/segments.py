@@ -51,10 +51,10 @@ class SegmentViewSet(
     @extend_schema(request=SegmentUpdateSerializer, responses=SegmentSerializer)
     def partial_update(self, request: Request, pk: Any = None) -> Response:
         """Correct the text, review it, or both: the text is taken first. If one is refused, neither is done."""
+        segment = self.get_editable()
         serializer = SegmentUpdateSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         wanted = serializer.validated_data
-        segment = self.get_editable()
         with transaction.atomic():
             if "text" in wanted:
                 segment = segment_edit(segment=segment, text=wanted["text"])

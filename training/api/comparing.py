@@ -40,9 +40,10 @@ class ComparisonViewSet(viewsets.ReadOnlyModelViewSet[Preference]):
     @action(detail=True, methods=["post"])
     def vote(self, request: Request, pk: Any = None) -> Response:
         """Say which was better. Sent again with the same vote it answers the same; another vote is refused (409)."""
+        comparison = self.get_object()
         given = VoteSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        comparison, vote = self.get_object(), given.validated_data["vote"]
+        vote = given.validated_data["vote"]
         if not comparison_vote(preference=comparison, voter=request.user, vote=vote) and comparison.vote != vote:
             raise DomainError(
                 "vote_given",

@@ -152,9 +152,9 @@ class TrainingRunViewSet(
     def longer(self, request: Request, pk: Any = None) -> Response:
         """A new run of your own with the values of this one and other epochs."""
         trainer_require(user=request.user)
+        run = self.get_object()
         given = LongerSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        run = self.get_object()
         counted = texts_known(version=run.version, bundle=run.bundle)
         longer = run_train_longer(run=run, owner=request.user, counted=counted, **given.validated_data)
         return Response(self._shown(longer), status=201)
@@ -182,9 +182,10 @@ class TrainingRunViewSet(
 
         Whoever sees the run may vote.
         """
+        run = self.get_object()
         given = AmongSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        turn = comparison_next(run=self.get_object(), voter=request.user, among=given.validated_data["among"])
+        turn = comparison_next(run=run, voter=request.user, among=given.validated_data["among"])
         return Response(TurnSerializer(turn, context=self.get_serializer_context()).data)
 
     @extend_schema(responses=OutcomeSerializer)

@@ -59,12 +59,15 @@ class OpenAISpeechSerializer(PausesSerializer, SamplingSerializer, SoundSerializ
     """OpenAI's ``POST /v1/audio/speech``; language, pauses, seed and the other sampling values are additions."""
 
     model = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        allow_null=True,
         help_text="The voice decides which model speaks. A model of `/v1/models` other than the voice's is refused; "
-        "other names, which many clients send unasked, are accepted."
+        "other names, which many clients send unasked, are accepted.",
     )
     voice = VoiceReference(help_text="Id or name of a voice of the portal.")
     input = serializers.CharField(allow_blank=True)
-    response_format = FormatField(default="mp3")
+    response_format = FormatField(required=False, allow_null=True, help_text="mp3 unless given.")
     instructions = serializers.CharField(
         required=False, allow_blank=True, allow_null=True, help_text="Accepted and not followed: XTTS takes none."
     )
@@ -133,8 +136,8 @@ class OpenAISpeechView(SpeakingView):
         asked.is_valid(raise_exception=True)
         values = asked.validated_data
         voice = voice_find(user=request.user, given=values["voice"])
-        _require_model(values["model"], voice)
-        output = output_of(values, values["response_format"])
+        _require_model(values.get("model"), voice)
+        output = output_of(values, values.get("response_format") or "mp3")
         wish = wish_of(values, request.user, voice, Channel.OPENAI, text_field="input")
         stream, stream_format = values.get("stream"), values.get("stream_format")
         if stream or stream_format:
@@ -186,7 +189,7 @@ def _models() -> list[Bundle]:
     return list_bundles(settings.MODELS_DIR)
 
 
-def _require_model(name: str, voice: Voice) -> None:
+def _require_model(name: str | None, voice: Voice) -> None:
     if name != voice.bundle and any(bundle.path.name == name for bundle in _models()):
         raise DomainError(
             "model_mismatch", f"The voice “{voice.name}” speaks with {voice.bundle}, not with {name}.", field="model"

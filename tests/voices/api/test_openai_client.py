@@ -121,6 +121,17 @@ def test_the_client_speaks_lists_models_and_is_told_what_is_wrong(people, make_v
     assert [(row["id"], row["name"]) for row in voices["voices"] if not row["studio"]] == [(str(voice.pk), "Vera")]
 
 
+NULLS = dict.fromkeys(("model", "response_format", "speed", "instructions", "stream_format", "seed", "language_code"))
+
+
+@pytest.mark.parametrize("unsaid", [{}, NULLS])
+def test_what_other_clients_leave_out_or_send_as_null_is_as_usual(people, make_voice, api_for, unsaid):
+    make_voice(people.anna)
+    body = {"voice": "Vera", "input": "Good morning.", "stream": False, **unsaid}
+    answer = api_for(people.anna).post("/v1/audio/speech", body, format="json")
+    assert (answer.status_code, answer["Content-Type"]) == (200, "audio/mpeg")
+
+
 def test_errors_arrive_as_the_clients_own_exceptions(people, make_voice, client_of, settings):
     settings.SPEECH_MAX_CHARACTERS = 40
     make_voice(people.anna)

@@ -18,6 +18,8 @@ from rest_framework.views import exception_handler
 from xttsproject.lib.errors import DomainError
 from xttsproject.strict import UNKNOWN, is_plain, quoted
 
+_SIGN_IN = "send one of the tokens of your profile page as “Authorization: Bearer <token>”."
+
 # Domain errors are the caller's input at fault unless their code says otherwise.
 _STATUS = {
     "duplicate": status.HTTP_409_CONFLICT,
@@ -96,10 +98,22 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
             code_, message = "forbidden", "You may not do this."
         else:
             code_ = getattr(error, "default_code", "error")
-            message = str(getattr(error, "detail", error))
+            message = _sentence(error, context["view"])
         data = body(message, code=code_, param=None, http=response.status_code)
     response.data = _legible(data)
     return response
+
+
+def _sentence(error: Any, view: Any) -> str:
+    """What DRF says, with what to do about it."""
+    said = str(getattr(error, "detail", error))
+    if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
+        return f"{said.removesuffix('.')}; {_SIGN_IN}"
+    if isinstance(error, exceptions.MethodNotAllowed):
+        return f"{said.removesuffix('.')}; this address takes {', '.join(view.allowed_methods)}."
+    if isinstance(error, exceptions.UnsupportedMediaType):
+        return f"{said.removesuffix('.')}; send {' or '.join(each.media_type for each in view.get_parsers())}."
+    return said
 
 
 def body(message: str, *, code: str, param: str | None, http: int) -> dict[str, Any]:

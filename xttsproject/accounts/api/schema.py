@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Field
+from drf_spectacular.contrib.knox_auth_token import KnoxTokenScheme
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
@@ -69,6 +70,10 @@ class PortalSchema(AutoSchema):
         if column is not None and column.blank and schema.get("format") in ("uri", "email"):
             # What is empty is no address.
             del schema["format"]
+
+
+class ApiTokenScheme(KnoxTokenScheme):  # type: ignore[misc, no-untyped-call]
+    target_class = "xttsproject.accounts.api.authentication.ApiTokenAuthentication"
 
 
 class StrictSerializerExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
