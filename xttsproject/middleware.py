@@ -19,7 +19,7 @@ _MARGIN = 1024 * 1024
 
 # Routes that take models, by name.
 _TAKING_MODELS = {"library:import-add", "model-import-list"}
-_TRANSCRIBING = {"openai-transcriptions"}
+_TRANSCRIBING = {"openai-transcriptions", "openai-translations"}
 
 
 def _limit_of(path: str) -> tuple[int, str]:

@@ -19,6 +19,7 @@ _TAKING_FILES = {
     "voices:long-add",
     "lexicon-import-table",
     "openai-transcriptions",
+    "openai-translations",
 }
 # Likewise, for people who run the portal alone.
 _OF_STAFF = {"library:import-add", "model-import-list"}

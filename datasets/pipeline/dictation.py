@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from xttsproject.lib.progress import Progress, Silent
 class DictationWish:
     """``language`` as Whisper codes it; empty: the model says which one it hears. ``prompt`` is text as if said before,
     whose spelling and style are followed. ``temperature`` 0 is certain and rises by itself where the result is poor;
-    any other is kept. ``words``: with the time of each.
+    any other is kept. ``words``: with the time of each. ``task``: in the language that is spoken, or in English.
     """
 
     language: str = ""
@@ -31,6 +32,7 @@ class DictationWish:
     temperature: float = 0.0
     words: bool = False
     beam: int = 5
+    task: Literal["transcribe", "translate"] = "transcribe"
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.temperature <= 1.0:
@@ -76,15 +78,22 @@ def dictating(
 ) -> Generator[Stretch, None, Dictated]:
     """Write down what is said: yields each stretch as soon as it is there, and returns the whole.
 
-    Raises ``Cancelled`` between windows and DomainError ``language_unsupported``.
+    Raises ``Cancelled`` between windows and DomainErrors ``language_unsupported``, ``translation_unsupported``.
     """
     wish, progress = wish or DictationWish(), progress or Silent()
+    if wish.task == "translate" and len(transcriber.languages) == 1:
+        raise DomainError(
+            "translation_unsupported",
+            "This model knows English alone and has nothing to translate; choose one that knows several languages.",
+            field="model",
+        )
     if wish.language:
         transcriber.require_language(wish.language)
     sound = np.nan_to_num(audio.at_rate(WHISPER_RATE).samples).astype(np.float32, copy=False)
     found, info = transcriber.whisper.transcribe(
         sound,
         language=wish.language or None,
+        task=wish.task,
         initial_prompt=wish.prompt or None,
         temperature=list(TEMPERATURES) if wish.temperature == 0 else [wish.temperature],
         beam_size=wish.beam,

@@ -1,11 +1,11 @@
-"""OpenAI's ``POST /v1/audio/transcriptions``: what is said in a file, as text or subtitles."""
+"""OpenAI's ``/v1/audio/transcriptions`` and ``translations``: what is said in a file, as text or subtitles."""
 
 from __future__ import annotations
 
 import logging
 import math
 from collections.abc import Generator, Mapping
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from django.conf import settings
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -34,7 +34,7 @@ STREAMED = ("json", "text")
 GRANULARITIES = ("segment", "word")
 
 
-class TranscriptionSerializer(serializers.Serializer[Any]):
+class TranslationSerializer(serializers.Serializer[Any]):
     """What is to be written down, and how."""
 
     file = serializers.FileField(allow_empty_file=True, help_text="Any audio or video format.")
@@ -59,16 +59,21 @@ class TranscriptionSerializer(serializers.Serializer[Any]):
         default=0.0, help_text="0 to 1; 0 is certain, and rises by itself where the result is poor."
     )
     response_format = NamedChoiceField(choices=FORMATS, default="json")
+    stream = serializers.BooleanField(
+        default=False,
+        help_text="With `json` and `text`: as server-sent events while it is written down, `transcript.text.delta` "
+        "(`delta`) and `transcript.text.done` (`text`, `usage`).",
+    )
+
+
+class TranscriptionSerializer(TranslationSerializer):
+    """What is to be written down as it is spoken, and how."""
+
     timestamp_granularities = serializers.ListField(
         child=NamedChoiceField(choices=GRANULARITIES),
         required=False,
         help_text="With `verbose_json`: segments (as by default), words, or both. `timestamp_granularities[]` is the "
         "same.",
-    )
-    stream = serializers.BooleanField(
-        default=False,
-        help_text="With `json` and `text`: as server-sent events while it is written down, `transcript.text.delta` "
-        "(`delta`) and `transcript.text.done` (`text`, `usage`).",
     )
 
     def to_internal_value(self, data: Any) -> Any:
@@ -112,31 +117,32 @@ class TranscriptionAnswerSerializer(serializers.Serializer[Any]):
     text = serializers.CharField()
     usage = TranscriptionUsageSerializer()
     task = serializers.CharField(required=False)
-    language = serializers.CharField(required=False, help_text="English name in small letters, else Whisper's code.")
+    language = serializers.CharField(
+        required=False, help_text="Of the text: English name in small letters, else Whisper's code."
+    )
     duration = serializers.FloatField(required=False, help_text="Seconds.")
     segments = TranscriptionSegmentSerializer(many=True, required=False)
     words = TranscriptionWordSerializer(many=True, required=False)
 
 
-class TranscriptionView(SpeakingView):
+_WRITTEN: dict[Any, Any] = {
+    (200, "application/json"): TranscriptionAnswerSerializer,
+    (200, "text/plain"): OpenApiTypes.STR,
+    (200, "text/vtt"): OpenApiTypes.STR,
+    (200, "application/x-subrip"): OpenApiTypes.STR,
+    (200, "text/event-stream"): OpenApiTypes.STR,
+    **WAITING,
+}
+
+
+class ListeningView(SpeakingView):
+    """Whoever listens to a file and answers with what is said in it."""
+
     parser_classes = (MultiPartParser, FormParser)
     content_negotiation_class = AnyAccept
+    task: ClassVar[Literal["transcribe", "translate"]]
 
-    @extend_schema(
-        request={"multipart/form-data": TranscriptionSerializer},
-        responses={
-            (200, "application/json"): TranscriptionAnswerSerializer,
-            (200, "text/plain"): OpenApiTypes.STR,
-            (200, "text/vtt"): OpenApiTypes.STR,
-            (200, "application/x-subrip"): OpenApiTypes.STR,
-            (200, "text/event-stream"): OpenApiTypes.STR,
-            **WAITING,
-        },
-        operation_id="v1_audio_transcriptions_create",
-    )
-    def post(self, request: Request) -> HttpResponseBase:
-        """Write down what is said in a file; nothing of it is kept."""
-        asked = TranscriptionSerializer(data=request.data)
+    def answer(self, request: Request, asked: TranslationSerializer) -> HttpResponseBase:
         asked.is_valid(raise_exception=True)
         values = asked.validated_data
         if values["stream"] and values["response_format"] not in STREAMED:
@@ -153,6 +159,7 @@ class TranscriptionView(SpeakingView):
             temperature=values["temperature"],
             words="word" in granularities,
             beam=settings.WHISPER_BEAM_SIZE,
+            task=self.task,
         )
         (upload,) = uploads_of([values["file"]])
         asked_for = {"upload": upload, "model": values["model"], "wish": wish, "gone": hung_up(request._request)}
@@ -162,10 +169,39 @@ class TranscriptionView(SpeakingView):
             heard = transcription_make(**asked_for)
         except Cancelled:
             return HttpResponse(status=CLIENT_GONE)
-        return _answer(heard, values["response_format"], granularities)
+        return _answer(heard, values["response_format"], granularities, self.task)
 
     def seconds_until_free(self) -> float:
         return listener().seconds_until_free
+
+
+class TranscriptionView(ListeningView):
+    task = "transcribe"
+
+    @extend_schema(
+        request={"multipart/form-data": TranscriptionSerializer},
+        responses=_WRITTEN,
+        operation_id="v1_audio_transcriptions_create",
+    )
+    def post(self, request: Request) -> HttpResponseBase:
+        """Write down what is said in a file; nothing of it is kept."""
+        return self.answer(request, TranscriptionSerializer(data=request.data))
+
+
+class TranslationView(ListeningView):
+    task = "translate"
+
+    @extend_schema(
+        request={"multipart/form-data": TranslationSerializer},
+        responses=_WRITTEN,
+        operation_id="v1_audio_translations_create",
+    )
+    def post(self, request: Request) -> HttpResponseBase:
+        """Write down in English what is said in a file, in whatever language; nothing of it is kept.
+
+        By Whisper itself, as far as the model has learnt it: turbo and distilled models have not.
+        """
+        return self.answer(request, TranslationSerializer(data=request.data))
 
 
 def _granularities(values: Mapping[str, Any]) -> tuple[str, ...]:
@@ -233,7 +269,7 @@ def _usage(heard: Dictated) -> dict[str, Any]:
     return {"type": "duration", "seconds": math.ceil(heard.seconds)}
 
 
-def _answer(heard: Dictated, name: str, granularities: tuple[str, ...]) -> Response | HttpResponse:
+def _answer(heard: Dictated, name: str, granularities: tuple[str, ...], task: str) -> Response | HttpResponse:
     if name == "text":
         return HttpResponse(f"{heard.text}\n", content_type="text/plain; charset=utf-8")
     cues = [Cue(stretch.start, stretch.end, stretch.text) for stretch in heard.stretches]
@@ -246,7 +282,8 @@ def _answer(heard: Dictated, name: str, granularities: tuple[str, ...]) -> Respo
         "usage": _usage(heard),
     }
     if name == "verbose_json":
-        answer |= {"task": "transcribe", "language": _spelled(heard.language), "duration": heard.seconds}
+        language = "english" if task == "translate" else _spelled(heard.language)
+        answer |= {"task": task, "language": language, "duration": heard.seconds}
         if "segment" in granularities:
             answer["segments"] = [{"id": number, **vars(stretch)} for number, stretch in enumerate(heard.stretches)]
         if heard.words is not None:

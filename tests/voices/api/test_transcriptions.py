@@ -11,6 +11,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from datasets.pipeline.dictation import dictating
+from datasets.pipeline.transcribe import Transcriber
 from voices.engine.encoding import FORMATS, encode
 from voices.engine.listener import Listener, ListenerSettings
 from voices.services import transcription
@@ -19,6 +20,7 @@ from xttsproject.lib.audio import Audio
 from xttsproject.lib.errors import DomainError
 
 WHERE = "/v1/audio/transcriptions"
+IN_ENGLISH = "/v1/audio/translations"
 SPOKEN = "Good morning, everybody. The weather is fine today."
 
 
@@ -110,9 +112,44 @@ def test_a_model_that_speaks_does_not_transcribe(people, api_for, hearing, recor
     assert (missing.status_code, missing.json()["error"]["code"]) == (503, "model_missing")
 
 
-def test_nothing_is_transcribed_for_strangers(client, db, recording):
-    answer = client.post(WHERE, {"file": SimpleUploadedFile("said.mp3", recording), "model": "whisper-1"})
+@pytest.mark.parametrize("where", [WHERE, IN_ENGLISH])
+def test_nothing_is_transcribed_for_strangers(client, db, recording, where):
+    answer = client.post(where, {"file": SimpleUploadedFile("said.mp3", recording), "model": "whisper-1"})
     assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(("where", "task"), [(WHERE, "transcribe"), (IN_ENGLISH, "translate")])
+def test_the_model_is_told_what_to_do(people, api_for, hearing, recording, monkeypatch, where, task):
+    prompts: list[list[int]] = []
+    with listener().turn(hearing) as transcriber:
+        whisper = transcriber.whisper
+    generate = type(whisper.model).generate
+
+    def noted(model: Any, sound: Any, asked: list[list[int]], **options: Any) -> Any:
+        prompts.extend(asked)
+        return generate(model, sound, asked, **options)
+
+    monkeypatch.setattr(type(whisper.model), "generate", noted)
+    data = {"file": SimpleUploadedFile("said.mp3", recording), "model": "whisper-1", "language": "pt"}
+    assert api_for(people.anna).post(where, data, format="multipart").status_code == 200
+    wanted = [whisper.hf_tokenizer.token_to_id(f"<|{word}|>") for word in ("startoftranscript", "pt", task)]
+    assert prompts
+    assert all(prompt[: len(wanted)] == wanted for prompt in prompts)
+
+
+@pytest.mark.parametrize("stream", ["false", "true"])
+def test_a_model_that_knows_english_alone_translates_nothing(people, api_for, hearing, recording, monkeypatch, stream):
+    monkeypatch.setattr(Transcriber, "languages", property(lambda _self: ("en",)))
+    data = {"file": SimpleUploadedFile("said.mp3", recording), "model": "whisper-1", "stream": stream}
+    answer = api_for(people.anna).post(IN_ENGLISH, data, format="multipart")
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["param"]) == (400, "translation_unsupported", "model")
+
+
+def test_a_translation_is_streamed_too(people, api_for, hearing, recording):
+    data = {"file": SimpleUploadedFile("said.mp3", recording), "model": "whisper-1", "stream": "true"}
+    blocks = list(api_for(people.anna).post(IN_ENGLISH, data, format="multipart").streaming_content)
+    assert json.loads(blocks[-1].split(b"data: ")[1])["type"] == "transcript.text.done"
 
 
 def test_too_many_at_once_are_told_when_to_come_again(people, api_for, hearing, recording, settings):

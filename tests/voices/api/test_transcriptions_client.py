@@ -58,3 +58,27 @@ def test_the_official_client_gets_every_form(people, hearing, live_server, recor
             client.audio.transcriptions.create(file=("said.mp3", b"no sound at all"), model="whisper-1")
         assert (silent.value.code, silent.value.param) == ("not_media", "file")
         assert "said.mp3" in silent.value.message
+
+
+def test_the_official_client_gets_translations(people, hearing, live_server, recording):
+    _row, token = token_create(user=people.anna, name="test")
+    with openai.OpenAI(base_url=f"{live_server.url}/v1", api_key=token, max_retries=0) as client:
+
+        def translate(**wish: Any) -> Any:
+            return client.audio.translations.create(file=("said.mp3", recording), model="whisper-1", **wish)
+
+        # The tiny model has not learnt to translate: whatever it writes comes in every form alike.
+        answer = translate(temperature=0)
+        assert answer.text
+        whole = translate(response_format="verbose_json", extra_body={"language": "en"})
+        assert (whole.text, whole.language, whole.to_dict()["task"]) == (answer.text, "english", "translate")
+        assert 0 <= whole.segments[0].start < whole.segments[0].end <= whole.duration
+        assert " ".join(segment.text for segment in whole.segments) == whole.text
+        assert translate(response_format="text").strip() == answer.text
+        # In English, whatever is spoken.
+        assert translate(response_format="verbose_json", extra_body={"language": "pt"}).language == "english"
+        assert translate(response_format="srt").startswith("1\n00:00:0")
+        assert translate(response_format="vtt").startswith("WEBVTT\n\n00:00:0")
+        with pytest.raises(openai.BadRequestError) as format_:
+            translate(response_format="docx")
+        assert format_.value.param == "response_format"
