@@ -14,6 +14,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from datasets.admin.access import ReadOnlyAdmin
+from datasets.admin.filters import LatestFilter
 from training.choices import Method, Scored
 from training.engine.figures import FIGURES
 from training.models import Checkpoint, CheckpointExport, EpochSample, Preference, Scorecard, Sweep, TrainingRun
@@ -130,7 +131,7 @@ class CheckpointAdmin(ReadOnlyAdmin):
         "is_best",
         "pinned",
         ("removed_at", admin.EmptyFieldListFilter),
-        ("run", admin.RelatedOnlyFieldListFilter),
+        ("run", LatestFilter),
     )
     search_fields = ("run__name", "sha256")
     readonly_fields = ("listen",)
@@ -257,7 +258,7 @@ class PreferenceAdmin(ReadOnlyAdmin):
     """Votes that were given; what lies open stays blind here too."""
 
     list_display = ("run", "preferred", "against", "text", "voter", "voted_at")
-    list_filter = (("run", admin.RelatedOnlyFieldListFilter),)
+    list_filter = (("run", LatestFilter),)
     search_fields = ("run__name", "voter__username")
     date_hierarchy = "voted_at"
 
@@ -278,7 +279,7 @@ class PreferenceAdmin(ReadOnlyAdmin):
 @admin.register(Scorecard)
 class ScorecardAdmin(ReadOnlyAdmin):
     list_display = ("run", "whose", "composite", "told", "measured_at")
-    list_filter = ("subject", ("run", admin.RelatedOnlyFieldListFilter))
+    list_filter = ("subject", ("run", LatestFilter))
     search_fields = ("run__name",)
     list_select_related = ("run", "checkpoint")
     exclude = ("key", "facts")

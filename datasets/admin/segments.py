@@ -17,7 +17,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from datasets.admin.access import OwnedAdmin
-from datasets.admin.filters import FlagFilter
+from datasets.admin.filters import FlagFilter, LatestFilter
 from datasets.admin.marks import heard_words, measures_table, player
 from datasets.choices import ReviewStatus
 from datasets.models import Segment
@@ -71,7 +71,7 @@ class SegmentAdmin(SimpleHistoryAdmin, OwnedAdmin):
         FlagFilter,
         "edited",
         "transcribed_by",
-        ("source", admin.RelatedOnlyFieldListFilter),
+        ("source", LatestFilter),
         ("source__speaker", admin.RelatedOnlyFieldListFilter),
         "source__language",
     )
