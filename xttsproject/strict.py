@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from django.db.models import QuerySet
+from django_filters import BooleanFilter
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
@@ -26,6 +27,8 @@ _LONGEST = 60
 
 _MOST = 20
 """Names that are complained about at once."""
+
+_TRUTH = ("true", "True", "false", "False")
 
 _CSRF = "csrfmiddlewaretoken"
 """A form may hold it besides its fields: Django's own check reads it there."""
@@ -65,6 +68,15 @@ class StrictFilterBackend(DjangoFilterBackend):
             refuse(_complaints(request.query_params, unknown, known, "filter"))
         found: QuerySet[Any] = super().filter_queryset(request, queryset, view)
         return found
+
+    def get_filterset(self, request: Request, queryset: QuerySet[Any], view: APIView) -> Any:
+        """Its form takes for nothing what is neither true nor false."""
+        filterset = super().get_filterset(request, queryset, view)
+        for name, each in filterset.filters.items() if filterset else ():
+            given = request.query_params.get(name)
+            if given and isinstance(each, BooleanFilter) and given not in _TRUTH:
+                raise ValidationError({name: [f"{quoted(given)} is neither true nor false; give one of them."]})
+        return filterset
 
     def _known(self, queryset: QuerySet[Any], view: Any) -> list[str]:
         filterset = self.get_filterset_class(view, queryset)

@@ -6,7 +6,7 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, status, viewsets
-from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -16,6 +16,7 @@ from datasets.choices import LANGUAGE_CHOICES
 from datasets.models import DatasetImport, Speaker
 from datasets.querysets import DatasetImportQuerySet
 from datasets.services.importing import TITLE_LENGTH, import_delete, import_upload
+from xttsproject.accounts.api.parsers import JSONParser
 from xttsproject.accounts.models import Visibility
 from xttsproject.jobs.api.serializers import JobSerializer
 from xttsproject.strict import StrictSerializer

@@ -9,7 +9,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
-from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -36,6 +36,7 @@ from datasets.services.retranscribing import segments_retranscribe
 from datasets.services.sources import source_delete, source_update
 from datasets.services.speakers import speaker_create, speaker_delete, speaker_update
 from datasets.services.uploads import source_upload
+from xttsproject.accounts.api.parsers import JSONParser
 from xttsproject.http import file_response
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.voices.factories import VoiceFactory
+from tests.voices.factories import SynthesisFactory, VoiceFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -66,6 +66,24 @@ def test_what_no_list_has_is_refused(people, api_for, query, status, param, mess
     answer = api_for(people.anna).get(f"/api/v1/voices/?{query}")
     error = answer.json()["error"]
     assert (answer.status_code, error["param"], error["message"]) == (status, param, message)
+
+
+@pytest.mark.parametrize("given", ["maybe", "1", "TRUE"])
+def test_a_filter_is_true_or_false(people, api_for, given):
+    anna = api_for(people.anna)
+    error = anna.get(f"/api/v1/syntheses/?pinned={given}").json()["error"]
+    assert error["message"] == f"pinned: '{given}' is neither true nor false; give one of them."
+    SynthesisFactory(owner=people.anna, pinned=True)
+    SynthesisFactory(owner=people.anna)
+    counted = [anna.get(f"/api/v1/syntheses/?pinned={each}").json()["count"] for each in ("true", "False", "")]
+    assert counted == [1, 1, 2]
+
+
+@pytest.mark.parametrize("address", ["/api/v1/speech/", "/api/v1/voices/", "/api/v1/recordings/", "/v1/audio/speech"])
+@pytest.mark.parametrize("body", ["[" * 100_000, '{"text": ' + "[" * 5_000 + "]" * 5_000 + "}"])
+def test_brackets_without_end_are_the_senders_fault(people, api_for, address, body):
+    answer = api_for(people.anna).post(address, body, content_type="application/json")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "parse_error")
 
 
 def test_a_list_comes_in_the_order_and_size_that_are_asked_for(people, api_for):

@@ -8,7 +8,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status, viewsets
 from rest_framework.decorators import action
-from rest_framework.parsers import JSONParser, MultiPartParser
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -46,6 +46,7 @@ from voices.services import (
     voice_use_profile,
 )
 from voices.streamed import streamed
+from xttsproject.accounts.api.parsers import JSONParser
 from xttsproject.http import file_response
 
 _WAV = {(200, "audio/wav"): OpenApiTypes.BINARY}

@@ -8,11 +8,12 @@ from typing import Any
 from django.conf import settings
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, permissions, status, viewsets
-from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from datasets.api.access import WithJobsMixin
+from xttsproject.accounts.api.parsers import JSONParser
 from xttsproject.bundles.manifest import Bundle, list_bundles
 from xttsproject.lib.errors import DomainError
 from xttsproject.library.api.serializers import BundleSerializer, ModelImportCreateSerializer, ModelImportSerializer
