@@ -9,9 +9,10 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
-from django.urls import reverse
+from django.urls import reverse, reverse_lazy
 from django.utils.formats import date_format
 from django.utils.html import format_html
+from django.utils.text import format_lazy
 from django.utils.timezone import localtime
 
 from datasets.choices import LANGUAGE_CHOICES, LANGUAGE_OR_DETECT, ChangeKind, ConsentKind
@@ -98,7 +99,11 @@ class SpeakerEditForm(ServiceForm):
 class RecordingForm(ServiceForm):
     """What an upload and a URL have in common; speakers are those that the person sees."""
 
-    speaker = forms.ModelChoiceField(queryset=Speaker.objects.none(), empty_label=None)
+    speaker = forms.ModelChoiceField(
+        queryset=Speaker.objects.none(),
+        empty_label="Choose who speaks",
+        help_text=format_lazy('<a href="{}">Add a speaker</a>', reverse_lazy("datasets:speaker-add")),
+    )
     language = forms.ChoiceField(
         choices=LANGUAGE_OR_DETECT,
         initial="en",
@@ -113,6 +118,15 @@ class RecordingForm(ServiceForm):
         super().__init__(*args, **kwargs)
         speakers: Any = self.fields["speaker"]
         speakers.queryset = Speaker.objects.visible_to(user)
+        if not self.is_bound and not self.initial.get("speaker"):
+            # Recordings of one person come one after the other. Nobody else is chosen unasked: whose voice it is
+            # decides whose consent counts, and a voice that came with a model has a speaker, too.
+            self.initial["speaker"] = (
+                SourceVideo.objects.filter(owner_id=user.pk, speaker__in=speakers.queryset)
+                .order_by("-created_at")
+                .values_list("speaker", flat=True)
+                .first()
+            )
 
 
 class UploadForm(RecordingForm):
@@ -157,6 +171,11 @@ class DatasetImportForm(RecordingForm):
         super().__init__(*args, **kwargs)
         title: Any = self.fields["title"]
         title.max_length = title.widget.attrs["maxlength"] = 120
+        self.fields["speaker"].help_text = format_lazy(
+            '<a href="{}?next={}">Add a speaker</a>',
+            reverse_lazy("datasets:speaker-add"),
+            reverse_lazy("datasets:import-add"),
+        )
         self.fields["visibility"].label = "Who sees the dataset"
         title.help_text = "Of the dataset. Left empty, the zip's own name is taken."
 

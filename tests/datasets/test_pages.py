@@ -57,6 +57,32 @@ def test_an_upload_leads_to_the_recording_with_its_job(people: Any, page_for: An
     assert reverse("jobs:strip", args=[Job.objects.get().pk]) in html
 
 
+def test_nobody_is_taken_for_the_speaker_of_a_recording_unasked(people: Any, page_for: Any) -> None:
+    """A voice of the model brings a speaker with it, who was chosen already where a person's recording was added."""
+    page = page_for(people.anna)
+    SpeakerFactory(owner=people.anna, name="Amber, of tiny")
+    linda = SpeakerFactory(owner=people.anna, name="Linda")
+
+    def chosen(name: str, query: str = "") -> list[Any]:
+        context = page.get(url(name) + query).context
+        forms = [context["upload"], context["by_url"]] if name == "source-add" else [context["form"]]
+        return [form["speaker"].value() for form in forms]
+
+    assert chosen("source-add") == [None, None]
+    assert chosen("import-add") == [None]
+    shown = page.get(url("source-add")).content.decode()
+    assert "Choose who speaks" in shown
+    assert f'href="{url("speaker-add")}"' in shown
+    assert f'href="{url("speaker-add")}?next={url("import-add")}"' in page.get(url("import-add")).content.decode()
+    assert chosen("source-add", f"?speaker={linda.pk}") == [str(linda.pk)] * 2
+    # Whoever was recorded last is recorded again, unless they are no longer to be seen.
+    bens = SpeakerFactory(owner=people.ben)
+    SourceFactory(owner=people.anna, speaker=linda)
+    assert chosen("source-add") == [linda.pk] * 2
+    SourceFactory(owner=people.anna, speaker=bens)
+    assert chosen("source-add") == [linda.pk] * 2
+
+
 def test_adding_a_recording_asks_for_a_speaker_first(people: Any, page_for: Any) -> None:
     SpeakerFactory(owner=people.ben)
     html = page_for(people.anna).get(url("source-add")).content.decode()
