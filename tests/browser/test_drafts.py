@@ -94,3 +94,69 @@ def test_a_long_text_outlives_a_sign_in_that_has_ended_and_goes_with_signing_out
     maker.sign_in()
     page.goto("/speak/long/")
     expect(text).to_have_value("")
+
+
+def test_a_transcript_that_could_not_be_saved_is_still_there_after_signing_in_again(person, running_portal):
+    from playwright.sync_api import expect
+
+    made = running_portal.manage(
+        "shell",
+        "-v0",
+        "-c",
+        "from django.contrib.auth import get_user_model as users\n"
+        "from tests.datasets.factories import reviewed_source\n"
+        "print(reviewed_source(users().objects.get(username='maker'), segments=3, status='pending').pk)",
+    )
+    maker = person("maker")
+    page = maker.sign_in()
+    page.goto(f"/recordings/{made.split()[-1]}/")
+    second = page.get_by_role("article", name="Segment 2")
+    text = second.get_by_role("textbox")
+
+    # The others are still corrected when one has been saved.
+    page.get_by_role("article", name="Segment 3").get_by_role("textbox").fill("The third, not saved.")
+    text.fill("The second, as it was said.")
+    second.get_by_role("button", name="Save text").click()
+    expect(text).to_have_js_property("defaultValue", "The second, as it was said.")
+    text.fill("The second, corrected once more.")
+    _signed_out(maker)
+    second.get_by_role("button", name="Save text").click()
+    expect(second.get_by_role("alert")).to_contain_text("You are signed out.")
+    page.reload()
+    _sign_in_again(maker)
+    expect(text).to_have_value("The second, corrected once more.")
+    expect(page.get_by_role("article", name="Segment 3").get_by_role("textbox")).to_have_value("The third, not saved.")
+
+    # What is refused stays, and what is saved is no longer brought back.
+    text.fill(" ")
+    second.get_by_role("button", name="Approve").click()
+    expect(second.get_by_role("alert")).to_be_visible()
+    text.fill("The second, at last.")
+    second.get_by_role("button", name="Approve").click()
+    expect(second.get_by_text("Approved")).to_be_visible()
+    page.reload()
+    expect(text).to_have_value("The second, at last.")
+    expect(second.get_by_text(NOT_SENT)).to_have_count(0)
+
+
+def test_other_words_for_a_sentence_that_were_refused_are_still_there(person):
+    from playwright.sync_api import expect
+
+    page = person("maker").sign_in()
+    page.goto("/speak/long/")
+    page.locator("textarea[name=text]").fill("It was a short day.")
+    page.get_by_role("button", name="Speak it").click()
+    page.wait_for_url("**/speak/long/*-*/")
+    words = page.get_by_label("Other words")
+    expect(page.get_by_text("Succeeded")).to_be_visible(timeout=60_000)
+    page.reload()
+    page.get_by_text("Say anew").first.click()
+    words.fill("It was [pause 1s] a long day.")
+    page.get_by_role("button", name="Say it anew").click()
+    expect(page.get_by_role("alert")).to_contain_text("no commands")
+    expect(words).to_be_visible()
+    expect(words).to_have_value("It was [pause 1s] a long day.")
+    words.fill("It was a long day.")
+    page.get_by_role("button", name="Say it anew").click()
+    expect(page.get_by_text("is said anew")).to_be_visible()
+    expect(words).to_have_value("")
