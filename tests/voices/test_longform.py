@@ -316,4 +316,9 @@ def test_whoever_deletes_a_voice_is_told_of_texts_that_wait_for_it(people, make_
     assert work() == ["succeeded"]
     assert "for it and would need another voice" not in page.get(address).content.decode()
     longform_resume(synthesis=stopped)
-    assert "1 long text waits for it" in page.get(address).content.decode()
+    shown = page.get(address).content.decode()
+    assert "1 long text waits for it" in shown
+    # Kept to herself it would be lost to Ben as well; her own texts would not be.
+    assert "1 long text of somebody else waits for “Vera”" in shown
+    Voice.objects.filter(pk=vera.pk).update(visibility="private")
+    assert "of somebody else" not in page.get(address).content.decode()

@@ -91,6 +91,7 @@ def voice_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
             "seconds": sum(clip.seconds for clip in voice.clips.all()),
             "may_edit": may_edit(Voice.objects.all(), request.user, voice),
             "texts_waiting": Synthesis.objects.awaiting(voice).count(),
+            "others_waiting": Synthesis.objects.awaiting(voice).exclude(owner=voice.owner_id).count(),
             "profile_form": ProfileChoiceForm(user=request.user, initial={"profile": voice.profile_id}),
             "preparation_form": PreparationForm(initial=asdict(voice.prepared)),
             "clips": [(clip, told(clip.quality.get("report", {}).get("values", {}))) for clip in voice.clips.all()],
