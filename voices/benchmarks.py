@@ -90,7 +90,7 @@ def _speech_arguments(parser: ArgumentParser) -> None:
         choices=("fp32", "bf16", "fp16", "int8"),
         default=None,
         metavar="PRECISION",
-        help="default: fp32, bf16, fp16, and on a processor int8",
+        help="default: all that the device has (int8: processors alone; there it and fp16 need FBGEMM)",
     )
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     parser.add_argument("--threads", type=int, default=None, help="processor threads (default: torch's choice)")
@@ -102,9 +102,10 @@ def _speech(options: Mapping[str, Any], log: Log) -> Mapping[str, Any]:
     from training.engine.tiny.gates.record import build_bundles
     from voices.engine.benchmark.quality import measure_quality
     from voices.engine.benchmark.speech import Wish, measure
-    from xttsproject.xtts.projections import PRECISIONS
+    from xttsproject.xtts.engine import choose_device
+    from xttsproject.xtts.projections import supported_precisions
 
-    everything = tuple(each for each in PRECISIONS if each != "int8" or options["device"] == "cpu")
+    everything = supported_precisions(choose_device(options["device"]))
     wish = Wish(
         work=options["work"],
         size=options["sizes"],

@@ -21,7 +21,7 @@ from voices.engine.profiles import GUARDING
 from voices.models import QualityProfile, Synthesis, SynthesisSentence, Voice
 from voices.services.listeners import KeptListener
 from xttsproject.lib.errors import DomainError
-from xttsproject.xtts.guard.pace import CODE_SECONDS, KEPT, Pace, length_of, letter_of, pace_of, ratio, remembered
+from xttsproject.xtts.guard.pace import CODE_SECONDS, KEPT, Pace, length_of, pace_of, ratio, remembered
 from xttsproject.xtts.guard.retries import GuardSettings, Mode
 from xttsproject.xtts.joining import piece_seed
 from xttsproject.xtts.normaliser import normalise
@@ -169,10 +169,12 @@ def _clips(version_id: UUID) -> list[float]:
     """Codes per character of a frozen version's clips, which never changes. Raises what its manifest does, which is not
     kept: a disk that was away comes back."""
     version = DatasetVersion.objects.select_related("dataset").get(pk=version_id)
-    found = []
+    found, language = [], version.dataset.language
+    usual = pace_of(language, ())
     for row in version_manifest(version=version)[:KEPT]:
-        language = version.dataset.language
-        length = length_of(normalise(str(row["text"]), language), letter_of(language))
+        length = length_of(normalise(str(row["text"]), language), usual.letter)
+        if not usual.tells(length):
+            continue
         found.append(ratio((float(row["seconds"]) - _CLIP_SILENCE) / CODE_SECONDS, length))
     return found
 

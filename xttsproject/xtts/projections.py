@@ -58,8 +58,14 @@ def resolve_precision(wanted: str, device: torch.device) -> Precision:
         return "bf16" if multiplies_bf16(device) else "fp32"
     if wanted not in PRECISIONS:
         raise DomainError("precision_unknown", f"The precision is {wanted!r}, but {AUTO}, {_LISTED} is expected.")
-    _require(wanted, device)
+    if missing := _missing(wanted, device):
+        raise DomainError("precision_unsupported", missing)
     return wanted
+
+
+def supported_precisions(device: torch.device) -> tuple[Precision, ...]:
+    """Those of PRECISIONS that :func:`resolve_precision` does not refuse on this device."""
+    return tuple(each for each in PRECISIONS if not _missing(each, device))
 
 
 def multiplies_bf16(device: torch.device) -> bool:
@@ -77,16 +83,13 @@ def packs_bf16() -> bool:
     return there and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
-def _require(precision: Precision, device: torch.device) -> None:
+def _missing(precision: Precision, device: torch.device) -> str:
+    """Why it cannot be had on the device; empty where it can."""
     if precision == "int8" and device.type != "cpu":
-        raise DomainError(
-            "precision_unsupported", f"int8 weights are for a processor; on {device.type} take fp16 or bf16."
-        )
+        return f"int8 weights are for a processor; on {device.type} take fp16 or bf16."
     if device.type == "cpu" and precision in ("fp16", "int8") and "fbgemm" not in _engines():
-        raise DomainError(
-            "precision_unsupported",
-            f"This processor's PyTorch has no FBGEMM, which {precision} weights need; take bf16 or fp32.",
-        )
+        return f"This processor's PyTorch has no FBGEMM, which {precision} weights need; take bf16 or fp32."
+    return ""
 
 
 def activation_dtype(precision: Precision, device: torch.device) -> torch.dtype:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,8 +15,8 @@ import torch
 from django.core.management import CommandError, call_command
 
 from voices.engine.benchmark import loading
-from voices.engine.benchmark.contenders import Ours
-from voices.engine.benchmark.limits import Limits, least_seconds
+from voices.engine.benchmark.contenders import Ours, Spent
+from voices.engine.benchmark.limits import Limits, _quickest, least_seconds
 from voices.engine.benchmark.quality import SENTENCES, Quality, measure_quality
 from voices.engine.benchmark.speech import TEXTS, Measured, Wish, _Bout, recommended
 from xttsproject.lib.errors import DomainError
@@ -92,18 +93,52 @@ def test_recorded_steps_are_measured_as_the_portal_has_them_and_without(
 
 
 def test_sides_that_make_unequal_sound_of_as_many_codes_are_not_compared(random_bundle: Path, tmp_path: Path) -> None:
+    streamed: list[str] = []
+
     def side(samples: int) -> Any:
         engine = SimpleNamespace(device=torch.device("cpu"))
         sound = [np.zeros(samples, dtype=np.float32)]
-        return SimpleNamespace(speak=lambda texts, voices, codes: sound, engine=engine, records=False)
+        return SimpleNamespace(
+            speak=lambda texts, voices, codes: sound,
+            first_chunk=lambda *asked: streamed.append(asked[0]),
+            engine=engine,
+            records=False,
+        )
 
     def warm_up(ours: int) -> None:
         sides: dict[Precision, Any] = {"fp32": side(1000), "int8": side(ours)}
         _Bout(Wish(tmp_path), read_config(random_bundle), side(1000), sides, Limits(1.0, {}), print)._warm_up()
 
     warm_up(1000)
+    # Both sides have streamed before the clock runs, too.
+    assert streamed == [TEXTS[0]] * 3
     with pytest.raises(DomainError, match="made 1000 samples and ours in int8 900"):
         warm_up(900)
+
+
+def test_a_device_or_a_precision_of_it_that_is_not_there_is_refused_before_a_model_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = ["--work", str(tmp_path / "work"), "--no-quality", "--device"]
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(CommandError, match="'cuda' was asked for, but this machine has no CUDA"):
+        call_command("benchmark", "speech", *work, "cuda")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    with pytest.raises(CommandError, match="'cuda:2' is not there: 2 CUDA devices were found"):
+        call_command("benchmark", "speech", *work, "cuda:2")
+    with pytest.raises(CommandError, match="int8 weights are for a processor"):
+        call_command("benchmark", "speech", *work, "cuda:1", "--precisions", "fp16", "int8")
+    assert not (tmp_path / "work").exists()
+
+
+def test_the_clock_waits_for_the_device_that_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[torch.device] = []
+    monkeypatch.setattr("torch.cuda.synchronize", waited.append)
+    Spent.on(lambda: None, torch.device("cuda", 1))
+    assert waited == [torch.device("cuda", 1)] * 2
+    Spent.on(lambda: None, torch.device("cpu"))
+    assert len(waited) == 2
 
 
 def test_fewer_codes_than_a_chunk_are_refused(tmp_path: Path) -> None:
@@ -163,6 +198,25 @@ def test_a_step_takes_as_long_as_its_bytes_or_its_products(random_bundle: Path) 
     # The voice has spoken before: what it begins with is looked at, and not computed.
     assert least(1e30, 1e6, 1, 2) == pytest.approx(2 * weights * (20 + 3 + 1) / 1e6)
     assert least(1e6, 1e30, 1, 3) - least(1e6, 1e30, 1, 2) > (weights + 8 * shape.layers * shape.width * 55) / 1e6
+
+
+def test_the_limits_of_a_gpu_are_no_launch_times() -> None:
+    """Its work is done in microseconds; the answer to the host comes once, whatever was done before."""
+    done: list[int] = []
+
+    class Slow:
+        def flatten(self) -> Any:
+            time.sleep(0.02)
+            return [torch.zeros(())]
+
+    def work() -> Any:
+        done.append(1)
+        return Slow()
+
+    assert _quickest(work, 1) >= 0.02
+    done.clear()
+    assert _quickest(work, 50) < 0.01
+    assert len(done) == 350
 
 
 def test_what_a_precision_costs_is_measured_with_the_model_that_speaks(

@@ -12,7 +12,7 @@ from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.conditioning import Conditioning
 from xttsproject.xtts.engine import Saying, XttsEngine
 from xttsproject.xtts.loop import SpeechLoop, Utterance
-from xttsproject.xtts.projections import PRECISIONS, Precision, projection, resolve_precision
+from xttsproject.xtts.projections import PRECISIONS, Precision, projection, resolve_precision, supported_precisions
 from xttsproject.xtts.sampling import Draw
 from xttsproject.xtts.types import Sampling
 
@@ -118,6 +118,8 @@ def test_a_processor_without_the_packing_library_is_told_what_to_take(monkeypatc
     for precision in ("fp16", "int8"):
         with pytest.raises(DomainError, match=f"no FBGEMM, which {precision} weights need; take bf16 or fp32"):
             resolve_precision(precision, CPU)
+    assert supported_precisions(CPU) == ("fp32", "bf16")
+    assert supported_precisions(torch.device("cuda")) == ("fp32", "bf16", "fp16")
     assert resolve_precision("bf16", CPU) == "bf16"
 
 

@@ -44,7 +44,8 @@ class Spent:
 
 def _settle(device: torch.device) -> None:
     if device.type == "cuda":
-        torch.cuda.synchronize()
+        # Of this device: the current one may be another.
+        torch.cuda.synchronize(device)
 
 
 class Coqui:

@@ -21,10 +21,10 @@ from voices.engine.benchmark.quality import Quality, decibels
 from xttsproject.lib.errors import DomainError
 from xttsproject.xtts.conditioning import Conditioning
 from xttsproject.xtts.config import XttsConfig, read_config
-from xttsproject.xtts.engine import XttsEngine
+from xttsproject.xtts.engine import XttsEngine, choose_device
 from xttsproject.xtts.limits import MODEL_RATE, SAMPLES_PER_CODE
 from xttsproject.xtts.loop import Utterance
-from xttsproject.xtts.projections import Precision
+from xttsproject.xtts.projections import Precision, resolve_precision
 from xttsproject.xtts.sampling import Draw
 
 TEXTS = (
@@ -70,6 +70,10 @@ class Wish:
                 raise DomainError(
                     f"{field}_invalid", f"{option} is {getattr(self, field)}, but must be at least 1.", field=field
                 )
+        # Before gigabytes are written for it.
+        device = choose_device(self.device)
+        for precision in self.precisions:
+            resolve_precision(precision, device)
 
 
 @dataclass(frozen=True)
@@ -318,6 +322,8 @@ class _Bout:
     def _warm_up(self) -> None:
         few = TEXTS[:1], self._voices[:1], CHUNK + 1
         [theirs] = self._coqui.speak(*few)
+        # A stream has code and sizes of its own, which are not to be met for the first time while the clock runs.
+        self._coqui.first_chunk(TEXTS[0], self._voices[0], 10 * CHUNK)
         for precision, side in self._ours.items():
             [own] = side.speak(*few)
             if len(own) != len(theirs):
@@ -326,6 +332,7 @@ class _Bout:
                     f"Of {CHUNK + 1} codes Coqui's code made {len(theirs)} samples and ours in {precision} {len(own)}: "
                     "what differs in length is not compared.",
                 )
+            side.first_chunk(TEXTS[0], self._voices[0])
             if side.records:
                 # Every kind of step that will be measured, in a cache as large as it will be.
                 side.users(TEXTS, self._voices, self._wish.codes)

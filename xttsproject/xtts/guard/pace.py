@@ -1,8 +1,9 @@
 """How fast a voice speaks: how many audio codes a text takes it, and between which bounds that stays.
 
 A sentence of ``n`` characters takes about LEAD_CODES + n · ``per_character`` codes, from its first sound to its last.
-Signs at which one breathes count as PAUSE_CHARACTERS more. What is left is nearly log-normal (sentences differ by a
-factor, not by a difference), so the bounds are the middle times and divided by
+Signs at which one breathes count as PAUSE_CHARACTERS more. A word said alone ("No.") is drawn out as the end of any
+sentence is, and has no other part that would make up for it: no sound of up to ALONE_CODES is too long. What is left is
+nearly log-normal (sentences differ by a factor, not by a difference), so the bounds are the middle times and divided by
 ``spread`` some times over.
 """
 
@@ -20,6 +21,7 @@ from xttsproject.xtts.text import spoken_form
 CODE_SECONDS = 1024 / 22_050
 LEAD_CODES = 3.0
 PAUSE_CHARACTERS = 4.0
+ALONE_CODES = 0.8 / CODE_SECONDS
 
 _SLOWNESS_OF_CAP = 2.75
 """A language's ``codes_per_char`` is about so many times what usual reading takes."""
@@ -65,11 +67,15 @@ class Pace:
         """The fewest and the most codes that most sentences take: what is beyond is bad with one further sign."""
         return self._within(length, _USUAL_DEVIATIONS)
 
+    def tells(self, length: float) -> bool:
+        """Whether a text of so many characters is long enough for its own pace to be the voice's."""
+        return length * self.per_character >= ALONE_CODES
+
     def _within(self, length: float, deviations: float) -> tuple[float, float]:
         factor = math.exp(deviations * self.spread)
         return (
             LEAD_CODES + length * self.per_character / factor,
-            LEAD_CODES + length * self.per_character * factor,
+            LEAD_CODES + max(length * self.per_character * factor, ALONE_CODES),
         )
 
 

@@ -91,7 +91,8 @@ class Finding:
 @dataclass(frozen=True)
 class Verdict:
     """``findings`` are empty for a good sentence. ``cut`` is the second from which on there is only babble, where that
-    is known: the sentence can be saved by ending it there. ``ratio``: codes per character, for the voice's pace.
+    is known: the sentence can be saved by ending it there. ``ratio``: codes per character, for the voice's pace; 0 of a
+    text so short that it says nothing about it.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -132,7 +133,7 @@ def judge(spoken: Spoken, pace: Pace, limits: Limits = LIMITS) -> Verdict:
         *_clipping(heard, limits),
     ]
     findings.sort(key=lambda finding: -_WEIGHTS[finding.fault])
-    verdict = Verdict(tuple(findings), ratio=ratio(said, length))
+    verdict = Verdict(tuple(findings), ratio=ratio(said, length) if pace.tells(length) else 0.0)
     longer = verdict.faults & {Fault.BABBLE, Fault.TAIL, Fault.NO_STOP}
     if not longer or verdict.faults & {Fault.LOOP, Fault.TRUNCATED, Fault.SILENCE}:
         return verdict

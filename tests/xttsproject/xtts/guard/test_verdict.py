@@ -97,6 +97,29 @@ def test_foreign_words_are_no_syllables(text: str, language: str, seconds: float
     assert pace_of("en", ()).letter == pace_of("ru", [1.0]).letter == 1.0
 
 
+@pytest.mark.parametrize(
+    ("text", "language", "seconds"),
+    [
+        ("No.", "en", 0.4),
+        ("OK.", "en", 0.6),
+        ("É.", "pt", 0.4),
+        ("Да.", "ru", 0.4),
+        ("네.", "ko", 0.6),
+        ("لا.", "ar", 0.6),
+    ],
+)
+def test_a_word_said_alone_takes_its_time_and_babble_is_found(text: str, language: str, seconds: float) -> None:
+    def said(length: float) -> Spoken:
+        return Spoken(text, np.concatenate([quiet(0.1), voice(length), quiet(0.1)]), RATE, None, True)
+
+    known = pace_of(language, [pace_of(language, ()).per_character] * 50)
+    for pace in (pace_of(language, ()), known):
+        assert judge(said(seconds), pace).good
+        assert Fault.BABBLE in judge(said(1.4), pace).faults
+        # Of many such answers a voice would be taken for a slow one, and its next long sentence for a truncated one.
+        assert pace_of(language, [*[judge(said(seconds), pace).ratio] * 40, 1.2]) == pace_of(language, [1.2])
+
+
 def test_repeated_codes_are_a_loop_and_silent_ones_are_not() -> None:
     sound = voice(USUAL)
     count = round((len(sound) / RATE + 0.2) / CODE_SECONDS)
