@@ -255,11 +255,14 @@ def test_an_answer_of_sound_carries_the_warnings_in_a_header(people, make_voice,
 
 @pytest.mark.parametrize(
     ("path", "more"),
-    [("/v1/audio/speech", {"model": "tts-1", "response_format": "pcm"}), ("/api/v1/speech/", {"format": "pcm"})],
+    [
+        ("/v1/audio/speech", {"model": "tts-1", "input": TEXT, "response_format": "pcm"}),
+        ("/api/v1/speech/", {"text": TEXT, "format": "pcm"}),
+    ],
 )
 def test_the_closing_event_of_a_stream_carries_them(people, make_voice, api_for, hasty, path, more):
     voice = make_voice(people.anna)
-    body = {"voice": str(voice.pk), "input": TEXT, "text": TEXT, "stream_format": "sse", **more}
+    body = {"voice": str(voice.pk), "stream_format": "sse", **more}
     answer = api_for(people.anna).post(path, body, format="json")
     assert answer["Content-Type"] == "text/event-stream"
     last = json.loads(list(answer.streaming_content)[-1].decode().split("data: ")[1])
