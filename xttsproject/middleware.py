@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponsePermanentRedirect, JsonResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponsePermanentRedirect,
+    JsonResponse,
+    StreamingHttpResponse,
+)
 from django.middleware.common import CommonMiddleware
 from django.shortcuts import render, resolve_url
 from django.template.defaultfilters import filesizeformat
@@ -47,6 +54,26 @@ class SlashMiddleware(CommonMiddleware):
     """
 
     response_redirect_class = _SentOn
+
+
+class HeadMiddleware:
+    """Whoever asks for the headers alone is sent those, and no sound is read or made for it.
+
+    Servers drop the body of such an answer only after all of it has been made.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]):
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if request.method == "HEAD":
+            # What was to be sent is closed with the answer; its length has been told.
+            if isinstance(response, StreamingHttpResponse):
+                response.streaming_content = ()
+            elif isinstance(response, HttpResponse):
+                response.content = b""
+        return response
 
 
 class UploadLimitMiddleware:

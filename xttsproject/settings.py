@@ -328,6 +328,7 @@ MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "xttsproject.middleware.HeadMiddleware",
     "csp.middleware.CSPMiddleware",
     "xttsproject.middleware.UploadLimitMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

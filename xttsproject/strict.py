@@ -58,6 +58,12 @@ def take_nothing(request: Request) -> None:
     StrictSerializer(data=request.data).is_valid(raise_exception=True)
 
 
+def take_from_address(request: Request, *known: str) -> None:
+    """For addresses that read their values themselves: others are refused in the same words."""
+    unknown = [name for name in request.query_params if name not in known]
+    refuse(_complaints(request.query_params, unknown, known, "field"))
+
+
 class StrictFilterBackend(DjangoFilterBackend):
     """Lists can be narrowed by what they know alone: a misspelt filter would let everything through."""
 

@@ -27,7 +27,7 @@ from datasets.services.screening import (
     screening_undo_start,
 )
 from xttsproject.jobs.api.serializers import JobSerializer
-from xttsproject.strict import StrictSerializer, take_nothing
+from xttsproject.strict import StrictSerializer, take_from_address, take_nothing
 
 
 class ThresholdsSerializer(StrictSerializer):
@@ -206,9 +206,9 @@ class ScreeningActions(OwnedViewMixin):
     @action(detail=True, methods=["get"], url_path="left-out", filterset_class=None)
     def left_out(self, request: Request, pk: Any = None) -> Response:
         """Every clip that freezing now would leave out, and why."""
-        found = dataset_left_out(
-            dataset=self.get_object(), viewer=request.user, code=request.query_params.get("code", "")
-        )
+        dataset = self.get_object()
+        take_from_address(request, "code", "page", "page_size")
+        found = dataset_left_out(dataset=dataset, viewer=request.user, code=request.query_params.get("code", ""))
         assert self.paginator is not None
         page = self.paginator.paginate_queryset(list(found.rows), request, view=self)  # type: ignore[arg-type]
         answer = {

@@ -24,7 +24,7 @@ from datasets.services.health import version_health, version_health_start
 from xttsproject.http import file_response
 from xttsproject.jobs.api.serializers import JobSerializer
 from xttsproject.lib.errors import DomainError
-from xttsproject.strict import take_nothing
+from xttsproject.strict import take_from_address, take_nothing
 
 
 class AdviceSerializer(serializers.Serializer[Any]):
@@ -159,6 +159,7 @@ class VersionInsightMixin(OwnedViewMixin):
     def compare(self, request: Request, pk: Any = None) -> Response:
         """What changed from `base` to this version: clips added, removed, re-worded, moved, cut anew."""
         after = self.get_object()
+        take_from_address(request, "base", "kind", "page", "page_size")
         try:
             before = get_object_or_404(self.get_queryset(), pk=serializers.UUIDField().run_validation(_base(request)))
         except serializers.ValidationError as error:

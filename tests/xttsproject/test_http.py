@@ -1,8 +1,9 @@
 import pytest
-from django.http import Http404, HttpResponseNotModified
+from django.http import Http404, HttpResponse, HttpResponseNotModified, StreamingHttpResponse
 from django.test import RequestFactory
 
 from xttsproject.http import bytes_response, file_response
+from xttsproject.middleware import HeadMiddleware
 
 
 @pytest.fixture
@@ -107,3 +108,35 @@ def test_stretches_of_what_is_made_on_demand_are_of_one_making():
     assert (again.status_code, again.content) == (206, b"ou")
     other = stretch(b"other", first["ETag"])
     assert (other.status_code, other.content) == (200, b"other")
+
+
+def test_whoever_asks_for_the_headers_alone_has_nothing_made_for_it(sound):
+    made, closed = [], []
+
+    class Speaking:
+        def __iter__(self):
+            made.append(1)
+            yield b"sound"
+
+        def close(self):
+            closed.append(1)
+
+    def told(method):
+        answer = HeadMiddleware(lambda _request: StreamingHttpResponse(Speaking()))
+        return answer(RequestFactory().generic(method, "/"))
+
+    head = told("HEAD")
+    assert (list(head.streaming_content), made) == ([], [])
+    head.close()
+    assert closed == [1]
+    assert list(told("GET").streaming_content) == [b"sound"]
+
+
+@pytest.mark.parametrize("stretch", [None, "bytes=0-9"])
+def test_the_headers_alone_are_those_of_the_whole(sound, stretch):
+    whole = ask(sound, stretch)
+    head = HeadMiddleware(lambda _request: ask(sound, stretch))(RequestFactory().head("/"))
+    assert (head.status_code, head.headers) == (whole.status_code, whole.headers)
+    assert body(head) == b""
+    short = HeadMiddleware(lambda _request: HttpResponse(b"yes"))(RequestFactory().head("/"))
+    assert short.content == b""

@@ -182,6 +182,20 @@ def test_a_misspelt_filter_is_refused(people, api_for, address, param, message):
     assert answer.json()["error"]["message"].startswith(message), answer.json()
 
 
+def test_what_reads_its_address_itself_refuses_the_rest(there, api_for):
+    client = api_for(there.user)
+    (version,), (dataset,) = there.places["dataset-versions"], there.places["datasets"]
+    for path in (
+        f"/api/v1/syntheses/{there.places['syntheses'][1]}/subtitles/?fromat=srt",
+        f"/api/v1/syntheses/{there.places['syntheses'][1]}/audio/?fromat=mp3",
+        f"/api/v1/datasets/{dataset}/left-out/?cod=short",
+        f"/api/v1/dataset-versions/{version}/compare/?base={version}&knid=added",
+    ):
+        answer = client.get(path)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "unknown_field"), path
+        assert "did you mean" in answer.json()["error"]["message"]
+
+
 def test_every_list_takes_what_its_description_names(people, api_for):
     client, asked = api_for(people.root), 0
     for path, operations in described()["paths"].items():

@@ -57,7 +57,7 @@ from voices.services.output import SUBTITLES, synthesis_file, synthesis_subtitle
 from voices.services.wishes import Wish
 from xttsproject.accounts.api.schema import ErrorSerializer
 from xttsproject.http import bytes_response, file_response
-from xttsproject.strict import take_nothing
+from xttsproject.strict import take_from_address, take_nothing
 
 _NUMBER = OpenApiParameter("number", OpenApiTypes.INT, OpenApiParameter.PATH, description="From 1.")
 
@@ -228,6 +228,7 @@ class SynthesisViewSet(
     @action(detail=True, methods=["get"], content_negotiation_class=AnyAccept, filterset_class=None)
     def subtitles(self, request: Request, pk: Any = None) -> HttpResponseBase:
         """Its sentences with their times, as subtitles; `chapters` are its chapters as WebVTT, `json` has both."""
+        take_from_address(request, "format")
         form = request.query_params.get("format", "vtt")
         content_type, written = synthesis_subtitles(synthesis=self.get_object(), form=form)
         suffix = "chapters.vtt" if form == "chapters" else form
