@@ -110,7 +110,8 @@ def test_stretches_of_what_is_made_on_demand_are_of_one_making():
     assert (other.status_code, other.content) == (200, b"other")
 
 
-def test_whoever_asks_for_the_headers_alone_has_nothing_made_for_it(sound):
+@pytest.mark.django_db  # Closing an answer is the end of a request, which looks after connections.
+def test_whoever_asks_for_the_headers_alone_has_nothing_made_for_it():
     made, closed = [], []
 
     class Speaking:
@@ -139,4 +140,5 @@ def test_the_headers_alone_are_those_of_the_whole(sound, stretch):
     assert (head.status_code, head.headers) == (whole.status_code, whole.headers)
     assert body(head) == b""
     short = HeadMiddleware(lambda _request: HttpResponse(b"yes"))(RequestFactory().head("/"))
+    assert isinstance(short, HttpResponse)
     assert short.content == b""
