@@ -21,6 +21,7 @@ from datasets.pipeline.listening import (
 from datasets.pipeline.transcript import Transcript, clean_text, finite, probability
 from xttsproject.lib.audio import Audio, Samples
 from xttsproject.lib.errors import DomainError
+from xttsproject.lib.memory import is_out_of_memory
 from xttsproject.lib.progress import Progress, Silent
 
 __all__ = ["WHISPER_RATE", "Listening", "Transcriber"]
@@ -40,7 +41,7 @@ class Transcriber:
 
         ``device``: "cpu", "cuda", "cuda:N" or "auto"; ``compute_type`` as CTranslate2 names them ("int8", "float16",
         "default").
-        Raises DomainError ``model_missing``, ``model_damaged`` or ``precision_unsupported``.
+        Raises DomainError ``model_missing``, ``model_damaged``, ``memory_full`` or ``precision_unsupported``.
         """
         bundle_path = Path(bundle_path)
         if not (bundle_path / "model.bin").is_file():
@@ -67,6 +68,15 @@ class Transcriber:
                     "precision_unsupported",
                     f"This machine's “{device}” device cannot compute in {compute_type}, which WHISPER_COMPUTE_TYPE "
                     f"asks for; choose one of {', '.join(_compute_types(kind))}, or default.",
+                ) from error
+            if is_out_of_memory(error):
+                # Nothing is wrong with its files, and the next one who asks may have room.
+                raise DomainError(
+                    "memory_full",
+                    f"There is no room on the device “{device}” for the Whisper model in the folder "
+                    f"{bundle_path.name} beside what lies there; try again in a moment, or take another "
+                    "WHISPER_DEVICE or a smaller WHISPER_COMPUTE_TYPE, such as int8.",
+                    permanent=False,
                 ) from error
             raise DomainError(
                 "model_damaged", f"The Whisper model in the folder {bundle_path.name} cannot be loaded: {error}."

@@ -99,6 +99,19 @@ class _Odd:
         return iter([first, second]), SimpleNamespace(language="en", language_probability=0.7)
 
 
+def test_a_device_without_room_for_the_model_is_not_taken_for_a_damaged_model(
+    tiny_whisper_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: object, **more: object) -> None:
+        raise RuntimeError("CUDA failed with error out of memory")
+
+    monkeypatch.setattr("faster_whisper.WhisperModel", full)
+    with pytest.raises(DomainError, match="no room on the device “cuda” .* WHISPER_COMPUTE_TYPE") as told:
+        Transcriber.load(tiny_whisper_bundle, device="cuda")
+    assert told.value.code == "memory_full"
+    assert not told.value.permanent
+
+
 def test_odd_answers_become_sound_ones() -> None:
     transcript = Transcriber(_Odd()).transcribe(Audio(np.zeros(48_000, np.float32), 24_000))
 
