@@ -35,6 +35,7 @@ const restore = (field) => {
 
   const note = document.createElement("p");
   note.className = "form-text";
+  note.dataset.notSent = "";
   note.setAttribute("role", "status");
   const discard = document.createElement("button");
   discard.type = "button";
@@ -57,6 +58,7 @@ const marked = (form, mark) => {
     const draft = read(key);
     if (draft) write(key, { ...draft, ...mark });
   }
+  for (const note of mark.sent ? form.querySelectorAll("[data-not-sent]") : []) note.remove();
 };
 
 // The page that answers a form tells whether it was taken: then it is another address, of somebody who is signed in,

@@ -38,6 +38,14 @@ def test_a_text_to_speak_outlives_links_reloads_the_back_button_and_the_sign_in(
     expect(text).to_have_value("A thought that took a while.")
     expect(page.get_by_text(NOT_SENT)).to_be_visible()
 
+    page.get_by_label("Play while it is spoken").uncheck()
+    text.press("Control+Enter")
+    expect(page.locator("[data-spoken]")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(NOT_SENT)).to_have_count(0)
+    page.reload()
+    expect(text).to_have_value("")
+
+    text.fill("A thought that took a while.")
     _signed_out(maker)
     page.get_by_label("Play while it is spoken").uncheck()
     text.press("Control+Enter")
