@@ -17,6 +17,7 @@ from django.middleware.common import CommonMiddleware
 from django.shortcuts import render, resolve_url
 from django.template.defaultfilters import filesizeformat
 from django.urls import Resolver404, resolve
+from django.utils.http import escape_leading_slashes
 
 from xttsproject.accounts.api.errors import body
 
@@ -54,6 +55,10 @@ class SlashMiddleware(CommonMiddleware):
     """
 
     response_redirect_class = _SentOn
+
+    def get_full_path_with_slash(self, request: HttpRequest) -> str:
+        """As Django's, which with DEBUG raises for what has a body: a 301 would lose it, and 308 does not."""
+        return escape_leading_slashes(request.get_full_path(force_append_slash=True))
 
 
 class HeadMiddleware:

@@ -60,7 +60,9 @@ def take_nothing(request: Request) -> None:
 
 def take_from_address(request: Request, *known: str) -> None:
     """For addresses that read their values themselves: others are refused in the same words."""
-    unknown = [name for name in request.query_params if name not in known]
+    # In which form the answer is to come may be asked for at every address, as lists have it.
+    everywhere = api_settings.URL_FORMAT_OVERRIDE
+    unknown = [name for name in request.query_params if name not in known and name != everywhere]
     refuse(_complaints(request.query_params, unknown, known, "field"))
 
 

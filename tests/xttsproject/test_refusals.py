@@ -95,7 +95,9 @@ def test_a_list_comes_in_the_order_and_size_that_are_asked_for(people, api_for):
     assert len(anna.get("/api/v1/voices/?page_size=99999999999999999999").json()["results"]) == 3
 
 
-def test_without_the_slash_at_the_end_a_request_is_sent_on_whole(people, api_for):
+@pytest.mark.parametrize("debug", [False, True])
+def test_without_the_slash_at_the_end_a_request_is_sent_on_whole(people, api_for, settings, debug):
+    settings.DEBUG = debug
     body = {"voice": "nobody", "text": "Yes."}
     answer = api_for(people.anna).post("/api/v1/speech", body, format="json", follow=True)
     assert answer.redirect_chain == [("/api/v1/speech/", 308)]

@@ -186,6 +186,7 @@ def test_what_reads_its_address_itself_refuses_the_rest(there, api_for):
     client = api_for(there.user)
     (version,), (dataset,) = there.places["dataset-versions"], there.places["datasets"]
     for path in (
+        f"/api/v1/syntheses/{there.places['syntheses'][1]}/?txet=false",
         f"/api/v1/syntheses/{there.places['syntheses'][1]}/subtitles/?fromat=srt",
         f"/api/v1/syntheses/{there.places['syntheses'][1]}/audio/?fromat=mp3",
         f"/api/v1/datasets/{dataset}/left-out/?cod=short",
@@ -194,6 +195,12 @@ def test_what_reads_its_address_itself_refuses_the_rest(there, api_for):
         answer = client.get(path)
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "unknown_field"), path
         assert "did you mean" in answer.json()["error"]["message"]
+    # In which form the answer is to come may be asked for everywhere, as of lists.
+    for path in (
+        f"/api/v1/syntheses/{there.places['syntheses'][1]}/?text=false&format=json",
+        f"/api/v1/datasets/{dataset}/left-out/?format=json",
+    ):
+        assert client.get(path).status_code == 200, path
 
 
 def test_every_list_takes_what_its_description_names(people, api_for):

@@ -84,6 +84,7 @@ class SynthesisViewSet(
         """Whether only the beginning of a text is read and told."""
         if self.action != "retrieve":
             return False
+        take_from_address(self.request, "text")
         asked = DetailQuerySerializer(data=self.request.query_params)
         asked.is_valid(raise_exception=True)
         return not asked.validated_data["text"]

@@ -190,7 +190,7 @@ class SynthesisDetailSerializer(SynthesisSerializer):
         return reverse("synthesis-so-far", args=(synthesis.pk,), request=self.context.get("request"))
 
 
-class DetailQuerySerializer(StrictSerializer):
+class DetailQuerySerializer(serializers.Serializer[Any]):
     """How one of them is to be described."""
 
     text = serializers.BooleanField(
