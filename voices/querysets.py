@@ -144,7 +144,7 @@ class SentenceQuerySet(models.QuerySet["SynthesisSentence"]):
         """That these voices say, or are to say."""
         wanted = list(voices)
         return self.filter(
-            models.Q(next_voice__in=wanted) | models.Q(next_voice__isnull=True, voice__in=wanted),
+            models.Q(next_voice__in=wanted) | models.Q(next_voice_name="", voice__in=wanted),
         )
 
     def spoken(self) -> SentenceQuerySet:

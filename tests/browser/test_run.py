@@ -11,10 +11,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 
 EPOCHS = 3
 PARTS = ("loss", "loss_mel", "loss_text")
+# The portal serves other files' tests too, and factories count from the start in every process: names are given here.
 SEED = """
 from django.contrib.auth import get_user_model
 from tests.training.factories import frozen_version
-print(frozen_version(get_user_model().objects.get(username="maker"), clips=24, name="Watched talk").pk)
+maker = get_user_model().objects.get(username="maker")
+print(frozen_version(maker, clips=24, name="Watched talk", speaker__name="Watched speaker").pk)
 """
 
 

@@ -201,6 +201,30 @@ def test_a_sentence_is_given_to_another_voice_while_the_text_is_being_spoken(peo
     assert set(synthesis.voice_names) == {"Vera", "Zoe"}
 
 
+def test_nobody_says_unasked_what_a_voice_was_to_say_that_is_gone(people, make_voice, work, page_for):
+    from voices.services.longform import longform_regenerate
+
+    vera, zoe = make_voice(people.anna), make_voice(people.anna, "Zoe")
+    synthesis = longform_create(wish=Wish(user=people.anna, voice=vera, text=TEXT, channel=Channel.API))
+    assert work() == ["succeeded"]
+    second = synthesis.parts.get(number=2)
+    longform_regenerate(sentence=second, text="Somebody was there.", voice=zoe)
+    voice_delete(voice=zoe)
+    assert work() == ["failed"]
+    synthesis.refresh_from_db()
+    assert synthesis.error_code == "voice_gone"
+    assert "“Zoe”" in synthesis.error
+    second.refresh_from_db()
+    assert (second.take, second.text, second.speaker) == (1, "Nobody was there.", None)
+    page = page_for(people.anna).get(reverse("voices:long-detail", args=(synthesis.pk,))).content.decode()
+    assert page.count("“Zoe” can no longer say it") == 1
+
+    longform_resume(synthesis=synthesis, voice=vera)
+    assert work() == ["succeeded"]
+    second.refresh_from_db()
+    assert (second.take, second.text, second.voice) == (2, "Somebody was there.", vera)
+
+
 def test_the_page_asks_for_a_voice_where_a_sentence_has_lost_its_own(orphaned, people, make_voice, page_for, work):
     zoe = make_voice(people.anna, "Zoe")
     anna, where = page_for(people.anna), reverse("voices:long-detail", args=(orphaned.pk,))

@@ -16,4 +16,9 @@ class Migration(migrations.Migration):
             name='next_voice',
             field=models.ForeignKey(blank=True, help_text='Who says the last wish; empty: the same.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='voices.voice'),
         ),
+        migrations.AddField(
+            model_name='synthesissentence',
+            name='next_voice_name',
+            field=models.CharField(blank=True, help_text='Its name; it outlives the voice.', max_length=120),
+        ),
     ]

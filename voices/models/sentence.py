@@ -41,6 +41,7 @@ class SynthesisSentence(models.Model):
         related_name="+",
         help_text="Who says the last wish; empty: the same.",
     )
+    next_voice_name = models.CharField(max_length=120, blank=True, help_text="Its name; it outlives the voice.")
 
     take = models.PositiveIntegerField(default=0, help_text="The wish that its sound fulfils; 0: it has none yet.")
     seconds = models.FloatField(default=0.0)
@@ -76,7 +77,11 @@ class SynthesisSentence(models.Model):
     @property
     def speaker(self) -> Voice | None:
         """Who says it, or is to; None where that voice was deleted. ``voice`` is whose its sound is."""
-        return self.next_voice or self.voice
+        return self.next_voice if self.next_voice_name else self.voice
+
+    @property
+    def speaker_name(self) -> str:
+        return self.next_voice_name or self.voice_name
 
     @property
     def end(self) -> float | None:

@@ -225,7 +225,7 @@ def _state(synthesis: Synthesis) -> str:
 def _require_speaker(sentence: SynthesisSentence) -> None:
     """Said before anything is begun: a job that fails would leave a speech that is whole as a failed one."""
     synthesis = Synthesis.objects.get(pk=sentence.synthesis_id)
-    trouble = speaker_trouble(synthesis=synthesis, voice=sentence.speaker, name=sentence.voice_name)
+    trouble = speaker_trouble(synthesis=synthesis, voice=sentence.speaker, name=sentence.speaker_name)
     if trouble is not None:
         raise trouble
 

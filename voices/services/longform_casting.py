@@ -69,7 +69,7 @@ def longform_recast(*, synthesis: Synthesis, voice: Voice) -> None:
             )
     if synthesis.is_planned:
         silent = synthesis.parts.filter(pk__in=list(rows.values_list("pk", flat=True)))
-        silent.update(next_voice=voice)
+        silent.update(next_voice=voice, next_voice_name=voice.name)
         # What has a sound belongs to whoever said it, until there is another.
         silent.filter(take=0).update(voice=voice, voice_name=voice.name)
         _cast(synthesis, voice)
@@ -84,7 +84,7 @@ def longform_give(*, sentence: SynthesisSentence, synthesis: Synthesis, voice: V
     """
     _require_able(synthesis, voice)
     require_language(voice.bundle_path, sentence.language)
-    SynthesisSentence.objects.filter(pk=sentence.pk).update(next_voice=voice)
+    SynthesisSentence.objects.filter(pk=sentence.pk).update(next_voice=voice, next_voice_name=voice.name)
     facts = synthesis.asked["cast"].get(str(voice.pk))
     able = speaker_trouble(synthesis=synthesis, voice=voice, name=voice.name) is None
     if not able or facts is None or sentence.language not in facts["paces"]:

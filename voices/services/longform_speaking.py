@@ -210,7 +210,7 @@ class Booth:
             self._call()
         voice = self._voices.get(speaker.pk) if speaker is not None else None
         if voice is None:
-            raise voice_gone(speaker.name if speaker is not None else row.voice_name)
+            raise voice_gone(row.speaker_name)
         facts = self._facts(row)
         conditioning = voice.folder / facts["conditioning"]
         if not conditioning.is_file():

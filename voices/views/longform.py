@@ -242,7 +242,7 @@ def _facts(request: HttpRequest, synthesis: Synthesis) -> dict[str, Any]:
 def _told(synthesis: Synthesis, rows: list[SynthesisSentence]) -> list[dict[str, Any]]:
     """Sentences with their chapters, and whether their voice can say them anew."""
     titles = synthesis.asked.get("chapters") or []
-    speakers = {(row.speaker, row.voice_name) for row in rows}
+    speakers = {(row.speaker, row.speaker_name) for row in rows}
     mute = {
         (voice, name)
         for voice, name in speakers
@@ -252,7 +252,7 @@ def _told(synthesis: Synthesis, rows: list[SynthesisSentence]) -> list[dict[str,
         {
             "sentence": row,
             "chapter": titles[row.chapter] if row.chapter < len(titles) else "",
-            "mute": (row.speaker, row.voice_name) in mute,
+            "mute": (row.speaker, row.speaker_name) in mute,
         }
         for row in rows
     ]
