@@ -5,11 +5,15 @@ const FIELDS = "main textarea[name], main input[data-draft]";
 const PREFIX = `draft:${document.body.dataset.user}:`;
 const [arrival] = performance.getEntriesByType("navigation");
 
-const keyOf = (field) => {
-  // What a page offers belongs to it: another text to start from is another draft.
-  const { defaultValue: base } = field;
-  return `${PREFIX}${window.location.pathname}:${field.closest("[id]").id}:${field.name}:${base.length}:${base.slice(0, 80)}`;
+// A text's length and FNV-1a hash, in the place of the text.
+const stampOf = (text) => {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  return `${text.length}.${hash >>> 0}`;
 };
+const placeOf = (field) => `:${field.closest("[id]").id}:${field.name}:`;
+// What a page offers belongs to it: another text to start from is another draft.
+const keyOf = (field) => `${PREFIX}${window.location.pathname}${placeOf(field)}${stampOf(field.defaultValue)}`;
 
 const read = (key) => JSON.parse(window.sessionStorage.getItem(key));
 const write = (key, draft) => {
@@ -51,23 +55,48 @@ const restore = (field) => {
   field.after(note);
 };
 
-const marked = (form, mark) => {
+// A refused form comes back with what was sent as the text to start from: the drafts that led to this field's text, be
+// it by way of another page, go the way of this one.
+const ledTo = (field) => {
+  const [here, place] = [`${PREFIX}${window.location.pathname}:`, placeOf(field)];
+  const beforeStamp = (key) => key.slice(0, key.lastIndexOf(":") + 1);
+  const drafts = kept().filter((key) => beforeStamp(key).endsWith(place) && (key.startsWith(here) || read(key).sent === false));
+  const found = new Set();
+  let stamp = stampOf(field.defaultValue);
+  for (;;) {
+    const before = drafts.find((key) => !found.has(key) && stampOf(read(key).text) === stamp);
+    if (!before) return found;
+    found.add(before);
+    stamp = before.slice(beforeStamp(before).length);
+  }
+};
+
+const marked = (form, mark, body = new FormData(form)) => {
   for (const field of form.elements) {
     if (!field.matches(FIELDS)) continue;
-    const key = keyOf(field);
-    const draft = read(key);
-    if (draft) write(key, { ...draft, ...mark });
+    const own = keyOf(field);
+    const sent = String(body.get(field.name)).replaceAll("\r\n", "\n");
+    // What was typed since it was sent has not been sent.
+    const keys = ledTo(field).add(own);
+    if (read(own)?.text !== sent) keys.delete(own);
+    for (const key of keys) write(key, { ...read(key), ...mark });
+    if (mark.sent && field.value === sent && field.nextElementSibling?.matches("[data-not-sent]")) {
+      field.nextElementSibling.remove();
+    }
   }
-  for (const note of mark.sent ? form.querySelectorAll("[data-not-sent]") : []) note.remove();
 };
 
 // The page that answers a form tells whether it was taken: then it is another address, of somebody who is signed in,
 // without a refusal. Anything else (a sign-in that has ended, a form too old, an error) leaves the text to be sent.
 const settle = () => {
   const taken = PREFIX !== "draft::" && arrival?.redirectCount > 0 && !document.querySelector("main .alert-danger");
+  const here = new Set([...document.querySelectorAll(FIELDS)].map(keyOf));
   for (const key of Object.keys(window.sessionStorage).filter((name) => name.startsWith("draft:"))) {
     const draft = read(key);
-    if (draft.sending) write(key, { text: draft.text, sent: taken });
+    if (!draft.sending) continue;
+    // A form that is answered by its own page stands there anew, and whoever comes back to that has nothing to send.
+    if (taken && here.has(key)) window.sessionStorage.removeItem(key);
+    else write(key, { text: draft.text, sent: taken });
   }
 };
 
@@ -87,11 +116,14 @@ const watch = () => {
   // What htmx sent for a form: a refusal leaves it to be sent.
   document.addEventListener("htmx:beforeSwap", ({ detail: { requestConfig, xhr } }) => {
     const taken = xhr.status === 200 && !xhr.responseText.includes("alert-danger");
-    if (taken && requestConfig.elt instanceof HTMLFormElement) marked(requestConfig.elt, { sent: true });
+    if (taken && requestConfig.elt instanceof HTMLFormElement) {
+      marked(requestConfig.elt, { sent: true }, requestConfig.formData);
+    }
   });
-  // Scripts that send a form themselves say so: "draft:sending" before another page follows, "draft:sent" afterwards.
+  // Scripts that send a form themselves say so: "draft:sending" before another page follows, "draft:sent" afterwards,
+  // then with what was sent.
   document.addEventListener("draft:sending", ({ target }) => marked(target, { sending: true }));
-  document.addEventListener("draft:sent", ({ target }) => marked(target, { sent: true }));
+  document.addEventListener("draft:sent", ({ target, detail }) => marked(target, { sent: true }, detail));
 };
 
 try {

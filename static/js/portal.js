@@ -79,7 +79,9 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 // what could not be answered at all is said beside the form, so that no button seems to do nothing.
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { detail } = event;
-  if (detail.xhr.status === 400 && detail.requestConfig.elt instanceof HTMLFormElement) {
+  // A request that no view has seen, such as one too large, is refused with a whole page.
+  const whole = /^\s*<!doctype/i.test(detail.xhr.responseText);
+  if (detail.xhr.status === 400 && !whole && detail.requestConfig.elt instanceof HTMLFormElement) {
     detail.shouldSwap = true;
     detail.isError = false;
   }

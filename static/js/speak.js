@@ -106,7 +106,7 @@ if (form && outcome) {
       const { playLive } = await import(form.dataset.live);
       const answer = await playLive(form.dataset.stream, body, Number(form.dataset.rate), leaving.signal);
       if (answer.id) {
-        form.dispatchEvent(new Event("draft:sent", { bubbles: true }));
+        form.dispatchEvent(new CustomEvent("draft:sent", { bubbles: true, detail: body }));
         await htmx.ajax("GET", `${form.getAttribute("action")}${answer.id}/outcome/`, { target: "#outcome" });
       }
       else if (answer.signedOut) signedOut();

@@ -73,8 +73,9 @@ def chromium() -> Iterator[Any]:
     It ends with its file: while Playwright runs, its thread has an event loop, and Django lets no other test of the
     same process touch the database.
     """
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=20_000)
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         unavailable("browser", "no chromium was found on the PATH")

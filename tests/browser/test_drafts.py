@@ -79,8 +79,83 @@ def test_a_text_to_speak_outlives_links_reloads_the_back_button_and_the_sign_in(
     _signed_out(maker)
     page.reload()
     _sign_in_again(maker)
-    page.wait_for_url("**/speak/")
+    page.wait_for_url(lambda address: address.endswith("/speak/") and "login" not in address)
     expect(text).to_have_value("")
+
+
+def test_what_was_refused_and_then_sent_corrected_is_not_offered_again(person):
+    from playwright.sync_api import expect
+
+    page = person("maker").sign_in()
+    text = page.locator("textarea[name=text]")
+    page.goto("/speak/")
+    text.fill("[voice: Nobody] It ended.")
+    page.get_by_role("button", name="As a long text").click()
+    page.wait_for_url("**/speak/long/")
+    text.fill("[voice: Nobody else] It ended.")
+    page.get_by_role("button", name="Speak it").click()
+    expect(page.get_by_text("Nobody else").first).to_be_visible()
+    text.fill("It ended.")
+    page.get_by_role("button", name="Speak it").click()
+    page.wait_for_url("**/speak/long/*-*/")
+    for address in ("/speak/long/", "/speak/"):
+        page.goto(address)
+        expect(text).to_have_value("")
+
+    # A form that its own page answers, with fields that were right and stay as they were.
+    page.goto("/lexicon/")
+    for spoken in ("first", "second"):
+        page.get_by_label("Written").fill("xyzzy")
+        page.get_by_label("Spoken").fill(spoken)
+        page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.get_by_label("Written")).to_have_value("xyzzy")
+    page.get_by_label("Written").fill("plugh")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.get_by_role("rowheader", name="plugh")).to_be_visible()
+    for name in ("Written", "Spoken"):
+        expect(page.get_by_label(name)).to_have_value("")
+    # Whoever goes back to it has nothing to send either.
+    page.get_by_role("row").filter(has_text="plugh").get_by_role("link", name="Edit").click()
+    page.wait_for_url("**/lexicon/*/")
+    page.go_back()
+    expect(page.get_by_role("rowheader", name="plugh")).to_be_visible()
+    for name in ("Written", "Spoken"):
+        expect(page.get_by_label(name)).to_have_value("")
+
+
+def test_what_is_typed_while_another_text_is_spoken_is_not_taken_for_sent(person):
+    from playwright.sync_api import expect
+
+    page = person("maker").sign_in()
+    text = page.locator("textarea[name=text]")
+    page.goto("/speak/")
+    page.get_by_label("Play while it is spoken").uncheck()
+
+    def type_on(route):
+        text.fill("The next one, begun meanwhile.")
+        route.continue_()
+
+    page.route("**/speak/", type_on)
+    text.fill("The first one.")
+    text.press("Control+Enter")
+    expect(page.locator("[data-spoken]")).to_be_visible(timeout=60_000)
+    page.unroute("**/speak/")
+    page.reload()
+    expect(text).to_have_value("The next one, begun meanwhile.")
+
+
+def test_a_draft_is_not_put_over_a_text_that_has_changed_meanwhile(person):
+    from playwright.sync_api import expect
+
+    page = person("maker").sign_in()
+    text = page.locator("textarea[name=text]")
+    same = "It is the same for a long while, so long that nobody would look at its end, but for this: "
+    page.goto(f"/speak/?text={same}cat")
+    text.fill("My own words.")
+    page.goto(f"/speak/?text={same}dog")
+    expect(text).to_have_value(f"{same}dog")
+    page.goto(f"/speak/?text={same}cat")
+    expect(text).to_have_value("My own words.")
 
 
 def test_a_long_text_outlives_a_sign_in_that_has_ended_and_goes_with_signing_out(person):
@@ -141,7 +216,9 @@ def test_a_transcript_that_could_not_be_saved_is_still_there_after_signing_in_ag
     expect(second.get_by_role("alert")).to_be_visible()
     text.fill("The second, at last.")
     second.get_by_role("button", name="Approve").click()
-    expect(second.get_by_text("Approved")).to_be_visible()
+    # The refusal has the word “approved” in it, too.
+    expect(second.get_by_role("alert")).to_have_count(0)
+    expect(second.get_by_text("Approved", exact=True)).to_be_visible()
     page.reload()
     expect(text).to_have_value("The second, at last.")
     expect(second.get_by_text(NOT_SENT)).to_have_count(0)
