@@ -40,6 +40,11 @@ def wait_for_step(page, step):
     )
 
 
+def settled(page):
+    """The page of a run that has ended is loaded anew; the figures say before that that it has."""
+    page.get_by_role("button", name="Delete", exact=True).wait_for()
+
+
 def drawn(page, part):
     """The picture of a chart, once there is one."""
     canvas = page.locator(f"[data-curve={part}] canvas")
@@ -80,6 +85,7 @@ def test_a_run_is_watched_cancelled_resumed_compared_and_made_into_a_voice(perso
     # Cancelled in the middle, at the first click.
     page.locator(".job-live").get_by_role("button", name=re.compile("^Cancel")).click()
     page.locator("#run-facts").get_by_text("Cancelled").wait_for()
+    settled(page)
     stopped = steps_done(page)
     assert all(drawn(page, part) != old for part, old in zip(PARTS, pictures, strict=True))
     whole = [event for event in read_events(folder / EVENTS) if event.kind == "epoch"]
@@ -89,6 +95,7 @@ def test_a_run_is_watched_cancelled_resumed_compared_and_made_into_a_voice(perso
     # Resumed: the very next step follows, and the epochs go on.
     page.get_by_role("button", name="Resume").click()
     page.locator("#run-facts").get_by_text("Finished").wait_for(timeout=300_000)
+    settled(page)
     rows = page.locator("#checkpoints tr[data-checkpoint]")
     assert [row.get_attribute("id") for row in rows.all()] == [f"row-{epoch}" for epoch in range(1, EPOCHS + 1)]
     told = [event.data for event in read_events(folder / EVENTS) if event.kind == "step"]
