@@ -14,7 +14,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from voices.forms import LexiconForm, LexiconImportForm, SpeakForm
-from voices.models import LexiconEntry, Voice
+from voices.models import LexiconEntry
 from voices.services import (
     lexicon_add,
     lexicon_delete,
@@ -140,14 +140,15 @@ def _page(
     entries = LexiconEntry.objects.for_display(request.user)
     if wanted:
         entries = entries.filter(Q(written__icontains=wanted) | Q(spoken__icontains=wanted))
+    trying = context.pop("trying", None) or SpeakForm(user=request.user)
     return render(
         request,
         "voices/lexicon.html",
         {
             "form": form,
             "importing": importing,
-            "trying": SpeakForm(user=request.user),
-            "any_voice": Voice.objects.visible_to(request.user).ready().exists(),
+            "trying": trying,
+            "any_voice": trying.has_voices,
             "page": Paginator(entries, _A_PAGE).get_page(request.GET.get("page")),
             "q": wanted,
             **context,

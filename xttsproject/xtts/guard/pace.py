@@ -47,13 +47,16 @@ _BREATHING = frozenset(",;:.!?…—–،؛؟。！？、，；：।")
 class Pace:
     """``per_character``: codes; ``spread``: standard deviation of the logarithm; ``sentences`` it is known from.
 
-    ``letter``: how much of a character a Latin or Cyrillic letter counts; see :func:`letter_of`.
+    ``letter``: how much of a character a Latin or Cyrillic letter counts; see :func:`letter_of`. ``telling``:
+    characters from which on a text's own pace is the voice's. It goes by the language's usual pace: by what a voice has
+    taught, a text would teach at one time and not at another.
     """
 
     per_character: float
     spread: float
     sentences: int = 0
     letter: float = 1.0
+    telling: float = 0.0
 
     def expected(self, length: float) -> float:
         """Codes that a text of so many characters takes, see :func:`length_of`."""
@@ -69,7 +72,7 @@ class Pace:
 
     def tells(self, length: float) -> bool:
         """Whether a text of so many characters is long enough for its own pace to be the voice's."""
-        return length * self.per_character >= ALONE_CODES
+        return length >= self.telling
 
     def _within(self, length: float, deviations: float) -> tuple[float, float]:
         factor = math.exp(deviations * self.spread)
@@ -116,17 +119,18 @@ def pace_of(language: str, ratios: Sequence[float]) -> Pace:
     stand for mean and standard deviation, so that a few bad sentences do not matter.
     """
     usual, letter = LANGUAGES[language].codes_per_char / _SLOWNESS_OF_CAP, letter_of(language)
+    telling = ALONE_CODES / usual
     known = [math.log(value) for value in ratios if value > 0]
     count = len(known)
     if not count:
-        return Pace(usual, math.hypot(_VOICES_SPREAD, _SENTENCES_SPREAD), letter=letter)
+        return Pace(usual, math.hypot(_VOICES_SPREAD, _SENTENCES_SPREAD), letter=letter, telling=telling)
     middle = median(known)
     seen = 1.4826 * median(abs(value - middle) for value in known)
     within = (_DOUBT * _SENTENCES_SPREAD**2 + count * seen**2) / (_DOUBT + count)
     within = max(within, _LEAST_SPREAD**2)
     doubt = 1 / (1 / _VOICES_SPREAD**2 + count / within)
     centre = doubt * (math.log(usual) / _VOICES_SPREAD**2 + middle * count / within)
-    return Pace(math.exp(centre), math.sqrt(within + doubt), count, letter)
+    return Pace(math.exp(centre), math.sqrt(within + doubt), count, letter, telling)
 
 
 def speaker_pace(per_character: float) -> Pace:

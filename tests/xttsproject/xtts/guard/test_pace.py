@@ -64,3 +64,10 @@ def test_the_guard_loads_no_ml_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_whether_a_text_tells_of_a_voice_does_not_change_with_what_the_voice_has_taught() -> None:
+    """Else a sentence would teach at one time and not at another, and be judged by what came before it."""
+    slow, fast = pace_of("en", [1.9] * 50), pace_of("en", [0.9] * 50)
+    for text in ("No.", "Short and sweet.", "A sentence of usual length is told here."):
+        assert slow.tells(length_of(text)) is fast.tells(length_of(text)) is (text != "No.")
