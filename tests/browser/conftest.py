@@ -61,7 +61,9 @@ def running_portal(
     portal = RunningPortal("", {}, root / "portal.log", environment)
     portal.manage("prepare")
     people = json.loads(portal.manage("demo_people"))
-    with PortalProcesses(ROOT, environment, root / "portal.log", free_port(8400)) as processes:
+    # Workers that start at the same moment would find the same port free.
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    with PortalProcesses(ROOT, environment, root / "portal.log", free_port(8400 + 50 * worker)) as processes:
         passwords = {name: person["password"] for name, person in people.items()}
         yield replace(portal, address=processes.address, passwords=passwords)
 
