@@ -62,9 +62,10 @@ class SlashMiddleware(CommonMiddleware):
 
 
 class HeadMiddleware:
-    """Whoever asks for the headers alone is sent those, and no sound is read or made for it.
+    """Whoever asks for the headers alone is sent those, and nothing is streamed or read from a file for it.
 
-    Servers drop the body of such an answer only after all of it has been made.
+    Servers drop the body of such an answer only after all of it has been made. A short speech whose length has to be
+    told is still converted by its view, and kept.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]):
